@@ -1,0 +1,248 @@
+/*
+** Hearth: durable Lua 5.4 values.
+**
+** The codec turns a Lua value graph into bytes and back. A store keeps one
+** persistent table, `_home`, and everything reachable from it behind a
+** backend.
+**
+** The library links no Lua of its own: the host brings a Lua 5.4. There is no
+** global mutable state. Each Lua state, and the stores opened in it, is used by
+** one thread at a time.
+**
+** Conventions. A function that may run Lua takes `L` first and answers a
+** status; Lua errors inside are caught and become a status. Where a function
+** works on the stack its comment says [-popped, +pushed on success, m]. On failure
+** the stack is as before less what is popped, and `err` (may be NULL) is filled.
+** Nothing passed in changes owner unless the comment says so.
+*/
+#ifndef HEARTH_H
+#define HEARTH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <lua.h>
+
+#include "hearth_backend.h"
+#include "hearth_status.h"
+
+#if LUA_VERSION_NUM != 504
+#error "Hearth needs Lua 5.4"
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define HEARTH_VERSION_MAJOR 0
+#define HEARTH_VERSION_MINOR 1
+#define HEARTH_VERSION_PATCH 0
+#define HEARTH_VERSION "0.1.0"
+
+/* The library's version, e.g. "0.1.0". Static text. */
+HEARTH_API const char *hearth_version(void);
+
+/* ------------------------------------------------------------- the seal */
+
+#define HEARTH_SEAL_SIZE 32
+
+/*
+** A keyed hash. With a seal set, every prototype is written with
+** hash(key, bytes), and one whose hash does not match is refused before its
+** bytecode is parsed. `ud` is borrowed as long as the options or the store
+** that the seal was given to live.
+*/
+typedef struct hearth_seal {
+  void (*hash)(void *ud, const void *bytes, size_t size, unsigned char out[HEARTH_SEAL_SIZE]);
+  void *ud;
+} hearth_seal;
+
+/*
+** A seal by libsodium (keyed BLAKE2b, crypto_generichash). `key` has 32 bytes
+** and is the seal's ud: it must outlive the seal. UNSUPPORTED when Hearth was
+** built without libsodium.
+*/
+HEARTH_API hearth_status hearth_sodium_seal(const unsigned char key[32], hearth_seal *out);
+
+/* ------------------------------------------------------------ the codec */
+
+#define HEARTH_CANONICAL 0x01u         /* encode: the same value gives the same bytes */
+#define HEARTH_STRIP 0x02u             /* encode: functions without debug information */
+#define HEARTH_ALLOW_FUNCTIONS 0x04u   /* decode: Lua functions */
+#define HEARTH_ALLOW_PERMANENTS 0x08u  /* decode: permanents, C functions among them */
+#define HEARTH_ALLOW_METATABLES 0x10u  /* decode: metatables, and what they bring: __gc, hooks, userdata */
+#define HEARTH_TRUSTED (HEARTH_ALLOW_FUNCTIONS | HEARTH_ALLOW_PERMANENTS | HEARTH_ALLOW_METATABLES)
+#define HEARTH_PLACEHOLDERS 0x20u      /* decode: stand-ins for unknown permanents and unfit prototypes */
+#define HEARTH_MODULES_BY_VALUE 0x40u  /* encode: unregistered modules of package.loaded as data */
+
+typedef struct hearth_codec_options {
+  size_t size;             /* sizeof(hearth_codec_options) */
+  unsigned flags;          /* HEARTH_CANONICAL ... */
+  const hearth_seal *seal; /* NULL: none */
+  uint64_t max_bytes;      /* decode: longest input in bytes, encode: longest output; 0: no limit */
+  uint64_t max_memory;     /* decode: most memory that the values may take, in bytes, estimated; 0: no limit */
+  int permanents;          /* stack index of a table of further permanents, or 0: for encode it maps a value
+                              to its name, for decode a name to its value (Pluto's and Eris's convention);
+                              names are strings, numbers or booleans */
+} hearth_codec_options;
+
+/*
+** [-0, +1, m] Pushes a string: the value at `index`, encoded. `options` NULL: none.
+** UNSTORABLE with the path, RAISED by a hook, LIMIT, CYCLE, NOMEM, INVALID.
+*/
+HEARTH_API hearth_status hearth_encode(lua_State *L, int index, const hearth_codec_options *options,
+                                       hearth_error *err);
+
+/*
+** [-0, +1, m] Pushes the value that `bytes` hold. `options` NULL: untrusted, that is,
+** data only. DAMAGED and VERSION with the position, REFUSED, UNKNOWN, LUA,
+** SEAL, LIMIT, CYCLE, RAISED, NOMEM, INVALID.
+*/
+HEARTH_API hearth_status hearth_decode(lua_State *L, const void *bytes, size_t size,
+                                       const hearth_codec_options *options, hearth_error *err);
+
+/* ------------------------------------------------------- permanents, types */
+
+/*
+** Permanents are values known by name on both sides; they belong to the Lua
+** state and hold for every codec call and every store in it. The standard
+** library is known by itself.
+*/
+
+/* [-0, +0, m] Names the function, table or userdata at `index`. A name may be given again: it then means the new value. INVALID. */
+HEARTH_API hearth_status hearth_register_permanent(lua_State *L, int index, const char *name, hearth_error *err);
+
+/*
+** [-0, +0, m] Registers the module at `index` (a table): its functions, and its tables
+** that hold functions or serve as metatables, become permanents `name.field`,
+** recursively. Other tables in it are data.
+*/
+HEARTH_API hearth_status hearth_register_module(lua_State *L, int index, const char *name, hearth_error *err);
+
+/*
+** [-0, +0, m] Registers a type by name: objects (userdata, or tables) whose metatable is
+** the one at `metatable`. encode gets the object and returns one value that
+** stands for it, decode gets that value and returns the object.
+*/
+HEARTH_API hearth_status hearth_register_type(lua_State *L, const char *name, int metatable, lua_CFunction encode,
+                                              lua_CFunction decode, hearth_error *err);
+
+/* [-0, +0, m] The same with functions (Lua or C) that stand on the stack at `encode` and `decode`. */
+HEARTH_API hearth_status hearth_register_type_at(lua_State *L, const char *name, int metatable, int encode,
+                                                 int decode, hearth_error *err);
+
+/*
+** [-0, +1, m] Pushes a list of the names of permanent tables whose fields differ from
+** what they were when they were registered: changes that no commit stores.
+*/
+HEARTH_API hearth_status hearth_changed_permanents(lua_State *L, hearth_error *err);
+
+/* ------------------------------------------------------------- the store */
+
+typedef struct hearth_store hearth_store;
+
+typedef enum hearth_alias {
+  HEARTH_ALIAS_OFF = 0,  /* no global Memory */
+  HEARTH_ALIAS_ON = 1,   /* Memory is a plain global, the same table as _home */
+  HEARTH_ALIAS_TRACK = 2 /* resolved on use, uses counted and their places remembered */
+} hearth_alias;
+
+#define HEARTH_STORE_STRIP 0x0100u          /* store functions without debug information */
+#define HEARTH_STORE_NO_FUNCTIONS 0x0200u   /* refuse functions, on open and on commit */
+#define HEARTH_STORE_MODULES_BY_VALUE 0x0400u
+
+typedef struct hearth_options {
+  size_t size;                     /* sizeof(hearth_options) */
+  unsigned flags;                  /* HEARTH_OPEN_... and HEARTH_STORE_... */
+  hearth_durability durability;    /* for commits that do not say theirs; default: the backend's best */
+  hearth_alias alias;
+  const hearth_seal *seal;         /* borrowed until close */
+  uint32_t page_size;              /* bytes, 64 to 1 MiB, for a new store; 0: 4,096. An existing store keeps its own */
+  const struct hearth_environment *environment; /* for the backend; NULL: the operating system's */
+  hearth_warn warn;                /* NULL: Lua's warn */
+  void *warn_ud;
+} hearth_options;
+
+/*
+** [-0, +0, m] Opens a store. It is closed by hearth_close, or when L is closed. The store
+** keeps only the main thread of L. Everything that the backend's open answers, and
+** DAMAGED, VERSION, UNKNOWN, LUA, SEAL, REFUSED, INVALID, RAISED. `options` NULL: none.
+*/
+HEARTH_API hearth_status hearth_open(lua_State *L, const hearth_backend *backend, const char *location,
+                                     const hearth_options *options, hearth_store **out, hearth_error *err);
+
+/* [-0, +0, m] hearth_open by URI: "memory:", "file:PATH". INVALID for another scheme. */
+HEARTH_API hearth_status hearth_open_uri(lua_State *L, const char *uri, const hearth_options *options,
+                                         hearth_store **out, hearth_error *err);
+
+/* The backend of a URI's scheme, and where its location begins; NULL with INVALID for an unknown scheme. */
+HEARTH_API const hearth_backend *hearth_backend_for_uri(const char *uri, const char **location, hearth_error *err);
+
+/* [-0, +0, m] Closes without committing. Afterwards _home is a plain table that nothing saves. NULL is allowed. */
+HEARTH_API hearth_status hearth_close(lua_State *L, hearth_store *store);
+
+/* [-0, +0, m] Sets _home and ext, and Memory by policy, in the globals table. */
+HEARTH_API hearth_status hearth_install(lua_State *L, hearth_store *store);
+
+/* [-0, +0, m] Sets them in the table at `index`, which becomes the permanent _G of this store. */
+HEARTH_API hearth_status hearth_install_at(lua_State *L, hearth_store *store, int index, hearth_error *err);
+
+/* [-0, +1, -] Pushes the home table. */
+HEARTH_API void hearth_push_home(lua_State *L, hearth_store *store);
+
+/*
+** [-0, +0, m] Stores what changed, as one atomic batch, at the level given. On failure
+** nothing changed, neither on the backend nor in memory. PENDING from an asynchronous
+** backend. UNSTORABLE with the path, REPLACED, READONLY, FULL, IO, DEAD, BUSY, RAISED, NOMEM.
+*/
+HEARTH_API hearth_status hearth_commit(lua_State *L, hearth_store *store, hearth_durability durability,
+                                       hearth_error *err);
+
+/* [-0, +0, m] Back to the last commit, in the same tables. BUSY, IO, DEAD, DAMAGED, NOMEM, RAISED. */
+HEARTH_API hearth_status hearth_rollback(lua_State *L, hearth_store *store, hearth_error *err);
+
+/*
+** [-(nargs + 1), +nresults, m] Commits what is outstanding, calls the function below its `nargs`
+** arguments, commits when it returns, and rolls back and answers RAISED when it
+** raises (the error value is then pushed: +1). BUSY when nested.
+*/
+HEARTH_API hearth_status hearth_transaction(lua_State *L, hearth_store *store, int nargs, int nresults,
+                                            hearth_error *err);
+
+/* [-0, +1, m] Pushes a new external table. */
+HEARTH_API hearth_status hearth_push_table(lua_State *L, hearth_store *store, hearth_error *err);
+
+/* [-0, +0, m] Gives back space: collects cycles among external tables, and compacts the backend; keep as in hearth_backend. */
+HEARTH_API hearth_status hearth_compact(lua_State *L, hearth_store *store, unsigned keep, hearth_error *err);
+
+/* [-0, +0, m] A read-only store is read again, into the same tables. */
+HEARTH_API hearth_status hearth_refresh(lua_State *L, hearth_store *store, hearth_error *err);
+
+/* Sets the alias policy at run time. [-0, +0, m] */
+HEARTH_API hearth_status hearth_set_alias(lua_State *L, hearth_store *store, hearth_alias alias, hearth_error *err);
+
+typedef struct hearth_stat {
+  size_t size;                 /* sizeof(hearth_stat), set by the caller */
+  uint64_t home_id;            /* homeTableId */
+  uint64_t next_id;            /* nextTableId */
+  uint64_t saved_at;           /* milliseconds since 1970 of the last commit that wrote, 0: never */
+  uint64_t objects;            /* objects of the last commit */
+  uint64_t externals;          /* external tables */
+  uint64_t committed_entries;  /* backend entries that the last commit put or deleted */
+  uint64_t committed_bytes;    /* their bytes */
+  uint64_t alias_uses;         /* uses of Memory, counted while the policy is track */
+  uint32_t page_size;
+  const char *backend;         /* its name; static */
+  hearth_backend_stat storage;
+} hearth_stat;
+
+HEARTH_API hearth_status hearth_store_stat(hearth_store *store, hearth_stat *stat, hearth_error *err);
+
+/* [-0, +1, m] Pushes a list of "source:line" where Memory was used, at most 100, oldest first. */
+HEARTH_API hearth_status hearth_push_alias_places(lua_State *L, hearth_store *store, hearth_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
