@@ -9,9 +9,9 @@
 #include "hearth_status.h"
 
 #if defined(__GNUC__)
-#define HEARTH_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define HEARTH_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
-#define HEARTH_PRINTF(format, first)
+#define HEARTH_PRINTF(text, first)
 #endif
 
 /* Marks success and answers HEARTH_OK. `err` may be NULL, as everywhere here. */
