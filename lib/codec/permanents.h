@@ -1,0 +1,89 @@
+/*
+** Permanents: values known by name on both sides of the codec, and the types
+** registered by name. They belong to the Lua state and are kept in a table in its registry,
+** called `perms` below: permanents_push pushes it, the other functions take its stack
+** index. The standard library is known from the first use on.
+**
+** Names are Lua scalars (string, integer, float or boolean); registered ones are strings. An object with several
+** names has the shortest, then the bytewise first.
+**
+** `overlay` is the stack index of the caller's own table (hearth_codec_options.permanents), or 0. It
+** is read raw and consulted first.
+**
+** Stack notation is Lua's: [-popped, +pushed, m] m: may raise a memory error (and only that).
+** Every function needs a few free stack slots and sees to them itself.
+*/
+#ifndef HEARTH_CODEC_PERMANENTS_H
+#define HEARTH_CODEC_PERMANENTS_H
+
+#include <stdbool.h>
+
+#include "hearth.h"
+
+typedef enum PermanentKind {
+  PERMANENT_BAD_NAME = -2, /* the overlay's name for it is no string, number or boolean */
+  PERMANENT_NONE = -1,
+  PERMANENT_TABLE = 0,
+  PERMANENT_LUA_FUNCTION = 1,
+  PERMANENT_C_FUNCTION = 2,
+  PERMANENT_USERDATA = 3,
+  PERMANENT_OTHER = 4 /* a coroutine or light userdata; by an overlay only */
+} PermanentKind;
+
+/* [-0, +1, m] Pushes perms, created on first use. */
+void permanents_push(lua_State *L);
+
+/*
+** [-0, +(0|1), m] If the object at `index` is a permanent, or a stand-in for one, pushes its
+** name and answers its kind; else pushes nothing and answers PERMANENT_NONE or _BAD_NAME. `overlay`
+** maps value -> name. Strings, numbers, booleans and nil are never permanents.
+*/
+PermanentKind permanents_name(lua_State *L, int perms, int overlay, int index);
+
+/*
+** [-0, +(0|1), m] Pushes the object of the name at `name` and answers true, or answers false: unknown. `overlay`
+** maps name -> value (any value but nil).
+*/
+bool permanents_value(lua_State *L, int perms, int overlay, int name);
+
+/* The kind of the object at `index`, if it were a permanent; PERMANENT_NONE for strings, numbers, booleans and nil. */
+PermanentKind permanents_kind(lua_State *L, int index);
+
+/*
+** Cells captured by registered Lua functions are permanent as well. (Those of an
+** overlay's functions are not.) A cell's name is "function^upvalue", e.g. "game.spawn^count", or "function^2"
+** where the upvalue has no name of its own; the best of its names by the rule above.
+*/
+
+/* [-0, +(0|1), m] Pushes the name of the cell that lua_upvalueid told, or answers false. */
+bool permanents_cell_name(lua_State *L, int perms, void *upvalueid);
+
+/*
+** [-0, +(0|1), m] The cell of that name: pushes a function that captured it and answers its upvalue
+** index (from 1, to join to by lua_upvaluejoin), or pushes nothing and answers 0: unknown.
+*/
+int permanents_cell(lua_State *L, int perms, int name);
+
+/* [-0, +(0|1), m] If the metatable of the object at `index` is registered as a type's, pushes the type's name. */
+bool permanents_type_of(lua_State *L, int perms, int index);
+
+/* [-0, +(0|2), m] Pushes the encode and the decode function of the type named at `name`, or answers false: unknown. */
+bool permanents_type(lua_State *L, int perms, int name);
+
+/*
+** [-0, +1, m] Pushes a new stand-in for an unknown permanent: permanents_name gives its
+** name and kind again. A C closure for functions, a table or a userdata
+** with a raising metatable otherwise (PERMANENT_OTHER: a userdata). Using it raises an error that names it.
+*/
+void permanents_placeholder(lua_State *L, int perms, PermanentKind kind, int name);
+
+/*
+** [-0, +1, m] Pushes a new table that maps every table and function in package.loaded to its module's name (a string),
+** for "module 'x' is not registered": fetch it once per encode and look an object up that is not a permanent.
+*/
+void permanents_push_modules(lua_State *L);
+
+/* [-0, +(0|1), -] If the object at `index` is in that table (at `modules`), pushes the module's name. */
+bool permanents_module_of(lua_State *L, int modules, int index);
+
+#endif
