@@ -20,25 +20,21 @@
 
 #include "hearth.h"
 
-typedef enum PermanentKind {
-  PERMANENT_BAD_NAME = -2, /* the overlay's name for it is no string, number or boolean */
-  PERMANENT_NONE = -1,
-  PERMANENT_TABLE = 0,
-  PERMANENT_LUA_FUNCTION = 1,
-  PERMANENT_C_FUNCTION = 2,
-  PERMANENT_USERDATA = 3,
-  PERMANENT_OTHER = 4 /* a coroutine or light userdata; by an overlay only */
-} PermanentKind;
+#include "record.h"
+
+/* What permanents_name and permanents_kind answer beside a PermanentKind (record.h). */
+#define PERMANENT_NONE (-1)
+#define PERMANENT_BAD_NAME (-2) /* the overlay's name for it is no string, number or boolean */
 
 /* [-0, +1, m] Pushes perms, created on first use. */
 void permanents_push(lua_State *L);
 
 /*
 ** [-0, +(0|1), m] If the object at `index` is a permanent, or a stand-in for one, pushes its
-** name and answers its kind; else pushes nothing and answers PERMANENT_NONE or _BAD_NAME. `overlay`
-** maps value -> name. Strings, numbers, booleans and nil are never permanents.
+** name and answers its PermanentKind; else pushes nothing and answers PERMANENT_NONE or _BAD_NAME. `overlay`
+** maps value -> name. Only tables, functions and full userdata can be permanents.
 */
-PermanentKind permanents_name(lua_State *L, int perms, int overlay, int index);
+int permanents_name(lua_State *L, int perms, int overlay, int index);
 
 /*
 ** [-0, +(0|1), m] Pushes the object of the name at `name` and answers true, or answers false: unknown. `overlay`
@@ -46,8 +42,8 @@ PermanentKind permanents_name(lua_State *L, int perms, int overlay, int index);
 */
 bool permanents_value(lua_State *L, int perms, int overlay, int name);
 
-/* The kind of the object at `index`, if it were a permanent; PERMANENT_NONE for strings, numbers, booleans and nil. */
-PermanentKind permanents_kind(lua_State *L, int index);
+/* [-0, +0, -] The PermanentKind of the object at `index` if it were one; PERMANENT_NONE if it is no table, function or userdata. */
+int permanents_kind(lua_State *L, int index);
 
 /*
 ** Cells captured by registered Lua functions are permanent as well. (Those of an
@@ -73,7 +69,8 @@ bool permanents_type(lua_State *L, int perms, int name);
 /*
 ** [-0, +1, m] Pushes a new stand-in for an unknown permanent: permanents_name gives its
 ** name and kind again. A C closure for functions, a table or a userdata
-** with a raising metatable otherwise (PERMANENT_OTHER: a userdata). Using it raises an error that names it.
+** with a raising metatable otherwise; also as somebody's metatable the table raises. Using it raises an error
+** that names it. Not for PERMANENT_CELL: there a fresh cell and the name are the caller's.
 */
 void permanents_placeholder(lua_State *L, int perms, PermanentKind kind, int name);
 

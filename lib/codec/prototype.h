@@ -1,5 +1,5 @@
 /*
-** Lua functions without their upvalues: dumped to a prototype record (format/
+** Lua functions without their upvalues: dumped to a prototype record (prototype_record.h/
 ** prototype_record.h), loaded, and made into closures.
 **
 ** Stack notation is Lua's: [-popped, +pushed, m] m: may raise a memory error (and only that).
@@ -9,8 +9,8 @@
 
 #include "hearth.h"
 
-#include "base/buffer.h"
-#include "format/prototype_record.h"
+#include "buffer.h"
+#include "prototype_record.h"
 
 /*
 ** [-0, +0, -] Appends the record of the Lua function at `index` to `out`, sealed if

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/buffer.h"
+#include "buffer.h"
 
 /* What a function needs of the Lua that loads it. */
 typedef struct ChunkHeader {

@@ -15,7 +15,7 @@
 #ifndef HEARTH_FORMAT_PROTOTYPE_RECORD_H
 #define HEARTH_FORMAT_PROTOTYPE_RECORD_H
 
-#include "format/chunk.h"
+#include "chunk.h"
 
 #define PROTOTYPE_SEALED 1
 #define PROTOTYPE_LITTLE_ENDIAN 2
