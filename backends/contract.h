@@ -1,0 +1,47 @@
+/*
+** What every backend here shares of the contract in hearth_backend.h: reading
+** the caller's structs, judging operations, and a batch that is made completely
+** before it changes anything.
+*/
+#ifndef HEARTH_BACKENDS_CONTRACT_H
+#define HEARTH_BACKENDS_CONTRACT_H
+
+#include "hearth_backend.h"
+#include "map.h"
+
+/* Copies the fields that the caller's struct has; the rest is zero, the allocator is always set. */
+void contract_config(hearth_backend_config *out, const hearth_backend_config *in);
+
+/* Copies the fields that the caller's struct has room for. */
+void contract_stat(hearth_backend_stat *out, const hearth_backend_stat *full);
+
+/* INVALID or TOOBIG when the operations break a limit of hearth_backend.h or the flags contradict the count. */
+hearth_status contract_check(const hearth_op *ops, size_t count, unsigned flags, hearth_error *err);
+
+/* DEFAULT becomes the backend's best; UNSUPPORTED for a level beyond it. */
+hearth_status contract_level(const hearth_backend *backend, hearth_durability *level, hearth_error *err);
+
+/* Called when an entry comes into the map (sign 1) or leaves it (sign -1). */
+typedef void (*BatchCount)(void *ud, MapEntry *e, int sign);
+
+/*
+** A batch being made: entries that are allocated but not in the map yet,
+** in the order of the operations, over all parts.
+*/
+typedef struct Batch {
+  Map *map;
+  MapEntry *first, *last; /* linked through `right`; `mark` is the operation's kind */
+} Batch;
+
+void batch_init(Batch *b, Map *map);
+
+/* Forgets everything added so far. */
+void batch_discard(Batch *b);
+
+/* Adds an operation (PUT, DEL or DROP) with `value` as what the map will hold. False: memory exhausted. */
+bool batch_add(Batch *b, const hearth_op *op, const void *value, size_t value_size);
+
+/* Changes the map; cannot fail. The batch is empty afterwards. */
+void batch_apply(Batch *b, BatchCount count, void *ud);
+
+#endif

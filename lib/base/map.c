@@ -1,0 +1,326 @@
+#include "map.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "buffer.h"
+
+static size_t entry_size(size_t key_size, size_t value_size) {
+  size_t size = MAP_ENTRY_BYTES + key_size + value_size;
+  return size < sizeof(MapEntry) ? sizeof(MapEntry) : size;
+}
+
+static int compare(const MapEntry *e, uint64_t table, const void *key, size_t key_size) {
+  if (e->table != table) return e->table < table ? -1 : 1;
+  size_t common = e->key_size < key_size ? e->key_size : key_size;
+  int order = common > 0 ? memcmp(e->bytes, key, common) : 0;
+  if (order != 0) return order;
+  return (e->key_size > key_size) - (e->key_size < key_size);
+}
+
+/* ------------------------------------------------------------ balancing */
+
+/* Whatever pointed to `old` points to `e` now. */
+static void replace_child(Map *m, MapEntry *parent, const MapEntry *old, MapEntry *e) {
+  if (parent == NULL) m->root = e;
+  else if (parent->left == old) parent->left = e;
+  else parent->right = e;
+  if (e != NULL) e->parent = parent;
+}
+
+static int least(int a, int b) {
+  return a < b ? a : b;
+}
+
+static int most(int a, int b) {
+  return a > b ? a : b;
+}
+
+static MapEntry *rotate_left(Map *m, MapEntry *x) {
+  MapEntry *y = x->right;
+  replace_child(m, x->parent, x, y);
+  x->right = y->left;
+  if (x->right != NULL) x->right->parent = x;
+  y->left = x;
+  x->parent = y;
+  x->balance = (int8_t)(x->balance - 1 - most(y->balance, 0));
+  y->balance = (int8_t)(y->balance - 1 + least(x->balance, 0));
+  return y;
+}
+
+static MapEntry *rotate_right(Map *m, MapEntry *x) {
+  MapEntry *y = x->left;
+  replace_child(m, x->parent, x, y);
+  x->left = y->right;
+  if (x->left != NULL) x->left->parent = x;
+  y->right = x;
+  x->parent = y;
+  x->balance = (int8_t)(x->balance + 1 - least(y->balance, 0));
+  y->balance = (int8_t)(y->balance + 1 + most(x->balance, 0));
+  return y;
+}
+
+/* Mends a node whose sides differ by two: the subtree's new top. */
+static MapEntry *rebalance(Map *m, MapEntry *x) {
+  if (x->balance > 0) {
+    if (x->right->balance < 0) rotate_right(m, x->right);
+    return rotate_left(m, x);
+  }
+  if (x->left->balance > 0) rotate_left(m, x->left);
+  return rotate_right(m, x);
+}
+
+/* The subtree at `e` has grown by one level. */
+static void grown(Map *m, MapEntry *e) {
+  for (MapEntry *p = e->parent; p != NULL; e = p, p = p->parent) {
+    p->balance = (int8_t)(p->balance + (p->left == e ? -1 : 1));
+    if (p->balance == 0) return;
+    if (p->balance == 2 || p->balance == -2) {
+      rebalance(m, p);
+      return;
+    }
+  }
+}
+
+/* One side of `p` has lost a level. */
+static void shrunk(Map *m, MapEntry *p, bool left_side) {
+  while (p != NULL) {
+    p->balance = (int8_t)(p->balance + (left_side ? 1 : -1));
+    if (p->balance == 1 || p->balance == -1) return;
+    if (p->balance != 0) {
+      p = rebalance(m, p);
+      if (p->balance != 0) return;
+    }
+    MapEntry *parent = p->parent;
+    left_side = parent != NULL && parent->left == p;
+    p = parent;
+  }
+}
+
+/* ------------------------------------------------------------ searching */
+
+MapEntry *map_find(const Map *m, uint64_t table, const void *key, size_t key_size) {
+  MapEntry *e = m->root;
+  while (e != NULL) {
+    int order = compare(e, table, key, key_size);
+    if (order == 0) break;
+    e = order < 0 ? e->right : e->left;
+  }
+  return e;
+}
+
+MapEntry *map_lower(const Map *m, uint64_t table, const void *key, size_t key_size) {
+  MapEntry *found = NULL;
+  for (MapEntry *e = m->root; e != NULL;) {
+    if (compare(e, table, key, key_size) < 0) {
+      e = e->right;
+    } else {
+      found = e;
+      e = e->left;
+    }
+  }
+  return found;
+}
+
+MapEntry *map_before(const Map *m, uint64_t table, const void *key, size_t key_size) {
+  MapEntry *found = NULL;
+  for (MapEntry *e = m->root; e != NULL;) {
+    if (compare(e, table, key, key_size) < 0) {
+      found = e;
+      e = e->right;
+    } else {
+      e = e->left;
+    }
+  }
+  return found;
+}
+
+MapEntry *map_table(const Map *m, uint64_t from) {
+  return map_lower(m, from, NULL, 0);
+}
+
+MapEntry *map_next(const MapEntry *e) {
+  if (e->right != NULL) {
+    MapEntry *n = e->right;
+    while (n->left != NULL) n = n->left;
+    return n;
+  }
+  while (e->parent != NULL && e->parent->right == e) e = e->parent;
+  return e->parent;
+}
+
+MapEntry *map_prev(const MapEntry *e) {
+  if (e->left != NULL) {
+    MapEntry *n = e->left;
+    while (n->right != NULL) n = n->right;
+    return n;
+  }
+  while (e->parent != NULL && e->parent->left == e) e = e->parent;
+  return e->parent;
+}
+
+void map_range(const Map *m, uint64_t table, const void *from, size_t from_size, const void *to, size_t to_size,
+               bool reverse, MapRange *range) {
+  MapEntry *low = from != NULL ? map_lower(m, table, from, from_size) : map_table(m, table);
+  MapEntry *high = to != NULL ? map_lower(m, table, to, to_size) : map_table(m, table + 1);
+  /* `high` before `low`: an empty range, which a walk from one to the other would miss */
+  bool empty = low == NULL || low == high || (high != NULL && compare(low, high->table, high->bytes, high->key_size) > 0);
+  range->reverse = reverse;
+  range->next = range->stop = NULL;
+  if (empty) return;
+  if (!reverse) {
+    range->next = low;
+    range->stop = high;
+  } else {
+    range->next = to != NULL ? map_before(m, table, to, to_size) : map_before(m, table + 1, NULL, 0);
+    range->stop = map_prev(low);
+  }
+}
+
+MapEntry *map_range_next(MapRange *range) {
+  MapEntry *e = range->next;
+  if (e == range->stop) return NULL;
+  range->next = range->reverse ? map_prev(e) : map_next(e);
+  return e;
+}
+
+/* ------------------------------------------------------------- changing */
+
+MapEntry *map_make(Map *m, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
+  assert(key_size <= MAP_MAX_KEY && value_size <= UINT32_MAX);
+  if (value_size > SIZE_MAX - MAP_ENTRY_BYTES - key_size) return NULL;
+  MapEntry *e = hearth_realloc(&m->allocator, NULL, 0, entry_size(key_size, value_size));
+  if (e == NULL) return NULL;
+  e->parent = e->left = e->right = NULL;
+  e->table = table;
+  e->value_size = (uint32_t)value_size;
+  e->key_size = (uint16_t)key_size;
+  e->balance = 0;
+  e->mark = 0;
+  if (key_size > 0) memcpy(e->bytes, key, key_size);
+  if (value != NULL && value_size > 0) memcpy(e->bytes + key_size, value, value_size);
+  return e;
+}
+
+void map_discard(Map *m, MapEntry *e) {
+  if (e != NULL) hearth_free(&m->allocator, e, entry_size(e->key_size, e->value_size));
+}
+
+static void count_in(Map *m, const MapEntry *e) {
+  m->count++;
+  m->bytes += entry_size(e->key_size, e->value_size);
+}
+
+static void count_out(Map *m, const MapEntry *e) {
+  m->count--;
+  m->bytes -= entry_size(e->key_size, e->value_size);
+}
+
+/* `e` takes over the place of `old` in the tree. */
+static void take_place(Map *m, MapEntry *old, MapEntry *e) {
+  e->left = old->left;
+  e->right = old->right;
+  e->balance = old->balance;
+  if (e->left != NULL) e->left->parent = e;
+  if (e->right != NULL) e->right->parent = e;
+  replace_child(m, old->parent, old, e);
+  old->parent = old->left = old->right = NULL;
+}
+
+MapEntry *map_link(Map *m, MapEntry *e) {
+  MapEntry *parent = NULL;
+  int order = 0;
+  e->left = e->right = NULL;
+  e->balance = 0;
+  for (MapEntry *at = m->root; at != NULL; at = order < 0 ? at->right : at->left) {
+    order = compare(at, e->table, e->bytes, e->key_size);
+    parent = at;
+    if (order == 0) break;
+  }
+  count_in(m, e);
+  if (parent != NULL && order == 0) {
+    count_out(m, parent);
+    take_place(m, parent, e);
+    return parent;
+  }
+  e->parent = parent;
+  if (parent == NULL) m->root = e;
+  else if (order < 0) parent->right = e;
+  else parent->left = e;
+  grown(m, e);
+  return NULL;
+}
+
+void map_unlink(Map *m, MapEntry *e) {
+  count_out(m, e);
+  if (e->left != NULL && e->right != NULL) {
+    /* the successor has no left child: take it out of its place and give it this one */
+    MapEntry *successor = map_next(e);
+    MapEntry *from = successor->parent;
+    bool left_side = from->left == successor;
+    replace_child(m, from, successor, successor->right);
+    take_place(m, e, successor);
+    shrunk(m, from == e ? successor : from, left_side);
+  } else {
+    MapEntry *parent = e->parent;
+    bool left_side = parent != NULL && parent->left == e;
+    replace_child(m, parent, e, e->left != NULL ? e->left : e->right);
+    shrunk(m, parent, left_side);
+  }
+  e->parent = e->left = e->right = NULL;
+}
+
+bool map_put(Map *m, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
+  MapEntry *e = map_make(m, table, key, key_size, value, value_size);
+  if (e == NULL) return false;
+  map_discard(m, map_link(m, e));
+  return true;
+}
+
+bool map_remove(Map *m, uint64_t table, const void *key, size_t key_size) {
+  MapEntry *e = map_find(m, table, key, key_size);
+  if (e == NULL) return false;
+  map_unlink(m, e);
+  map_discard(m, e);
+  return true;
+}
+
+size_t map_drop(Map *m, uint64_t table) {
+  size_t dropped = 0;
+  MapEntry *e = map_table(m, table);
+  while (e != NULL && e->table == table) {
+    MapEntry *next = map_next(e);
+    map_unlink(m, e);
+    map_discard(m, e);
+    dropped++;
+    e = next;
+  }
+  return dropped;
+}
+
+void map_init(Map *m, const hearth_allocator *allocator) {
+  m->root = NULL;
+  m->count = 0;
+  m->bytes = 0;
+  m->allocator = *allocator;
+}
+
+void map_free(Map *m) {
+  MapEntry *e = m->root;
+  while (e != NULL) { /* leaves first, without recursion */
+    if (e->left != NULL) {
+      e = e->left;
+    } else if (e->right != NULL) {
+      e = e->right;
+    } else {
+      MapEntry *parent = e->parent;
+      if (parent != NULL && parent->left == e) parent->left = NULL;
+      else if (parent != NULL) parent->right = NULL;
+      map_discard(m, e);
+      e = parent;
+    }
+  }
+  m->root = NULL;
+  m->count = 0;
+  m->bytes = 0;
+}

@@ -1,0 +1,170 @@
+/* The ordered map against a plain sorted array. */
+#include "testing.h"
+
+#include <stdlib.h>
+
+#include "buffer.h"
+#include "map.h"
+
+#define TABLES 3
+#define KEYS 40
+
+/* The model: which (table, key) is there, and its value. */
+typedef struct Model {
+  bool there[TABLES][KEYS];
+  uint32_t value[TABLES][KEYS];
+} Model;
+
+/* Keys whose order as text is not that of their numbers, some of them beginning others. */
+static size_t key_text(unsigned k, char out[16]) {
+  return (size_t)snprintf(out, 16, "%u", k * k * 7u);
+}
+
+static unsigned depth(const MapEntry *e) {
+  if (e == NULL) return 0;
+  unsigned l = depth(e->left), r = depth(e->right);
+  assert_int_equal((int)r - (int)l, e->balance);
+  if (e->left != NULL) assert_ptr_equal(e->left->parent, e);
+  if (e->right != NULL) assert_ptr_equal(e->right->parent, e);
+  return 1 + (l > r ? l : r);
+}
+
+static int order(const MapEntry *a, const MapEntry *b) {
+  if (a->table != b->table) return a->table < b->table ? -1 : 1;
+  size_t n = a->key_size < b->key_size ? a->key_size : b->key_size;
+  int c = memcmp(a->bytes, b->bytes, n);
+  return c != 0 ? c : (int)a->key_size - (int)b->key_size;
+}
+
+static void compare_with_model(const Map *map, const Model *model) {
+  size_t there = 0, seen = 0;
+  (void)depth(map->root);
+  for (unsigned t = 0; t < TABLES; t++)
+    for (unsigned k = 0; k < KEYS; k++) {
+      char key[16];
+      MapEntry *e = map_find(map, t, key, key_text(k, key));
+      assert_int_equal(e != NULL, model->there[t][k]);
+      if (e == NULL) continue;
+      uint32_t value;
+      assert_int_equal(e->value_size, sizeof value);
+      memcpy(&value, map_value(e), sizeof value);
+      assert_int_equal(value, model->value[t][k]);
+      there++;
+    }
+  assert_int_equal(map->count, there);
+  for (MapEntry *e = map_table(map, 0); e != NULL; e = map_next(e)) {
+    MapEntry *next = map_next(e);
+    if (next != NULL) {
+      assert_true(order(e, next) < 0);
+      assert_ptr_equal(map_prev(next), e);
+    }
+    assert_ptr_equal(map_lower(map, e->table, e->bytes, e->key_size), e);
+    assert_ptr_equal(map_before(map, e->table, e->bytes, e->key_size), map_prev(e));
+    seen++;
+  }
+  assert_int_equal(seen, there);
+}
+
+static void changes_agree_with_a_model(void **state) {
+  (void)state;
+  Counting memory = {.fail_at = -1};
+  hearth_allocator allocator = counting_allocator(&memory);
+  Map map;
+  Model model = {0};
+  map_init(&map, &allocator);
+  srand(7);
+  for (unsigned round = 0; round < 6000; round++) {
+    unsigned t = (unsigned)rand() % TABLES, k = (unsigned)rand() % KEYS;
+    char key[16];
+    size_t size = key_text(k, key);
+    if (rand() % 500 == 0) {
+      size_t n = 0;
+      for (k = 0; k < KEYS; k++) n += model.there[t][k];
+      assert_int_equal(map_drop(&map, t), n);
+      memset(model.there[t], 0, sizeof model.there[t]);
+    } else if (rand() % 2 == 0) {
+      uint32_t value = (uint32_t)rand();
+      assert_true(map_put(&map, t, key, size, &value, sizeof value));
+      model.there[t][k] = true;
+      model.value[t][k] = value;
+    } else {
+      assert_int_equal(map_remove(&map, t, key, size), model.there[t][k]);
+      model.there[t][k] = false;
+    }
+    if (round % 10 == 0) compare_with_model(&map, &model);
+    assert_int_equal(map.bytes, memory.bytes);
+  }
+  map_free(&map);
+  assert_int_equal(memory.bytes, 0);
+}
+
+static void ranges_in_both_directions(void **state) {
+  (void)state;
+  Map map;
+  map_init(&map, &hearth_libc_allocator);
+  for (uint64_t t = 1; t <= 3; t++)
+    for (unsigned char k = 10; k < 60; k += 10) assert_true(map_put(&map, t, &k, 1, &k, 1));
+  for (unsigned from = 0; from < 70; from += 5)
+    for (unsigned to = 0; to < 70; to += 5)
+      for (int reverse = 0; reverse < 2; reverse++) {
+        /* 0 and 65 stand for "from the first" and "to the last" */
+        unsigned char a = (unsigned char)from, b = (unsigned char)to;
+        unsigned low = from, high = to == 65 ? 100 : to;
+        MapRange range;
+        map_range(&map, 2, from == 0 ? NULL : &a, 1, to == 65 ? NULL : &b, 1, reverse != 0, &range);
+        for (unsigned i = 1; i <= 5; i++) {
+          unsigned k = reverse ? 60 - 10 * i : 10 * i;
+          if (k < low || k >= high) continue;
+          MapEntry *e = map_range_next(&range);
+          assert_non_null(e);
+          assert_int_equal(e->table, 2);
+          assert_int_equal(e->bytes[0], k);
+        }
+        assert_null(map_range_next(&range));
+      }
+  map_free(&map);
+}
+
+static void a_failed_allocation_changes_nothing(void **state) {
+  (void)state;
+  Counting memory = {.fail_at = -1};
+  hearth_allocator allocator = counting_allocator(&memory);
+  Map map;
+  map_init(&map, &allocator);
+  assert_true(map_put(&map, 1, "a", 1, "one", 3));
+  memory.fail_at = memory.calls;
+  assert_false(map_put(&map, 1, "a", 1, "two", 3));
+  memory.fail_at = memory.calls;
+  assert_false(map_put(&map, 1, "b", 1, "two", 3));
+  MapEntry *e = map_find(&map, 1, "a", 1);
+  assert_memory_equal(map_value(e), "one", 3);
+  assert_null(map_find(&map, 1, "b", 1));
+  assert_int_equal(map.count, 1);
+  map_free(&map);
+}
+
+static void an_entry_costs_at_most_96_bytes(void **state) {
+  (void)state;
+  Counting memory = {.fail_at = -1};
+  hearth_allocator allocator = counting_allocator(&memory);
+  Map map;
+  map_init(&map, &allocator);
+  for (unsigned i = 0; i < 1000; i++) {
+    char key[25];
+    snprintf(key, sizeof key, "%024u", i * 7919u % 1000u);
+    assert_true(map_put(&map, 1, key, 24, "123456789012", 12));
+  }
+  assert_int_equal(map.count, 1000);
+  assert_true(memory.bytes / 1000 + 2 * sizeof(void *) <= 96); /* with what malloc adds */
+  map_free(&map);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(changes_agree_with_a_model),
+      cmocka_unit_test(ranges_in_both_directions),
+      cmocka_unit_test(a_failed_allocation_changes_nothing),
+      cmocka_unit_test(an_entry_costs_at_most_96_bytes),
+  };
+  return cmocka_run_group_tests_name("map", tests, NULL, NULL);
+}
