@@ -1,5 +1,5 @@
 /*
-** Lua functions without their upvalues: dumped to a prototype record (prototype_record.h/
+** Lua functions without their upvalues: dumped to a prototype record (the layout is in
 ** prototype_record.h), loaded, and made into closures.
 **
 ** Stack notation is Lua's: [-popped, +pushed, m] m: may raise a memory error (and only that).

@@ -1,0 +1,268 @@
+#include "prototype.h"
+
+#include <lauxlib.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+
+/* What the Lua that this file is compiled for needs of a prototype. */
+static ChunkHeader own_header(void) {
+  const unsigned one = 1;
+  unsigned char first;
+  memcpy(&first, &one, 1);
+  return (ChunkHeader){0x54, 0, 4, sizeof(lua_Integer), sizeof(lua_Number), first == 1};
+}
+
+bool prototype_fits(const Prototype *p) {
+  const ChunkHeader own = own_header();
+  return p->header.version == own.version && p->header.format == own.format &&
+         p->header.instruction_size == own.instruction_size && p->header.integer_size == own.integer_size &&
+         p->header.number_size == own.number_size && p->header.little_endian == own.little_endian;
+}
+
+/* ------------------------------------------------------------------- dump */
+
+static int append_block(lua_State *L, const void *bytes, size_t size, void *ud) {
+  Buffer *b = ud;
+  (void)L;
+  buffer_put(b, bytes, size);
+  return b->failed;
+}
+
+static void put_seal(Buffer *out, size_t start, const hearth_seal *seal) {
+  unsigned char *p = buffer_reserve(out, PROTOTYPE_SEAL_SIZE);
+  if (p == NULL) return;
+  seal->hash(seal->ud, out->data + start, out->size - start, p);
+  out->size += PROTOTYPE_SEAL_SIZE;
+}
+
+/* Appends the record of the chunk that lua_dump wrote. */
+static hearth_status put_record(const Buffer *chunk, const hearth_seal *seal, Buffer *out, const char **why) {
+  const size_t start = out->size;
+  ChunkHeader header;
+  unsigned nupvalues = 0;
+  ChunkFault fault;
+  if (buffer_reserve(out, PROTOTYPE_HEAD_SIZE) == NULL) return HEARTH_NOMEM;
+  out->size += PROTOTYPE_HEAD_SIZE; /* filled when the body's size is known */
+  if (!chunk_normalise(chunk->data, chunk->size, &header, &nupvalues, out, &fault)) {
+    *why = fault.why;
+    return HEARTH_UNSTORABLE;
+  }
+  if (out->failed) return HEARTH_NOMEM;
+  const size_t body_size = out->size - start - PROTOTYPE_HEAD_SIZE;
+  if (body_size > INT_MAX) {
+    *why = "the function is over 2 GiB";
+    return HEARTH_UNSTORABLE;
+  }
+  prototype_put_head(&header, nupvalues, body_size, seal != NULL, out->data + start);
+  if (seal != NULL) put_seal(out, start, seal);
+  return out->failed ? HEARTH_NOMEM : HEARTH_OK;
+}
+
+hearth_status prototype_dump(lua_State *L, int index, bool strip, const hearth_seal *seal, Buffer *out,
+                             const char **why) {
+  const char *ignored;
+  const size_t start = out->size;
+  if (why == NULL) why = &ignored;
+  if (!lua_checkstack(L, 1)) return HEARTH_NOMEM;
+  Buffer chunk;
+  buffer_init(&chunk, &out->allocator);
+  lua_pushvalue(L, index);
+  (void)lua_dump(L, append_block, &chunk, strip);
+  lua_pop(L, 1);
+  const hearth_status status = chunk.failed ? HEARTH_NOMEM : put_record(&chunk, seal, out, why);
+  buffer_free(&chunk);
+  if (status != HEARTH_OK) out->size = start;
+  return status;
+}
+
+/*
+** lua_dump hands each array of the prototype to the writer where it lies. The code is
+** the 18th block: ten of the head, seven before it in the function, the last of which is its size.
+*/
+#define BLOCKS_BEFORE_CODE 17
+
+typedef struct Probe {
+  unsigned blocks;
+  size_t instructions;
+  const void *code;
+} Probe;
+
+static int probe_block(lua_State *L, const void *bytes, size_t size, void *ud) {
+  Probe *probe = ud;
+  const unsigned char *p = bytes;
+  (void)L;
+  probe->blocks++;
+  if (probe->blocks == BLOCKS_BEFORE_CODE) {
+    for (size_t i = 0; i < size; i++) probe->instructions = probe->instructions << 7 | (p[i] & 0x7f);
+  } else if (probe->blocks == BLOCKS_BEFORE_CODE + 1) {
+    if (size > 0 && size == probe->instructions * 4) probe->code = bytes;
+    return 1; /* the rest is not needed */
+  }
+  return 0;
+}
+
+const void *prototype_identity(lua_State *L, int index) {
+  Probe probe = {0, 0, NULL};
+  if (!lua_checkstack(L, 1)) return NULL;
+  lua_pushvalue(L, index);
+  (void)lua_dump(L, probe_block, &probe, 1);
+  lua_pop(L, 1);
+  return probe.code;
+}
+
+/* ------------------------------------------------------------------- load */
+
+hearth_status prototype_check_seal(const Prototype *p, const hearth_seal *seal, uint64_t base, hearth_error *err) {
+  if (seal == NULL) return HEARTH_OK;
+  if (p->seal == NULL)
+    return hearth_fail_at(err, HEARTH_SEAL, base, "at byte %llu: a function without a seal", (unsigned long long)base);
+  unsigned char expected[HEARTH_SEAL_SIZE], difference = 0;
+  seal->hash(seal->ud, p->record, (size_t)(p->seal - p->record), expected);
+  for (size_t i = 0; i < HEARTH_SEAL_SIZE; i++) /* no early exit: time must not tell how much is right */
+    difference = (unsigned char)(difference | (expected[i] ^ p->seal[i]));
+  if (difference == 0) return HEARTH_OK;
+  return hearth_fail_at(err, HEARTH_SEAL, base, "at byte %llu: a function's seal does not match",
+                        (unsigned long long)base);
+}
+
+typedef struct Description {
+  char text[256];
+} Description;
+
+static void put_needs(char *out, size_t size, const ChunkHeader *h) {
+  snprintf(out, size, "Lua %u.%u, integers of %u bytes, floats of %u, %s byte order", h->version >> 4, h->version & 15u,
+           h->integer_size, h->number_size, h->little_endian ? "little-endian" : "big-endian");
+}
+
+/* Which function it is, what it needs, and what is here. Its body was checked, or is of an unknown layout. */
+static Description describe(const Prototype *p) {
+  Description d;
+  char name[80] = "a function", needs[80], has[80];
+  const ChunkHeader own = own_header();
+  if (chunk_supported(&p->header)) {
+    ChunkInfo info;
+    chunk_info(&p->header, p->body, p->body_size, &info);
+    if (info.source != NULL)
+      snprintf(name, sizeof name, "the function at %.*s:%d", info.source_size > 50 ? 50 : (int)info.source_size - 1,
+               info.source + 1, info.line);
+  }
+  put_needs(needs, sizeof needs, &p->header);
+  put_needs(has, sizeof has, &own);
+  snprintf(d.text, sizeof d.text, "%s needs %s; this is %s", name, needs, has);
+  return d;
+}
+
+/* A chunk in three pieces: the maker's beginning, the body where it lies, the maker's end. */
+typedef struct Pieces {
+  ChunkWrap wrap;
+  const void *body;
+  size_t body_size;
+  unsigned next;
+} Pieces;
+
+static const char *read_piece(lua_State *L, void *ud, size_t *size) {
+  Pieces *p = ud;
+  (void)L;
+  switch (p->next++) {
+    case 0:
+      *size = p->wrap.prefix_size;
+      return (const char *)p->wrap.prefix;
+    case 1:
+      *size = p->body_size;
+      return p->body;
+    case 2:
+      *size = sizeof p->wrap.suffix;
+      return (const char *)p->wrap.suffix;
+    default:
+      *size = 0;
+      return NULL;
+  }
+}
+
+/* [-0, +1, -] Loads a checked body that fits. Answers lua_load's status and pushes its message on failure. */
+static int load_maker(lua_State *L, const void *body, size_t size, unsigned nupvalues) {
+  Pieces pieces;
+  const ChunkHeader own = own_header();
+  chunk_wrap(&own, nupvalues, &pieces.wrap);
+  pieces.body = body;
+  pieces.body_size = size;
+  pieces.next = 0;
+  return lua_load(L, read_piece, &pieces, "=prototype", "b");
+}
+
+hearth_status prototype_load(lua_State *L, const Prototype *p, const hearth_seal *seal, uint64_t base,
+                             hearth_error *err) {
+  hearth_status status = prototype_check_seal(p, seal, base, err);
+  if (status != HEARTH_OK) return status;
+  ChunkFault fault;
+  if (chunk_supported(&p->header) && !chunk_check(&p->header, p->body, p->body_size, p->nupvalues, &fault)) {
+    const uint64_t position = base + (size_t)(p->body - p->record) + fault.position;
+    return hearth_fail_at(err, HEARTH_DAMAGED, position, "damaged at byte %llu: %s", (unsigned long long)position,
+                          fault.why);
+  }
+  if (!prototype_fits(p)) return hearth_fail_at(err, HEARTH_LUA, base, "%s", describe(p).text);
+  if (!lua_checkstack(L, 2)) return hearth_fail(err, HEARTH_NOMEM, "out of memory");
+  const int result = load_maker(L, p->body, p->body_size, p->nupvalues);
+  if (result == LUA_OK) return hearth_ok(err);
+  if (result == LUA_ERRMEM)
+    hearth_fail(err, HEARTH_NOMEM, "out of memory");
+  else
+    hearth_fail_at(err, HEARTH_DAMAGED, base, "damaged at byte %llu: %s", (unsigned long long)base,
+                   lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the function does not load");
+  lua_pop(L, 1);
+  return result == LUA_ERRMEM ? HEARTH_NOMEM : HEARTH_DAMAGED;
+}
+
+void prototype_instantiate(lua_State *L, int maker) {
+  luaL_checkstack(L, 3, NULL);
+  lua_pushvalue(L, maker);
+  lua_call(L, 0, 1);
+  lua_pushnil(L); /* the 255th cell, if there is one, holds the closure (chunk.h) */
+  if (lua_setupvalue(L, -2, CHUNK_MAX_UPVALUES) == NULL) lua_pop(L, 1);
+}
+
+hearth_status prototype_push_cell_maker(lua_State *L, hearth_error *err) {
+  const ChunkHeader own = own_header();
+  Buffer body;
+  buffer_init(&body, &hearth_libc_allocator);
+  chunk_put_getter(&own, &body);
+  if (body.failed || !lua_checkstack(L, 2)) {
+    buffer_free(&body);
+    return hearth_fail(err, HEARTH_NOMEM, "out of memory");
+  }
+  const int result = load_maker(L, body.data, body.size, 1);
+  buffer_free(&body);
+  if (result == LUA_OK) return hearth_ok(err);
+  lua_pop(L, 1); /* our own constant bytecode: only memory can fail */
+  return hearth_fail(err, HEARTH_NOMEM, "out of memory");
+}
+
+/* ----------------------------------------------------------- placeholders */
+
+static int call_placeholder(lua_State *L) {
+  size_t size;
+  Prototype p;
+  ChunkFault fault;
+  const char *record = lua_tolstring(L, lua_upvalueindex(1), &size);
+  if (record == NULL || !prototype_parse(record, size, &p, &fault))
+    return luaL_error(L, "a stored function that does not fit this Lua was called");
+  return luaL_error(L, "a stored function cannot be called: %s", describe(&p).text);
+}
+
+void prototype_push_placeholder(lua_State *L, const void *record, size_t size) {
+  luaL_checkstack(L, 3, NULL);
+  lua_pushlstring(L, record, size);
+  lua_newtable(L);
+  lua_pushcclosure(L, call_placeholder, 2);
+}
+
+const char *prototype_placeholder_record(lua_State *L, int index, size_t *size) {
+  if (lua_tocfunction(L, index) != call_placeholder || !lua_checkstack(L, 1)) return NULL;
+  if (lua_getupvalue(L, index, 1) == NULL) return NULL;
+  const char *record = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, size) : NULL;
+  lua_pop(L, 1); /* the closure keeps the string */
+  return record;
+}
