@@ -1,0 +1,58 @@
+# Sourced by ./dev: what is needed, and installing what is missing.
+
+build_packages=(gcc libc6-dev make meson ninja-build pkg-config liblua5.4-dev lua5.4 libxxhash-dev libsodium-dev
+  libjansson-dev libedit-dev)
+test_packages=(libcmocka-dev clang libclang-rt-14-dev llvm valgrind libc6-dbg gcc-multilib dpkg-dev)
+
+is_debian() {
+  [ -r /etc/os-release ] && command -v apt-get >/dev/null && (. /etc/os-release && [[ " $ID ${ID_LIKE:-} " == *" debian "* ]])
+}
+
+is_installed() {
+  [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# need_packages PACKAGE...: installs those that are missing, after saying which.
+need_packages() {
+  if ! is_debian; then
+    need_elsewhere
+    return
+  fi
+  local missing=() package as_root=()
+  for package in "$@"; do
+    is_installed "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "dev: installing Debian packages: ${missing[*]}"
+  if [ "$(id -u)" -ne 0 ]; then
+    command -v sudo >/dev/null || {
+      echo "dev: neither root nor sudo; as root: apt-get install ${missing[*]}" >&2
+      exit 1
+    }
+    as_root=(sudo)
+  fi
+  "${as_root[@]}" apt-get -q update || { echo "dev: apt-get update failed" >&2; exit 1; }
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends install "${missing[@]}" || {
+    echo "dev: apt-get could not install: ${missing[*]}" >&2
+    exit 1
+  }
+}
+
+# Another system: go on if what building needs is there, otherwise name it.
+need_elsewhere() {
+  local missing=() tool
+  for tool in cc meson ninja pkg-config; do
+    command -v "$tool" >/dev/null || missing+=("$tool")
+  done
+  if command -v pkg-config >/dev/null; then
+    pkg-config --exists libxxhash || missing+=("xxHash (its header)")
+    pkg-config --exists lua5.4 || pkg-config --exists lua-5.4 || pkg-config --exists 'lua >= 5.4' ||
+      missing+=("Lua 5.4 (library and headers)")
+    pkg-config --exists cmocka || missing+=("cmocka (for the tests)")
+  fi
+  [ ${#missing[@]} -gt 0 ] || return 0
+  echo "dev: this is not Debian; please install first:" >&2
+  printf '  %s\n' "${missing[@]}" >&2
+  echo "dev: of use as well: libsodium, Jansson, libedit, clang, valgrind" >&2
+  exit 1
+}

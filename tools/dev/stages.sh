@@ -1,0 +1,115 @@
+# Sourced by ./dev: the stages. Each writes a log, prints one line, and on failure the log's tail.
+
+build=$PWD/build
+logs=$build/logs
+passed=0
+failed=0
+failed_stages=0
+core_suites=(base codec store backends)
+
+# stage NAME COMMAND...: runs it with its output in logs/NAME.log.
+stage() {
+  local name=$1 began=$SECONDS
+  shift
+  mkdir -p "$logs"
+  if "$@" >"$logs/$name.log" 2>&1; then
+    printf '%-16s ok      %4d s\n' "$name" $((SECONDS - began))
+    return 0
+  fi
+  printf '%-16s FAILED  %4d s\n' "$name" $((SECONDS - began))
+  failed_stages=$((failed_stages + 1))
+  echo "---- the end of $logs/$name.log:" >&2
+  tail -n 60 "$logs/$name.log" >&2
+  echo "----" >&2
+  return 1
+}
+
+# configure FOLDER MESON-ARGUMENTS...: once, and again when the arguments changed.
+configure() {
+  local folder=$1 mark="$*"
+  shift
+  if [ -f "$folder/build.ninja" ] && [ "$(cat "$folder/dev-arguments" 2>/dev/null)" = "$mark" ]; then
+    return 0
+  fi
+  local again=()
+  [ ! -f "$folder/build.ninja" ] || again=(--reconfigure)
+  meson setup "${again[@]}" "$folder" "$@" && printf '%s\n' "$mark" >"$folder/dev-arguments"
+}
+
+configure_and_compile() {
+  configure "$@" && ninja -C "$1"
+}
+
+# suites NAME FOLDER MESON-TEST-ARGUMENTS...: runs them, prints each runner's closing line, counts.
+suites() {
+  local name=$1 folder=$2 ok=0 here_passed=0 here_failed=0 record
+  shift 2
+  rm -f "$folder/meson-logs/$name"*.json
+  stage "$name" meson test -C "$folder" --logbase "$name" "$@" || ok=1
+  for record in "$folder/meson-logs/$name"*.json; do # meson adds a wrapper's name to the base
+    python3 tools/dev/closing.py "$record" "$name" "$logs/$name.counts" || return 1
+    read -r here_passed here_failed <"$logs/$name.counts"
+  done
+  if [ $ok -ne 0 ] && [ "$here_failed" -eq 0 ]; then here_failed=1; fi
+  if [ "$here_passed" -eq 0 ] && [ "$here_failed" -eq 0 ]; then
+    echo "$name: no suite ran" >&2
+    here_failed=1
+  fi
+  passed=$((passed + here_passed))
+  failed=$((failed + here_failed))
+  [ "$here_failed" -eq 0 ]
+}
+
+link_products() {
+  ln -sfn tools/hearth/hearth "$build/hearth"
+  ln -sfn bindings/lua/hearth.so "$build/hearth.so"
+}
+
+stage_build() {
+  stage build configure_and_compile "$build" && link_products
+}
+
+stage_gcc() {
+  suites gcc "$build"
+}
+
+stage_clang() {
+  CC=clang stage build-clang configure_and_compile "$build/clang" -Dwerror=true && suites clang "$build/clang"
+}
+
+stage_sanitize() {
+  CC=clang stage build-sanitize configure_and_compile "$build/sanitize" -Dwerror=true -Db_lundef=false \
+    -Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=undefined &&
+    ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
+      suites sanitize "$build/sanitize" -t 5
+}
+
+stage_valgrind() {
+  local arguments=() suite
+  for suite in "${core_suites[@]}"; do arguments+=(--suite "$suite"); done
+  suites valgrind "$build" -t 40 "${arguments[@]}" \
+    --wrap "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
+}
+
+m32_setup() {
+  tools/dev/m32-deps.sh "$build/m32-deps" &&
+    printf "[constants]\nm32_prefix = '%s'\n" "$build/m32-deps/prefix" >"$build/m32-deps/paths.ini" &&
+    configure_and_compile "$build/m32" -Dwerror=true --native-file "$build/m32-deps/paths.ini" \
+      --native-file cross/m32.ini
+}
+
+stage_m32() {
+  stage build-m32 m32_setup && suites m32 "$build/m32" -t 2
+}
+
+# A program of its own that finds an installed Hearth.
+stage_embed() {
+  if stage embed tests/embed/run.sh "$build/embed"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+# stages_end [counted]: the exit status of all of it.
+stages_end() {
+  [ "$failed_stages" -le "$failed" ] || failed=$failed_stages
+  if [ "${1:-}" = counted ]; then echo "$passed passed, $failed failed"; fi
+  [ "$failed" -eq 0 ]
+}
