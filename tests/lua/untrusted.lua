@@ -1,0 +1,134 @@
+local hearth = require "hearth"
+local t = require "harness"
+local test, equal, fails = t.test, t.equal, t.fails
+
+test("data passes", function()
+  local result = hearth.decode(assert(hearth.encode { 1, "a", { x = true } }))
+  equal(result[3].x, true)
+end)
+
+test("functions are refused unless allowed", function()
+  local bytes = assert(hearth.encode { f = function() return 1 end })
+  fails("refused", nil, hearth.decode(bytes))
+  fails("refused", nil, hearth.decode(bytes, { permanents = true, metatables = true }))
+  equal(hearth.decode(bytes, { functions = true }).f(), 1)
+end)
+
+test("permanents are refused unless allowed", function()
+  local bytes = assert(hearth.encode { f = os.execute })
+  fails("refused", nil, hearth.decode(bytes))
+  fails("refused", nil, hearth.decode(bytes, { functions = true, metatables = true }))
+  equal(hearth.decode(bytes, { permanents = true }).f, os.execute)
+end)
+
+test("metatables are refused unless allowed", function()
+  local bytes = assert(hearth.encode(setmetatable({}, { __gc = "anything" })))
+  fails("refused", nil, hearth.decode(bytes))
+  fails("refused", nil, hearth.decode(bytes, { functions = true, permanents = true }))
+  equal(getmetatable(hearth.decode(bytes, { metatables = true })).__gc, "anything")
+end)
+
+test("a finalizer by a permanent needs both", function()
+  local bytes = assert(hearth.encode(setmetatable({}, { __gc = debug.debug })))
+  fails("refused", nil, hearth.decode(bytes))
+  fails("refused", nil, hearth.decode(bytes, { metatables = true }))
+end)
+
+test("hooks are refused", function()
+  local bytes = assert(hearth.encode(setmetatable({}, { __persist = function() return function() return 1 end end })))
+  fails("refused", nil, hearth.decode(bytes))
+end)
+
+test("listed permanents pass, others do not", function()
+  local listed = assert(hearth.encode({ print }, { permanents = { [print] = "out" } }))
+  equal(hearth.decode(listed, { permanents = { out = print } })[1], print)
+  fails("refused", nil, hearth.decode(assert(hearth.encode { os.execute }), { permanents = { out = print } }))
+end)
+
+test("every truncated prefix and every flipped byte: a value or an error", function()
+  local shared = { 1, 2, 3 }
+  local n = 0
+  local bytes = assert(hearth.encode {
+    nil, true, false, 1, -1, 300, 2 ^ 53, 1.5, -0.0, math.huge, math.mininteger, "", "short", ("long"):rep(100),
+    shared, shared, { x = 1, y = 2 }, { x = 3, y = 4 }, { [1.5] = 1, [true] = 2 }, print, io.stdout,
+    function() n = n + 1 return n end, function() return n end,
+    setmetatable({ 1 }, { __index = { y = 1 } }), setmetatable({}, { __mode = "k" }),
+    setmetatable({}, { __persist = function() return function() return { 1 } end end }),
+  })
+  local codes = {}
+  local function try(input)
+    for _, options in ipairs { { trusted = true }, { functions = true }, {} } do
+      local value, message, code = hearth.decode(input, options)
+      if message then
+        assert(value == nil and type(code) == "string")
+        codes[code] = true
+      end
+    end
+  end
+  for size = 0, #bytes - 1 do
+    local value, message = hearth.decode(bytes:sub(1, size), { trusted = true })
+    assert(value == nil and message, size) -- a prefix is never whole
+    try(bytes:sub(1, size))
+  end
+  for i = 1, #bytes do
+    local byte = bytes:byte(i)
+    for bit = 0, 7 do try(bytes:sub(1, i - 1) .. string.char(byte ~ (1 << bit)) .. bytes:sub(i + 1)) end
+    try(bytes:sub(1, i - 1) .. "\xff" .. bytes:sub(i + 1))
+  end
+  equal(codes.damaged, true)
+  equal(codes.refused, true)
+end)
+
+test("what is not a blob", function()
+  fails("damaged", nil, hearth.decode "")
+  fails("damaged", nil, hearth.decode "hello")
+  fails("damaged", nil, hearth.decode(("\0"):rep(1000)))
+  fails("damaged", nil, hearth.decode(assert(hearth.encode(1)) .. "x"))
+end)
+
+test("errors in the bytes name the position", function()
+  local bytes = assert(hearth.encode { "abc", "def" })
+  local _, message = hearth.decode(bytes:sub(1, -2))
+  assert(message:find "byte %d+", message)
+end)
+
+test("max_bytes", function()
+  local bytes = assert(hearth.encode(("x"):rep(1000)))
+  fails("limit", nil, hearth.decode(bytes, { max_bytes = #bytes - 1 }))
+  assert(hearth.decode(bytes, { max_bytes = #bytes }))
+  fails("limit", nil, hearth.encode(("x"):rep(1000), { max_bytes = 100 }))
+  assert(hearth.encode(("x"):rep(1000), { max_bytes = #bytes }))
+end)
+
+test("max_memory", function()
+  local source = {}
+  for i = 1, 10000 do source[i] = {} end
+  local bytes = assert(hearth.encode(source))
+  fails("limit", nil, hearth.decode(bytes, { max_memory = 100000 }))
+  equal(#hearth.decode(bytes, { max_memory = 100 << 20 }), 10000)
+end)
+
+local has_seal, _, seal_code = hearth.seal(("k"):rep(32))
+
+test("a seal, or the word that there is none", function()
+  if not has_seal then equal(seal_code, "unsupported") end
+end)
+
+if has_seal then
+  test("a sealed function is read with its seal only", function()
+    local bytes = assert(hearth.encode({ f = function() return 7 end }, { seal = has_seal }))
+    equal(hearth.decode(bytes, { trusted = true, seal = has_seal }).f(), 7)
+    fails("seal", nil, hearth.decode(bytes, { trusted = true, seal = hearth.seal(("q"):rep(32)) }))
+  end)
+
+  test("an unsealed function is refused where a seal is set", function()
+    local bytes = assert(hearth.encode { f = function() return 7 end })
+    fails("seal", nil, hearth.decode(bytes, { trusted = true, seal = has_seal }))
+  end)
+
+  test("data needs no seal", function()
+    equal(hearth.decode(assert(hearth.encode { 1 }), { seal = has_seal })[1], 1)
+  end)
+end
+
+t.finish()
