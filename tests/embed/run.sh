@@ -1,0 +1,42 @@
+#!/bin/bash
+# run.sh FOLDER: installs Hearth into a prefix in FOLDER, builds examples/embed against it through pkg-config, and
+# compares what the program prints in two runs of it with what it must print.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+folder=$(mkdir -p "$1" && cd "$1" && pwd)
+prefix=$folder/prefix
+
+rm -rf "$prefix" "$folder/example" "$folder/world.hearth"*
+[ -f "$folder/hearth/build.ninja" ] ||
+  meson setup "$folder/hearth" "$root" --prefix "$prefix" --libdir lib -Dtests=disabled
+meson install -C "$folder/hearth"
+
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib
+meson setup "$folder/example" "$root/examples/embed"
+ninja -C "$folder/example"
+
+expected="start 1, the hero is at (11.0, 2.5)!
+start 2, the hero is at (21.0, 3.0)!
+start 3, the hero is at (31.0, 3.5)!
+start 4, the hero is at (41.0, 4.0)!"
+actual=$("$folder/example/embed" "$folder/world.hearth" "$root/examples/embed/world.lua"
+  "$folder/example/embed" "$folder/world.hearth" "$root/examples/embed/world.lua")
+if [ "$actual" != "$expected" ]; then
+  printf 'embed printed:\n%s\nbut must print:\n%s\n' "$actual" "$expected" >&2
+  exit 1
+fi
+
+# The installed Lua module, beside the installed library.
+version=$(LUA_CPATH="$prefix/lib/lua/5.4/?.so" lua5.4 -e 'io.write(require "hearth".version)')
+if [ "$version" != "$(pkg-config --modversion hearth)" ]; then
+  echo "the Lua module says version $version, pkg-config $(pkg-config --modversion hearth)" >&2
+  exit 1
+fi
+
+# A mistake must be seen: a store that is a folder ends with a message and not with success.
+if message=$("$folder/example/embed" "$folder" "$root/examples/embed/world.lua" 2>&1); then
+  echo "embed took a folder for a store" >&2
+  exit 1
+fi
+[[ $message == "embed: "* ]] || { echo "embed said: $message" >&2; exit 1; }
+echo "embed: ok"
