@@ -37,7 +37,7 @@ extern "C" {
 #define HEARTH_VERSION_MAJOR 0
 #define HEARTH_VERSION_MINOR 1
 #define HEARTH_VERSION_PATCH 0
-#define HEARTH_VERSION "0.1.0"
+#define HEARTH_VERSION_STRING "0.1.0"
 
 /* The library's version, e.g. "0.1.0". Static text. */
 HEARTH_API const char *hearth_version(void);

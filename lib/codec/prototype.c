@@ -145,7 +145,7 @@ static Description describe(const Prototype *p) {
   if (chunk_supported(&p->header)) {
     ChunkInfo info;
     chunk_info(&p->header, p->body, p->body_size, &info);
-    if (info.source != NULL)
+    if (info.source_size > 0)
       snprintf(name, sizeof name, "the function at %.*s:%d", info.source_size > 50 ? 50 : (int)info.source_size - 1,
                info.source + 1, info.line);
   }

@@ -300,6 +300,22 @@ static void walk_lines(Walk *w, const Level *level) {
   }
 }
 
+/* A stripped function that was loaded has absent names where it had none: these are left out again. */
+static void walk_names(Walk *w, const Level *level) {
+  const unsigned char *start = w->in.next;
+  bool named = false;
+  uint32_t names = load_count(&w->in, 1);
+  if (names != 0 && names != level->upvalues) cursor_fail(&w->in, "upvalues and their names differ in number");
+  for (uint32_t i = 0; i < names && w->in.why == NULL; i++) named |= load_text(&w->in).bytes != NULL;
+  if (w->in.why != NULL || named || names == 0) return;
+  if (w->out != NULL) {
+    rewrite_from(w, start);
+    dump_size(w->out, 0);
+  } else {
+    cursor_fail(&w->in, "a function's upvalues are not in the stored form");
+  }
+}
+
 /* A function after those nested in it. */
 static void walk_debug(Walk *w) {
   const Level *level = &w->levels[--w->depth];
@@ -309,9 +325,7 @@ static void walk_debug(Walk *w) {
     (void)load_int(&w->in);
     (void)load_int(&w->in);
   }
-  uint32_t names = load_count(&w->in, 1);
-  if (names != 0 && names != level->upvalues) cursor_fail(&w->in, "upvalues and their names differ in number");
-  for (; names > 0 && w->in.why == NULL; names--) (void)load_text(&w->in);
+  walk_names(w, level);
 }
 
 static bool walk_body(Walk *w, size_t before, ChunkFault *fault) {

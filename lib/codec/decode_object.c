@@ -1,0 +1,275 @@
+/*
+** Heads: the objects are created, in their right sizes, before anything refers
+** to them.
+*/
+#include <lauxlib.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "decoder.h"
+#include "permanents.h"
+#include "prototype.h"
+
+_Noreturn void decoder_fail(Decoder *D, hearth_status code, const char *format, ...) {
+  char text[384];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  uint64_t position = D->c.why != NULL ? D->c.position : cursor_position(&D->c);
+  hearth_fail_at(D->error, code, position, "%s: %s at byte %llu: %s", D->what, hearth_status_name(code),
+                 (unsigned long long)position, text);
+  lua_pushnil(D->L);
+  lua_error(D->L);
+  abort();
+}
+
+_Noreturn void decoder_fail_memory(Decoder *D) {
+  hearth_fail(D->error, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
+  lua_pushnil(D->L);
+  lua_error(D->L);
+  abort();
+}
+
+void decoder_check(Decoder *D) {
+  if (D->c.why != NULL) decoder_fail(D, HEARTH_DAMAGED, "%s", D->c.why);
+}
+
+void decoder_charge(Decoder *D, uint64_t bytes) {
+  D->memory += bytes;
+  if (D->max_memory != 0 && D->memory > D->max_memory)
+    decoder_fail(D, HEARTH_LIMIT, "the values need more than max_memory (%llu bytes)",
+                 (unsigned long long)D->max_memory);
+}
+
+void decoder_init(Decoder *D, lua_State *L, const hearth_allocator *a) {
+  memset(D, 0, sizeof *D);
+  D->L = L;
+  D->locals = DECODER_NONE;
+  buffer_init(&D->parts, a);
+  buffer_init(&D->patches, a);
+  buffer_init(&D->metatables, a);
+  buffer_init(&D->order, a);
+  buffer_init(&D->stack, a);
+}
+
+void decoder_free(Decoder *D) {
+  buffer_free(&D->parts);
+  buffer_free(&D->patches);
+  buffer_free(&D->metatables);
+  buffer_free(&D->order);
+  buffer_free(&D->stack);
+}
+
+void decoder_push_tables(Decoder *D, size_t objects) {
+  lua_State *L = D->L;
+  luaL_checkstack(L, LUA_MINSTACK + 16, "decode");
+  lua_createtable(L, objects < INT_MAX ? (int)objects : INT_MAX, 0);
+  D->objects = lua_gettop(L);
+  lua_newtable(L);
+  D->shapes = lua_gettop(L);
+  lua_newtable(L);
+  D->prototypes = lua_gettop(L);
+  lua_newtable(L);
+  D->dictionary = lua_gettop(L);
+  lua_newtable(L);
+  D->waiting = lua_gettop(L);
+  permanents_push(L);
+  D->permanents = lua_gettop(L);
+  lua_pushnil(L);
+  D->cell_maker = lua_gettop(L);
+}
+
+/* ----------------------------------------------------------- prototypes */
+
+void decode_prototype(Decoder *D, uint32_t index, size_t size) {
+  lua_State *L = D->L;
+  size_t base = cursor_position(&D->c);
+  if (!(D->flags & HEARTH_ALLOW_FUNCTIONS)) decoder_fail(D, HEARTH_REFUSED, "a function, which untrusted data may not have");
+  const unsigned char *bytes = cursor_bytes(&D->c, size);
+  decoder_check(D);
+  Prototype p;
+  ChunkFault fault;
+  if (!prototype_parse(bytes, size, &p, &fault)) {
+    D->c.next = bytes + fault.position;
+    decoder_fail(D, HEARTH_DAMAGED, "%s", fault.why);
+  }
+  decoder_charge(D, 8 * (uint64_t)size);
+  if ((D->flags & HEARTH_PLACEHOLDERS) && !prototype_fits(&p)) {
+    if (prototype_check_seal(&p, D->seal, base, D->error) != HEARTH_OK) goto raise;
+    lua_pushlstring(L, (const char *)bytes, size);
+  } else if (prototype_load(L, &p, D->seal, base, D->error) != HEARTH_OK) {
+    goto raise;
+  }
+  lua_rawseti(L, D->prototypes, (lua_Integer)index + 1);
+  lua_pushinteger(L, (lua_Integer)p.nupvalues); /* beside the maker, under a negative key */
+  lua_rawseti(L, D->prototypes, -(lua_Integer)index - 1);
+  return;
+raise:
+  lua_pushnil(L);
+  lua_error(L);
+}
+
+/* Pushes a new closure of the prototype at index, or its stand-in; answers the number of upvalues. */
+static uint32_t push_closure(Decoder *D, uint32_t index) {
+  lua_State *L = D->L;
+  lua_rawgeti(L, D->prototypes, -(lua_Integer)index - 1);
+  uint32_t upvalues = (uint32_t)lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  lua_rawgeti(L, D->prototypes, (lua_Integer)index + 1);
+  if (lua_type(L, -1) == LUA_TSTRING) {
+    size_t size;
+    const char *record = lua_tolstring(L, -1, &size);
+    prototype_push_placeholder(L, record, size);
+  } else {
+    prototype_instantiate(L, lua_gettop(L));
+  }
+  lua_remove(L, -2);
+  decoder_charge(D, 40 + 48 * (uint64_t)upvalues);
+  return upvalues;
+}
+
+/* Pushes a private closure with one fresh cell. */
+static void push_private_cell(Decoder *D) {
+  lua_State *L = D->L;
+  if (lua_isnil(L, D->cell_maker)) {
+    if (prototype_push_cell_maker(L, D->error) != HEARTH_OK) {
+      lua_pushnil(L);
+      lua_error(L);
+    }
+    lua_replace(L, D->cell_maker);
+  }
+  prototype_instantiate(L, D->cell_maker);
+}
+
+/* ------------------------------------------------------------ permanents */
+
+static void push_name(lua_State *L, const Value *name) {
+  lua_Number n;
+  switch (name->kind) {
+    case VALUE_FALSE: lua_pushboolean(L, 0); break;
+    case VALUE_TRUE: lua_pushboolean(L, 1); break;
+    case VALUE_INTEGER: lua_pushinteger(L, (lua_Integer)name->as.integer); break;
+    case VALUE_FLOAT:
+      memcpy(&n, &name->as.bits, sizeof n);
+      lua_pushnumber(L, n);
+      break;
+    default: lua_pushlstring(L, (const char *)name->as.bytes, name->size);
+  }
+}
+
+/* Pushes the permanent, the function that captured it for a cell, or a stand-in. */
+static void push_permanent(Decoder *D, const Head *h, Part *p) {
+  lua_State *L = D->L;
+  if (!(D->flags & HEARTH_ALLOW_PERMANENTS))
+    decoder_fail(D, HEARTH_REFUSED, "a permanent, which untrusted data may not have");
+  push_name(L, &h->name);
+  int name = lua_gettop(L);
+  if (h->flags == PERMANENT_CELL) {
+    int upvalue = permanents_cell(L, D->permanents, name);
+    p->upvalue = (uint8_t)upvalue;
+    if (upvalue != 0) {
+      lua_remove(L, name);
+      return;
+    }
+  } else if (permanents_value(L, D->permanents, D->overlay, name)) {
+    lua_remove(L, name);
+    return;
+  }
+  const char *text = luaL_tolstring(L, name, NULL); /* a scalar: no metamethod */
+  if (!(D->flags & HEARTH_PLACEHOLDERS)) decoder_fail(D, HEARTH_UNKNOWN, "the permanent '%s' is not known here", text);
+  lua_pop(L, 1);
+  if (h->flags == PERMANENT_CELL) { /* a cell that holds nil stands in; a store keeps its name */
+    push_private_cell(D);
+    lua_remove(L, name);
+    p->upvalue = 1;
+    return;
+  }
+  permanents_placeholder(L, D->permanents, (PermanentKind)h->flags, name);
+  lua_remove(L, name);
+}
+
+/* ----------------------------------------------------------------- heads */
+
+static void check_counts(Decoder *D, const Head *h) {
+  /* Every value takes a byte at least; positions are checked again when they are read. */
+  if (h->array > cursor_left(&D->c) || h->pairs > cursor_left(&D->c) || h->array > UINT32_MAX / 2 ||
+      h->pairs > UINT32_MAX / 2)
+    decoder_fail(D, HEARTH_DAMAGED, "a count exceeds the bytes that remain");
+}
+
+static void create_table(Decoder *D, const Head *h, Part *p) {
+  lua_State *L = D->L;
+  check_counts(D, h);
+  uint64_t fields = h->pairs;
+  if (h->flags & HEAD_SHAPE) {
+    p->constant = D->ops->find_constant(D, OBJECT_SHAPE, h->shape);
+    if (p->constant == DECODER_NONE) decoder_fail(D, HEARTH_DAMAGED, "a shape that is not there");
+    lua_rawgeti(L, D->shapes, (lua_Integer)p->constant + 1);
+    fields += lua_rawlen(L, -1);
+    lua_pop(L, 1);
+  }
+  D->fields += h->array + fields + h->pairs;
+  if (D->fields > D->most_fields)
+    decoder_fail(D, HEARTH_DAMAGED, "the tables are larger than the bytes that fill them");
+  decoder_charge(D, 56 + 16 * h->array + 80 * fields); /* a node has 40 bytes or less, the count is rounded up */
+  lua_createtable(L, (int)h->array, fields < INT_MAX ? (int)fields : INT_MAX);
+  p->array = (uint32_t)h->array;
+  p->pairs = (uint32_t)h->pairs;
+}
+
+/* Pushes the new object, or nil for what comes into being later. */
+static void create(Decoder *D, const Head *h, Part *p) {
+  switch (h->kind) {
+    case OBJECT_TABLE:
+    case OBJECT_PAGED: create_table(D, h, p); break;
+    case OBJECT_LATE: lua_newtable(D->L); break;
+    case OBJECT_CLOSURE:
+      p->constant = D->ops->find_constant(D, OBJECT_PROTOTYPE, h->prototype);
+      if (p->constant == DECODER_NONE) decoder_fail(D, HEARTH_DAMAGED, "a prototype that is not there");
+      p->array = push_closure(D, p->constant);
+      break;
+    case OBJECT_PERMANENT: push_permanent(D, h, p); break;
+    case OBJECT_SPECIAL:
+      if (!(D->flags & HEARTH_ALLOW_METATABLES))
+        decoder_fail(D, HEARTH_REFUSED, "an object of a class, which untrusted data may not have");
+      D->specials = true;
+      if (h->flags & HEAD_TYPED)
+        push_name(D->L, &h->name); /* until it is built */
+      else
+        lua_pushnil(D->L);
+      break;
+    case OBJECT_CELL:
+      if (!(D->flags & HEARTH_ALLOW_FUNCTIONS))
+        decoder_fail(D, HEARTH_REFUSED, "a function, which untrusted data may not have");
+      lua_pushnil(D->L);
+      break;
+    default: decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");
+  }
+}
+
+uint32_t decode_head(Decoder *D, uint64_t number) {
+  Head h;
+  Part p = {0};
+  head_get(&D->c, &h);
+  decoder_check(D);
+  p.number = number;
+  p.locals = D->locals;
+  p.kind = (uint8_t)h.kind;
+  p.flags = h.flags;
+  create(D, &h, &p);
+  uint32_t index = decoder_count(D);
+  buffer_put(&D->parts, &p, sizeof p);
+  if (D->parts.failed) decoder_fail_memory(D);
+  lua_rawseti(D->L, D->objects, (lua_Integer)index + 1);
+  return index;
+}
+
+void decode_ensure_cell(Decoder *D, uint32_t index) {
+  if (decoder_part(D, index)->upvalue != 0) return;
+  push_private_cell(D);
+  lua_rawseti(D->L, D->objects, (lua_Integer)index + 1);
+  decoder_part(D, index)->upvalue = 1;
+}

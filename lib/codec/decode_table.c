@@ -1,0 +1,206 @@
+/*
+** Tables: the mirror of encode_table.c.
+*/
+#include <lauxlib.h>
+
+#include "decoder.h"
+
+void decode_shape(Decoder *D, uint32_t index) {
+  lua_State *L = D->L;
+  Value keys[SHAPE_MAX_KEYS];
+  size_t count = shape_get(&D->c, keys);
+  decoder_check(D);
+  decoder_charge(D, 56 + 56 * count);
+  lua_createtable(L, (int)count, 0);
+  for (size_t i = 0; i < count; i++) {
+    lua_pushlstring(L, (const char *)keys[i].as.bytes, keys[i].size);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  lua_rawseti(L, D->shapes, (lua_Integer)index + 1);
+}
+
+/* A value of a table: no nil, which would be no entry. */
+static void decode_field(Decoder *D, uint32_t *waiting) {
+  decode_value(D, waiting);
+  if (lua_isnil(D->L, -1) && *waiting == DECODER_NONE) decoder_fail(D, HEARTH_DAMAGED, "a nil inside a table");
+}
+
+static void decode_key(Decoder *D, uint32_t *waiting) {
+  decode_field(D, waiting);
+  if (lua_type(D->L, -1) == LUA_TNUMBER && !lua_isinteger(D->L, -1)) {
+    lua_Number n = lua_tonumber(D->L, -1);
+    if (n != n) decoder_fail(D, HEARTH_DAMAGED, "a NaN as a key");
+  }
+}
+
+void decode_array(Decoder *D, uint32_t index, int t, uint64_t first, uint64_t count) {
+  lua_State *L = D->L;
+  for (uint64_t i = 0; i < count; i++) {
+    uint32_t waits;
+    decode_field(D, &waits);
+    if (waits == DECODER_NONE) {
+      lua_rawseti(L, t, (lua_Integer)(first + i));
+    } else {
+      lua_pop(L, 1);
+      lua_pushinteger(L, (lua_Integer)(first + i));
+      lua_pushnil(L);
+      decode_wait_field(D, index, DECODER_NONE, waits);
+    }
+  }
+}
+
+void decode_pairs(Decoder *D, uint32_t index, int t, uint64_t count) {
+  lua_State *L = D->L;
+  for (uint64_t i = 0; i < count; i++) {
+    uint32_t key_waits, value_waits;
+    decode_key(D, &key_waits);
+    decode_field(D, &value_waits);
+    if (key_waits == DECODER_NONE && value_waits == DECODER_NONE)
+      lua_rawset(L, t);
+    else
+      decode_wait_field(D, index, key_waits, value_waits);
+  }
+}
+
+static void decode_shaped(Decoder *D, uint32_t index, int t) {
+  lua_State *L = D->L;
+  lua_rawgeti(L, D->shapes, (lua_Integer)decoder_part(D, index)->constant + 1);
+  int keys = lua_gettop(L);
+  for (lua_Integer i = 1; lua_rawgeti(L, keys, i) != LUA_TNIL; i++) {
+    uint32_t waits;
+    decode_field(D, &waits);
+    if (waits == DECODER_NONE)
+      lua_rawset(L, t);
+    else
+      decode_wait_field(D, index, DECODER_NONE, waits);
+  }
+  lua_pop(L, 2);
+}
+
+void decode_metatable(Decoder *D, uint32_t index) {
+  Value v;
+  value_get(&D->c, &v);
+  decoder_check(D);
+  if (v.kind != VALUE_REF && v.kind != VALUE_LOCAL && (v.kind != VALUE_NEXT || !D->relative))
+    decoder_fail(D, HEARTH_DAMAGED, "a metatable that is no table");
+  if (!(D->flags & HEARTH_ALLOW_METATABLES)) decoder_fail(D, HEARTH_REFUSED, "a metatable, which untrusted data may not have");
+  uint32_t pair[2] = {index, decode_ref(D, &v)};
+  const Part *p = decoder_part(D, pair[1]);
+  if (p->kind != OBJECT_SPECIAL) {
+    lua_rawgeti(D->L, D->objects, (lua_Integer)pair[1] + 1);
+    bool is_table = lua_istable(D->L, -1);
+    lua_pop(D->L, 1);
+    if (!is_table) decoder_fail(D, HEARTH_DAMAGED, "a metatable that is no table");
+  }
+  buffer_put(&D->metatables, pair, sizeof pair);
+  if (D->metatables.failed) decoder_fail_memory(D);
+}
+
+static void decode_table(Decoder *D, uint32_t index) {
+  lua_State *L = D->L;
+  lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
+  int t = lua_gettop(L);
+  Part p = *decoder_part(D, index); /* a copy: parts may move */
+  decode_array(D, index, t, 1, p.array);
+  if (p.flags & HEAD_SHAPE) decode_shaped(D, index, t);
+  decode_pairs(D, index, t, p.pairs);
+  lua_pop(L, 1);
+  if (p.flags & HEAD_METATABLE) decode_metatable(D, index);
+}
+
+/* A weak table's true head comes with its body. */
+static void decode_late(Decoder *D, uint32_t index) {
+  Head h;
+  head_get(&D->c, &h);
+  decoder_check(D);
+  if (h.kind != OBJECT_TABLE || (h.flags & HEAD_SHAPE)) decoder_fail(D, HEARTH_DAMAGED, "a late object that is no weak table");
+  if (h.array > cursor_left(&D->c) || h.pairs > cursor_left(&D->c) / 2)
+    decoder_fail(D, HEARTH_DAMAGED, "a count exceeds the bytes that remain");
+  Part *p = decoder_part(D, index);
+  p->array = (uint32_t)h.array;
+  p->pairs = (uint32_t)h.pairs;
+  p->flags = h.flags;
+  decode_table(D, index);
+}
+
+/* ------------------------------------------------------ closures and cells */
+
+static void decode_upvalue(Decoder *D, int f, int i, uint32_t cell) {
+  lua_State *L = D->L;
+  Part *p = decoder_part(D, cell);
+  if (p->kind == OBJECT_CELL && p->upvalue == 0) { /* the closure's own fresh cell is the cell */
+    p->upvalue = (uint8_t)i;
+    lua_pushvalue(L, f);
+    lua_rawseti(L, D->objects, (lua_Integer)cell + 1);
+    return;
+  }
+  int from = p->upvalue;
+  lua_rawgeti(L, D->objects, (lua_Integer)cell + 1);
+  if (from == 0 || lua_type(L, -1) != LUA_TFUNCTION || lua_iscfunction(L, -1))
+    decoder_fail(D, HEARTH_DAMAGED, "a cell without a function");
+  lua_upvaluejoin(L, f, i, -1, from);
+  lua_pop(L, 1);
+}
+
+static void decode_closure(Decoder *D, uint32_t index) {
+  lua_State *L = D->L;
+  lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
+  int f = lua_gettop(L);
+  uint32_t count = decoder_part(D, index)->array;
+  bool placeholder = lua_iscfunction(L, f);
+  if (placeholder) lua_getupvalue(L, f, 2); /* its table for the cells' carriers */
+  for (uint32_t i = 1; i <= count; i++) {
+    Value v;
+    value_get(&D->c, &v);
+    decoder_check(D);
+    if (v.kind != VALUE_REF && v.kind != VALUE_LOCAL && (v.kind != VALUE_NEXT || !D->relative))
+      decoder_fail(D, HEARTH_DAMAGED, "an upvalue that is no cell");
+    uint32_t cell = decode_ref(D, &v);
+    const Part *p = decoder_part(D, cell);
+    if (p->kind != OBJECT_CELL && !(p->kind == OBJECT_PERMANENT && p->flags == PERMANENT_CELL))
+      decoder_fail(D, HEARTH_DAMAGED, "an upvalue that is no cell");
+    if (placeholder) {
+      decode_ensure_cell(D, cell);
+      lua_rawgeti(L, D->objects, (lua_Integer)cell + 1);
+      lua_rawseti(L, -2, (lua_Integer)i);
+    } else {
+      decode_upvalue(D, f, (int)i, cell);
+    }
+  }
+  lua_settop(L, f - 1);
+}
+
+static void decode_cell(Decoder *D, uint32_t index) {
+  lua_State *L = D->L;
+  uint32_t waits;
+  decode_ensure_cell(D, index);
+  decode_value(D, &waits);
+  if (waits != DECODER_NONE) {
+    decode_wait_cell(D, index, waits);
+    return;
+  }
+  lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
+  lua_insert(L, -2);
+  lua_setupvalue(L, -2, decoder_part(D, index)->upvalue);
+  lua_pop(L, 1);
+}
+
+static void decode_special(Decoder *D, uint32_t index) {
+  uint32_t waits;
+  decode_value(D, &waits);
+  decode_keep_special(D, index, waits);
+}
+
+void decode_body(Decoder *D, uint32_t index) {
+  Part *p = decoder_part(D, index);
+  p->body = cursor_position(&D->c);
+  p->top = D->top;
+  switch (p->kind) {
+    case OBJECT_TABLE: decode_table(D, index); break;
+    case OBJECT_LATE: decode_late(D, index); break;
+    case OBJECT_CLOSURE: decode_closure(D, index); break;
+    case OBJECT_CELL: decode_cell(D, index); break;
+    case OBJECT_SPECIAL: decode_special(D, index); break;
+    default: break;
+  }
+}

@@ -1,0 +1,146 @@
+/*
+** The state of one decoding, shared by the chapters that read. It mirrors
+** encoder.h.
+**
+** All objects are created first, from their heads and in their right sizes, then
+** filled from their bodies; then metatables are set, then special objects are
+** rebuilt. Everything runs inside one protected C function.
+*/
+#ifndef HEARTH_CODEC_DECODER_H
+#define HEARTH_CODEC_DECODER_H
+
+#include <lua.h>
+
+#include "error.h"
+#include "hearth.h"
+#include "intmap.h"
+#include "record.h"
+
+typedef struct Decoder Decoder;
+
+#define DECODER_NONE UINT32_MAX
+
+/* What is remembered of an object between its head and its body. */
+typedef struct Part {
+  size_t body;       /* position of the body in the input */
+  uint64_t top;      /* Decoder.top there */
+  uint64_t number;   /* store: its number; blob: index + 1 */
+  uint32_t array, pairs;
+  uint32_t constant; /* table: index of the shape; closure: of the prototype; special: of the special that is its value, or DECODER_NONE */
+  uint32_t locals;   /* index of the first local object of the special that it belongs to, or DECODER_NONE */
+  uint32_t mark;     /* of the last search that came by */
+  uint8_t kind;      /* ObjectKind */
+  uint8_t flags;     /* HEAD_... */
+  uint8_t upvalue;   /* cell: which upvalue of the function in `objects` it is; 0: none yet */
+  uint8_t state;     /* special: PART_... */
+} Part;
+
+enum { PART_WAITING = 0, PART_BUILDING = 1, PART_BUILT = 2 };
+
+typedef struct DecoderOps {
+  /* The index of the object with this number, or DECODER_NONE when there is none. */
+  uint32_t (*find)(Decoder *D, uint64_t number);
+  /* Pushes what is no object of this heap but has a number (a large string, an external table); false: unknown. NULL: none. */
+  bool (*push_other)(Decoder *D, uint64_t number);
+  /* The index of a constant (shape or prototype) with this number, or DECODER_NONE. */
+  uint32_t (*find_constant)(Decoder *D, ObjectKind kind, uint64_t number);
+} DecoderOps;
+
+struct Decoder {
+  lua_State *L;
+  const DecoderOps *ops;
+  void *owner;
+  hearth_error *error;
+  const hearth_seal *seal;
+  const char *what;        /* "blob" or "store", for messages */
+  Cursor c;                /* the input at work */
+  unsigned flags;          /* HEARTH_ALLOW_..., HEARTH_PLACEHOLDERS */
+  uint64_t top;            /* highest object referred to so far */
+  uint64_t memory, max_memory;
+  uint64_t fields, most_fields; /* of all tables so far; each takes a byte of the bodies at least */
+  Buffer parts;            /* Part, one an object */
+  Buffer patches;          /* what waits for special objects */
+  Buffer metatables;       /* pairs of indices: object, metatable */
+  Buffer order, stack;     /* searches over special objects */
+  uint32_t known;          /* strings in the dictionary */
+  uint32_t locals;         /* index of the first local object of the special at work, or DECODER_NONE */
+  uint32_t local_count;
+  bool relative;           /* blobs: NEXT and the dictionary are allowed */
+  bool specials;           /* there are special objects */
+  uint32_t mark;           /* of the search at work */
+  /* Stack indices, absolute. */
+  int objects;             /* table: index + 1 -> object; for a cell, a function that captured it */
+  int shapes;              /* table: index + 1 -> table of keys */
+  int prototypes;          /* table: index + 1 -> maker, or the record of one that does not fit */
+  int dictionary;          /* table: strings of the dictionary */
+  int permanents, overlay; /* overlay: name -> value, or 0 */
+  int waiting;             /* table: keys and values of patches from 1 up, the values of specials under -index - 1 */
+  int cell_maker;
+};
+
+/* Fills the error with the input's position and raises. */
+_Noreturn void decoder_fail(Decoder *D, hearth_status code, const char *format, ...) HEARTH_PRINTF(3, 4);
+_Noreturn void decoder_fail_memory(Decoder *D);
+
+/* Raises DAMAGED if the cursor failed. */
+void decoder_check(Decoder *D);
+
+/* Counts memory that values will take against max_memory. */
+void decoder_charge(Decoder *D, uint64_t bytes);
+
+static inline Part *decoder_part(Decoder *D, uint32_t index) {
+  return (Part *)(void *)D->parts.data + index; /* the allocator's memory is aligned for it */
+}
+
+static inline uint32_t decoder_count(const Decoder *D) {
+  return (uint32_t)(D->parts.size / sizeof(Part));
+}
+
+void decoder_init(Decoder *D, lua_State *L, const hearth_allocator *allocator);
+void decoder_free(Decoder *D);
+
+/* Pushes the tables that the decoder works with, after decoder_init and inside the protected function. */
+void decoder_push_tables(Decoder *D, size_t objects);
+
+/* ----------------------------------------------------- chapter by chapter */
+
+/* Reads a shape's keys from D->c into the table of shapes under index + 1. */
+void decode_shape(Decoder *D, uint32_t index);
+
+/* Reads the prototype record of `size` bytes from D->c, checks and loads it, under index + 1. */
+void decode_prototype(Decoder *D, uint32_t index, size_t size);
+
+/* Reads a head from D->c, creates its object and adds its part; answers the index. */
+uint32_t decode_head(Decoder *D, uint64_t number);
+
+/* Reads one value from D->c and pushes it. A special object that is not built yet is pushed as nil, and told in *waiting (else DECODER_NONE). */
+void decode_value(Decoder *D, uint32_t *waiting);
+
+/* The index of the object that a reference just read means; raises if there is none. */
+uint32_t decode_ref(Decoder *D, const Value *v);
+
+/* Reads the body of the object at index from D->c. */
+void decode_body(Decoder *D, uint32_t index);
+
+/* The parts of tables' bodies, for pages: array values from `first`, pairs, the metatable. */
+void decode_array(Decoder *D, uint32_t index, int t, uint64_t first, uint64_t count);
+void decode_pairs(Decoder *D, uint32_t index, int t, uint64_t count);
+void decode_metatable(Decoder *D, uint32_t index);
+
+/* A carrier for the cell at index, if it has none: a private closure. */
+void decode_ensure_cell(Decoder *D, uint32_t index);
+
+/*
+** Something waits for special objects: a field (key and value are on the stack; nil stands for
+** one that waits), a cell (its value, nil, is). Pops them. DECODER_NONE: that one does not wait.
+*/
+void decode_wait_field(Decoder *D, uint32_t table, uint32_t key_waits, uint32_t value_waits);
+void decode_wait_cell(Decoder *D, uint32_t cell, uint32_t value_waits);
+
+/* The value of the special object at index is on the stack, or it waits for another. Pops it. */
+void decode_keep_special(Decoder *D, uint32_t index, uint32_t value_waits);
+
+/* After all bodies: sets metatables, rebuilds special objects, sets what waited, then metatables with finalizers. */
+void decode_finish(Decoder *D);
+
+#endif

@@ -1,0 +1,179 @@
+/*
+** Encoding a value to a blob: a work list instead of recursion.
+*/
+#include <limits.h>
+
+#include <lauxlib.h>
+
+#include "blob.h"
+#include "encoder.h"
+#include "options.h"
+#include "permanents.h"
+#include "protect.h"
+
+typedef struct BlobEncoder {
+  Encoder E;
+  Heap heap;
+  Buffer shapes, prototypes, out;
+  uint64_t shape_count, prototype_count;
+} BlobEncoder;
+
+typedef struct EncodeCall {
+  const hearth_codec_options *options;
+  hearth_error *error;
+} EncodeCall;
+
+static int release(lua_State *L) {
+  BlobEncoder *B = lua_touserdata(L, 1);
+  encoder_free(&B->E);
+  heap_free(&B->heap);
+  buffer_free(&B->shapes);
+  buffer_free(&B->prototypes);
+  buffer_free(&B->out);
+  return 0;
+}
+
+static void put_constant(Encoder *E, uint32_t index, const void *bytes, size_t size) {
+  BlobEncoder *B = E->owner;
+  if (E->heap->constants[index].kind == OBJECT_SHAPE) {
+    buffer_put(&B->shapes, bytes, size);
+    B->shape_count++;
+  } else {
+    varint_put(&B->prototypes, size);
+    buffer_put(&B->prototypes, bytes, size);
+    B->prototype_count++;
+  }
+  if (B->shapes.failed || B->prototypes.failed) encoder_fail_memory(E);
+}
+
+/* While a blob is made its functions stay: one that captured the cell is anchor enough. */
+static void anchor_cell(Encoder *E, uint32_t slot, int function, int upvalue) {
+  E->heap->objects[slot].upvalue = (uint8_t)upvalue;
+  lua_pushvalue(E->L, function);
+  lua_rawseti(E->L, E->objects, (lua_Integer)slot + 1);
+}
+
+static void put_special(Encoder *E, uint32_t slot) {
+  (void)slot;
+  encode_value(E, lua_gettop(E->L));
+  lua_pop(E->L, 1);
+}
+
+static const EncoderOps blob_ops = {put_constant, NULL, NULL, anchor_cell, put_special};
+
+/* A late body: the true head goes before it. */
+static void put_late(Encoder *E, uint32_t slot) {
+  size_t head = E->head.size, body = E->body.size;
+  encode_weak_table(E, slot);
+  size_t size = E->head.size - head;
+  unsigned char *room = buffer_reserve(&E->body, size);
+  encoder_check(E);
+  memmove(E->body.data + body + size, E->body.data + body, (size_t)(room - (E->body.data + body)));
+  memcpy(E->body.data + body, E->head.data + head, size);
+  E->body.size += size;
+  E->head.size = head;
+}
+
+static void encode_all(BlobEncoder *B, int root) {
+  Encoder *E = &B->E;
+  size_t done = 0;
+  heap_begin_walk(&B->heap);
+  encode_value(E, root);
+  do {
+    for (; done < heap_queued(&B->heap); done++) {
+      if (!encode_object(E, heap_queue_at(&B->heap, done))) {
+        Head late = {.kind = OBJECT_LATE};
+        head_put(&E->head, &late);
+      }
+    }
+  } while (encode_weak_round(E));
+  for (size_t i = 0; i < E->weak.size; i += sizeof(uint32_t)) {
+    uint32_t slot;
+    memcpy(&slot, E->weak.data + i, sizeof slot);
+    put_late(E, slot);
+  }
+}
+
+static void assemble(BlobEncoder *B, unsigned char flags) {
+  Encoder *E = &B->E;
+  BlobHeader h = {FORMAT_VERSION, FORMAT_READABLE_BY, flags, LUA_VERSION_NUM / 100 * 16 + LUA_VERSION_NUM % 100,
+                  sizeof(lua_Integer) << 4 | sizeof(lua_Number), B->shape_count, B->prototype_count,
+                  heap_queued(&B->heap), E->head.size};
+  Buffer *out = &B->out;
+  (void)buffer_reserve(out, BLOB_HEADER_SIZE + 4 * VARINT_MAX_SIZE + B->shapes.size + B->prototypes.size +
+                                E->head.size + E->body.size);
+  blob_header_put(out, &h);
+  buffer_put(out, B->shapes.data, B->shapes.size);
+  buffer_put(out, B->prototypes.data, B->prototypes.size);
+  buffer_put(out, E->head.data, E->head.size);
+  buffer_put(out, E->body.data, E->body.size);
+  encoder_check(E);
+  if (out->failed) encoder_fail_memory(E);
+  if (E->max_bytes != 0 && out->size > E->max_bytes) {
+    E->current = HEAP_NONE;
+    encoder_fail(E, HEARTH_LIMIT, 0, "the encoded value is larger than max_bytes");
+  }
+}
+
+static void apply_options(Encoder *E, const hearth_codec_options *o) {
+  E->relative = true;
+  E->canonical = E->sorted = (o->flags & HEARTH_CANONICAL) != 0;
+  E->strip = (o->flags & HEARTH_STRIP) != 0;
+  E->seal = o->seal;
+  E->max_bytes = o->max_bytes;
+}
+
+/* Stack: call, value, overlay. */
+static int encode_protected(lua_State *L) {
+  const EncodeCall *call = lua_touserdata(L, 1);
+  const hearth_codec_options *o = call->options;
+  luaL_checkstack(L, LUA_MINSTACK, "encode");
+  BlobEncoder *B = protect_push_state(L, sizeof *B, release);
+  hearth_allocator a = protect_allocator(L);
+  bool made = encoder_init(&B->E, L, &a);
+  heap_init(&B->heap, &a);
+  buffer_init(&B->shapes, &a);
+  buffer_init(&B->prototypes, &a);
+  buffer_init(&B->out, &a);
+  B->E.error = call->error;
+  if (!made) encoder_fail_memory(&B->E);
+  B->E.ops = &blob_ops;
+  B->E.owner = B;
+  B->E.heap = &B->heap;
+  B->heap.separate_constants = true;
+  B->E.root = "root";
+  apply_options(&B->E, o);
+  B->E.overlay = lua_istable(L, 3) ? 3 : 0;
+  lua_newtable(L);
+  B->E.objects = lua_gettop(L);
+  permanents_push(L);
+  B->E.permanents = lua_gettop(L);
+  if (!(o->flags & HEARTH_MODULES_BY_VALUE)) {
+    permanents_push_modules(L);
+    B->E.modules = lua_gettop(L);
+  }
+  encode_all(B, 2);
+  assemble(B, (unsigned char)((B->E.canonical ? BLOB_CANONICAL : 0) | (B->E.strip ? BLOB_STRIPPED : 0)));
+  lua_pushlstring(L, (const char *)B->out.data, B->out.size);
+  encoder_free(&B->E);
+  heap_free(&B->heap);
+  buffer_free(&B->out);
+  return 1;
+}
+
+hearth_status hearth_encode(lua_State *L, int index, const hearth_codec_options *options, hearth_error *err) {
+  hearth_error own;
+  hearth_codec_options o;
+  if (err == NULL) err = &own;
+  hearth_status status = codec_options_read(L, options, &o, err);
+  if (status != HEARTH_OK) return status;
+  EncodeCall call = {&o, err};
+  index = lua_absindex(L, index);
+  if (!lua_checkstack(L, LUA_MINSTACK)) return hearth_fail(err, HEARTH_NOMEM, "the Lua stack is full");
+  lua_pushvalue(L, index);
+  if (o.permanents != 0)
+    lua_pushvalue(L, o.permanents);
+  else
+    lua_pushnil(L);
+  return protect_without_collector(L, encode_protected, &call, 2, 1, err);
+}

@@ -1,0 +1,93 @@
+/*
+** Functions: the prototype by content, then one reference per upvalue, each to
+** its cell. Closures that share a cell refer to the same number.
+*/
+#include <lauxlib.h>
+
+#include "encoder.h"
+#include "permanents.h"
+#include "prototype.h"
+
+static uint32_t meet_cell(Encoder *E, int function, int upvalue, void *id) {
+  lua_State *L = E->L;
+  uint8_t kind = OBJECT_CELL;
+  if (permanents_cell_name(L, E->permanents, id)) {
+    lua_pop(L, 1);
+    kind = OBJECT_PERMANENT;
+  }
+  uint32_t slot = heap_add(E->heap, (uint64_t)(uintptr_t)id, 0);
+  if (slot == HEAP_NONE) encoder_fail_memory(E);
+  E->heap->objects[slot].kind = kind;
+  E->ops->anchor_cell(E, slot, function, upvalue);
+  return slot;
+}
+
+static void encode_cell_ref(Encoder *E, int function, int upvalue) {
+  void *id = lua_upvalueid(E->L, function, upvalue);
+  uint32_t slot = heap_find(E->heap, (uint64_t)(uintptr_t)id);
+  if (slot == HEAP_NONE) slot = meet_cell(E, function, upvalue, id);
+  if (!heap_reach(E->heap, slot, E->current)) encoder_fail_memory(E);
+  encode_ref(E, slot);
+}
+
+/* The constant of the record in E->scratch. */
+static uint32_t prototype_constant(Encoder *E) {
+  Buffer *b = &E->scratch;
+  bool is_new;
+  uint32_t index = heap_constant(E->heap, OBJECT_PROTOTYPE, hash128(b->data, b->size), 0, &is_new);
+  if (index == HEAP_NONE) encoder_fail_memory(E);
+  if (is_new) E->ops->constant(E, index, b->data, b->size);
+  return index;
+}
+
+/* A stand-in for a function that does not fit this Lua: its record goes back unchanged. */
+static uint32_t placeholder_constant(Encoder *E, const char *record, size_t size) {
+  buffer_clear(&E->scratch);
+  buffer_put(&E->scratch, record, size);
+  encoder_check(E);
+  return prototype_constant(E);
+}
+
+static uint32_t dump_constant(Encoder *E, int index) {
+  const char *why;
+  buffer_clear(&E->scratch);
+  hearth_status status = prototype_dump(E->L, index, E->strip, E->seal, &E->scratch, &why);
+  if (status == HEARTH_NOMEM) encoder_fail_memory(E);
+  if (status != HEARTH_OK) encoder_fail(E, status, 0, "a function cannot be stored: %s", why);
+  return prototype_constant(E);
+}
+
+void encode_closure(Encoder *E, uint32_t slot, int index) {
+  lua_State *L = E->L;
+  size_t size;
+  const char *record = prototype_placeholder_record(L, index, &size);
+  uint32_t constant = E->heap->objects[slot].constant; /* a function's prototype never changes */
+  if (constant == HEAP_NONE) {
+    constant = record != NULL ? placeholder_constant(E, record, size) : dump_constant(E, index);
+    E->heap->objects[slot].constant = constant;
+  }
+  E->heap->constants[constant].epoch = E->heap->epoch;
+  Head head = {.kind = OBJECT_CLOSURE, .prototype = E->heap->constants[constant].number};
+  head_put(&E->head, &head);
+  if (record == NULL) {
+    for (int i = 1; lua_getupvalue(L, index, i) != NULL; i++) {
+      lua_pop(L, 1);
+      encode_cell_ref(E, index, i);
+    }
+    return;
+  }
+  lua_getupvalue(L, index, 2); /* the stand-in's cells, each by its carrier */
+  for (int i = 1; lua_rawgeti(L, -1, i) == LUA_TFUNCTION; i++) {
+    encode_cell_ref(E, lua_gettop(L), 1);
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 2);
+}
+
+void encode_cell(Encoder *E, uint32_t slot, int index) {
+  Head head = {.kind = OBJECT_CELL};
+  head_put(&E->head, &head);
+  lua_getupvalue(E->L, index, E->heap->objects[slot].upvalue);
+  encode_value(E, lua_gettop(E->L));
+  lua_pop(E->L, 1);
+}

@@ -1,0 +1,145 @@
+/*
+** The state of one encoding walk, shared by the chapters that write: values,
+** tables, functions, special objects. Blobs and stores differ in what is set
+** here and in the callbacks, not in the chapters.
+**
+** Everything here runs inside one protected C function; failing means
+** filling `error` and raising. Memory that must survive that hangs on the
+** Encoder, which its owner frees.
+*/
+#ifndef HEARTH_CODEC_ENCODER_H
+#define HEARTH_CODEC_ENCODER_H
+
+#include <lua.h>
+
+#include "error.h"
+#include "hearth.h"
+#include "heap.h"
+
+typedef struct Encoder Encoder;
+
+/* One entry of a table that is sorted: its key and its value as bytes in `entry_bytes`. */
+typedef struct Entry {
+  uint64_t order;   /* integer keys: order-preserving; others: a stable hash of the key's bytes */
+  uint32_t other;   /* 0: an integer key, 1: another */
+  uint32_t key_size;
+  size_t key, value; /* offsets */
+  size_t value_size;
+} Entry;
+
+typedef struct EncoderOps {
+  /* The bytes of a constant (a shape, a prototype, a large string) that was not there before. */
+  void (*constant)(Encoder *E, uint32_t index, const void *bytes, size_t size);
+  /* A table too large for one record: its sorted entries. The metatable's record body is in E->body. NULL: blobs. */
+  void (*pages)(Encoder *E, const Head *head, const Entry *entries, size_t count);
+  /* A value that lives elsewhere and has a number of its own (an external table). NULL: none. */
+  bool (*foreign)(Encoder *E, int index, uint64_t *number);
+  /* Anchors the cell of a function's upvalue under the slot, and sets its Object.upvalue. */
+  void (*anchor_cell)(Encoder *E, uint32_t slot, int function, int upvalue);
+  /* The value on the top stands for the special object in `slot`: writes the body, pops it. */
+  void (*special)(Encoder *E, uint32_t slot);
+} EncoderOps;
+
+struct Encoder {
+  lua_State *L;
+  const EncoderOps *ops;
+  void *owner;              /* of the callbacks */
+  Heap *heap;
+  hearth_error *error;
+  const hearth_seal *seal;
+  const char *root;         /* what a path begins with */
+  size_t page_size;         /* larger tables and strings go into pages; 0: no pages */
+  uint64_t max_bytes;       /* 0: no limit */
+  uint64_t top;             /* highest object referred to so far, for NEXT */
+  uint32_t current;         /* slot whose body is being written */
+  bool relative;            /* NEXT and the dictionary may be used: blobs */
+  bool sorted;              /* records depend on content alone */
+  bool canonical;           /* numbers too */
+  bool strip, no_functions;
+  /* Stack indices, absolute. */
+  int objects;              /* table: slot + 1 -> object */
+  int permanents, overlay;  /* overlay: further permanents, value -> name, or 0 */
+  int modules;              /* table: unregistered module -> name, or 0 */
+  Buffer head, body;        /* blob: the sections; store: the record at work */
+  Buffer scratch;           /* a prototype's or a shape's bytes */
+  Buffer entries, entry_bytes;
+  Buffer weak;              /* slots of weak tables */
+  struct StringDictionary *strings;
+  struct ShapeCache *shapes;
+};
+
+/* ------------------------------------------------------------- failing */
+
+/* Raises a Lua error after filling E->error; the path is that of the value at `index` in the object at work; 0: no path. */
+_Noreturn void encoder_fail(Encoder *E, hearth_status code, int index, const char *format, ...) HEARTH_PRINTF(4, 5);
+_Noreturn void encoder_fail_memory(Encoder *E);
+
+/* Pushes the path of the object in `slot`, or, with index != 0, of the value at `index` inside it. */
+void encoder_push_path(Encoder *E, uint32_t slot, int index);
+
+/* Raises if any buffer ran out of memory or the output passes max_bytes. */
+void encoder_check(Encoder *E);
+
+/* ----------------------------------------------------- chapter by chapter */
+
+/* Values: writes the value at `index` into E->body. */
+void encode_value(Encoder *E, int index);
+void encode_ref(Encoder *E, uint32_t slot);
+
+/* The slot of the object at `index`, met if it is new, and reached. */
+uint32_t encode_reach(Encoder *E, int index);
+
+/* The slot of the object at `index` if the walk reached it already (permanents always are), else HEAP_NONE; *is_object says if it has identity at all. */
+uint32_t encode_find_reached(Encoder *E, int index, bool *is_object);
+
+/* Strings: the dictionary of a blob. */
+struct StringDictionary *strings_new(const hearth_allocator *allocator);
+void strings_free(struct StringDictionary *s);
+void encode_string(Encoder *E, int index);
+
+/* Shapes: the number of the shape of these keys, and how the delivered order maps to the shape's: value order[i] is i-th. */
+typedef struct ShapeKey {
+  const char *bytes; /* a short string's address: equal strings have equal addresses */
+  size_t size;
+} ShapeKey;
+struct ShapeCache *shapes_new(const hearth_allocator *allocator);
+void shapes_free(struct ShapeCache *s);
+uint64_t encode_shape(Encoder *E, const ShapeKey keys[], size_t count, const uint8_t **order);
+
+/* Tables; pops nothing. `index` absolute. */
+void encode_table(Encoder *E, int index);
+
+/*
+** Weak tables. The walk puts them aside until nothing else is left; a round
+** then reaches what lives through their strong sides, and answers whether that was
+** anything new. They are written last.
+*/
+bool encode_weak_round(Encoder *E);
+/* The mode of the table at `index`: 0, or WEAK_KEYS and WEAK_VALUES. */
+int encode_weak_mode(Encoder *E, int index);
+/* Is the entry with its key and value at these indices to be written? */
+bool encode_weak_keeps(Encoder *E, int mode, int key, int value);
+#define WEAK_KEYS 1
+#define WEAK_VALUES 2
+
+/* Functions and cells. */
+void encode_closure(Encoder *E, uint32_t slot, int index);
+void encode_cell(Encoder *E, uint32_t slot, int index);
+
+/* Special objects: is there a hook or a registered type for the object at `index`? Then it is written, else false. */
+bool encode_special(Encoder *E, uint32_t slot, int index);
+
+/*
+** Writes the head and the body of one object. False: it is a weak table, which was put
+** aside; nothing is written.
+*/
+bool encode_object(Encoder *E, uint32_t slot);
+
+/* Writes a weak table that was put aside. */
+void encode_weak_table(Encoder *E, uint32_t slot);
+
+/* Initialises buffers, dictionary and cache; false: memory exhausted. And frees them. */
+bool encoder_init(Encoder *E, lua_State *L, const hearth_allocator *allocator);
+void encoder_free(Encoder *E);
+
+#endif

@@ -1,0 +1,111 @@
+/*
+** The string dictionary of a blob. A short string is written plainly at its
+** first sighting, defined at its second and referred to from the third on, so
+** that unique strings pay nothing; a long one is defined at its first, which
+** costs no byte.
+*/
+#include "encoder.h"
+
+/* Below this length a far reference is no shorter than the string. */
+#define WORTH_A_FAR_REFERENCE 3
+#define SEEN_ONCE (UINT32_MAX - 1)
+
+typedef struct LongString {
+  const char *bytes;
+  size_t size;
+  uint32_t number;
+} LongString;
+
+typedef struct StringDictionary {
+  IntMap short_strings; /* address (short strings are interned) -> number, or SEEN_ONCE */
+  IntMap long_strings;  /* hash of the content -> index in `longs` */
+  Buffer longs;
+  uint32_t count;
+} StringDictionary;
+
+StringDictionary *strings_new(const hearth_allocator *a) {
+  StringDictionary *s = hearth_realloc(a, NULL, 0, sizeof *s);
+  if (s == NULL) return NULL;
+  intmap_init(&s->short_strings, a);
+  intmap_init(&s->long_strings, a);
+  buffer_init(&s->longs, a);
+  s->count = 0;
+  return s;
+}
+
+void strings_free(StringDictionary *s) {
+  if (s == NULL) return;
+  hearth_allocator a = s->longs.allocator;
+  intmap_free(&s->short_strings);
+  intmap_free(&s->long_strings);
+  buffer_free(&s->longs);
+  hearth_free(&a, s, sizeof *s);
+}
+
+static void encode_short(Encoder *E, StringDictionary *s, const char *bytes, size_t size) {
+  uint64_t key = (uint64_t)(uintptr_t)bytes;
+  uint32_t number = intmap_get(&s->short_strings, key);
+  if (number == INTMAP_NONE) {
+    if (!intmap_put(&s->short_strings, key, SEEN_ONCE)) encoder_fail_memory(E);
+    value_put_string(&E->body, bytes, size);
+  } else if (number == SEEN_ONCE) {
+    if (size < WORTH_A_FAR_REFERENCE && s->count >= TAG_FUSED) {
+      value_put_string(&E->body, bytes, size);
+    } else {
+      (void)intmap_put(&s->short_strings, key, s->count++); /* replaces: cannot fail */
+      value_put_define(&E->body, bytes, size);
+    }
+  } else {
+    value_put_known(&E->body, number);
+  }
+}
+
+static void encode_long(Encoder *E, StringDictionary *s, const char *bytes, size_t size) {
+  uint64_t key = hash64(bytes, size, 0) | 1; /* a map's key is not 0 */
+  uint32_t index = intmap_get(&s->long_strings, key);
+  if (index != INTMAP_NONE) {
+    LongString known;
+    memcpy(&known, s->longs.data + index * sizeof known, sizeof known);
+    if (known.size == size && memcmp(known.bytes, bytes, size) == 0)
+      value_put_known(&E->body, known.number);
+    else /* another string with this hash: it stays out of the dictionary */
+      value_put_string(&E->body, bytes, size);
+    return;
+  }
+  LongString fresh = {bytes, size, s->count};
+  index = (uint32_t)(s->longs.size / sizeof fresh);
+  buffer_put(&s->longs, &fresh, sizeof fresh);
+  if (s->longs.failed || !intmap_put(&s->long_strings, key, index)) encoder_fail_memory(E);
+  s->count++;
+  value_put_define(&E->body, bytes, size);
+}
+
+/* A store's string that is larger than half a page has pages of its own, found by its content. */
+static void encode_large(Encoder *E, const char *bytes, size_t size) {
+  bool is_new;
+  uint32_t index = heap_constant(E->heap, OBJECT_STRING, hash128(bytes, size), 0, &is_new);
+  if (index == HEAP_NONE) encoder_fail_memory(E);
+  if (is_new) {
+    E->heap->constants[index].size = size;
+    E->ops->constant(E, index, bytes, size);
+  }
+  E->heap->constants[index].epoch = E->heap->epoch;
+  value_put_ref(&E->body, E->heap->constants[index].number);
+}
+
+void encode_string(Encoder *E, int index) {
+  size_t size;
+  const char *bytes = lua_tolstring(E->L, index, &size);
+  if (E->page_size > 0) {
+    if (size > E->page_size / 2)
+      encode_large(E, bytes, size);
+    else
+      value_put_string(&E->body, bytes, size);
+  } else if (size < 2) {
+    value_put_string(&E->body, bytes, size);
+  } else if (size <= SHAPE_MAX_KEY_SIZE) {
+    encode_short(E, E->strings, bytes, size);
+  } else {
+    encode_long(E, E->strings, bytes, size);
+  }
+}
