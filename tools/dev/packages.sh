@@ -1,6 +1,7 @@
+# shellcheck shell=bash disable=SC2034
 # Sourced by ./dev: what is needed, and installing what is missing.
 
-build_packages=(gcc libc6-dev make meson ninja-build pkg-config liblua5.4-dev lua5.4 libxxhash-dev libsodium-dev
+build_packages=(gcc libc6-dev meson ninja-build pkg-config liblua5.4-dev lua5.4 libxxhash-dev libsodium-dev
   libjansson-dev libedit-dev)
 test_packages=(libcmocka-dev clang libclang-rt-14-dev llvm valgrind libc6-dbg gcc-multilib dpkg-dev)
 

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by ./dev: the stages. Each writes a log, prints one line, and on failure the log's tail.
 
 build=$PWD/build
