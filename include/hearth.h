@@ -83,7 +83,8 @@ typedef struct hearth_codec_options {
   uint64_t max_memory;     /* decode: most memory that the values may take, in bytes, estimated; 0: no limit */
   int permanents;          /* stack index of a table of further permanents, or 0: for encode it maps a value
                               to its name, for decode a name to its value (Pluto's and Eris's convention);
-                              names are strings, numbers or booleans */
+                              names are strings, numbers or booleans. Decode allows these without
+                              HEARTH_ALLOW_PERMANENTS: they are listed */
 } hearth_codec_options;
 
 /*

@@ -163,10 +163,15 @@ static void push_name(lua_State *L, const Value *name) {
 /* Pushes the permanent, the function that captured it for a cell, or a stand-in. */
 static void push_permanent(Decoder *D, const Head *h, Part *p) {
   lua_State *L = D->L;
-  if (!(D->flags & HEARTH_ALLOW_PERMANENTS))
-    decoder_fail(D, HEARTH_REFUSED, "a permanent, which untrusted data may not have");
   push_name(L, &h->name);
   int name = lua_gettop(L);
+  if (!(D->flags & HEARTH_ALLOW_PERMANENTS)) { /* those that the caller lists pass */
+    lua_pushvalue(L, name);
+    if (h->flags == PERMANENT_CELL || D->overlay == 0 || lua_rawget(L, D->overlay) == LUA_TNIL)
+      decoder_fail(D, HEARTH_REFUSED, "a permanent, which untrusted data may not have");
+    lua_remove(L, name);
+    return;
+  }
   if (h->flags == PERMANENT_CELL) {
     int upvalue = permanents_cell(L, D->permanents, name);
     p->upvalue = (uint8_t)upvalue;

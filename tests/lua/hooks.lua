@@ -149,14 +149,17 @@ test("finalizers see no half-built object", function()
   local seen = {}
   local meta = { __gc = function(object) seen[#seen + 1] = object.whole end }
   hearth.register_permanent("test.finalized", meta)
-  local bytes = assert(hearth.encode { setmetatable({ whole = true }, meta) })
+  local source = setmetatable({ whole = true }, meta)
+  local bytes = assert(hearth.encode { source })
   for n = 0, #bytes - 1 do hearth.decode(bytes:sub(1, n), { trusted = true }) end
   collectgarbage()
   equal(#seen, 0)
   hearth.decode(bytes, { trusted = true })
   collectgarbage()
   collectgarbage()
+  equal(#seen, 1)
   equal(seen[1], true)
+  setmetatable(source, nil) -- kept until here
 end)
 
 test("the arguments of register_type", function()

@@ -29,7 +29,7 @@ test("metatables are refused unless allowed", function()
 end)
 
 test("a finalizer by a permanent needs both", function()
-  local bytes = assert(hearth.encode(setmetatable({}, { __gc = debug.debug })))
+  local bytes = assert(hearth.encode(setmetatable({}, { __gc = rawlen })))
   fails("refused", nil, hearth.decode(bytes))
   fails("refused", nil, hearth.decode(bytes, { metatables = true }))
 end)
