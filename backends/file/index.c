@@ -1,0 +1,68 @@
+#include "index.h"
+
+void index_init(Index *index, const hearth_allocator *allocator) {
+  map_init(&index->map, allocator);
+  batch_init(&index->batch, &index->map);
+  index->live_bytes = index->live_log = 0;
+}
+
+void index_free(Index *index) {
+  batch_discard(&index->batch);
+  map_free(&index->map);
+}
+
+static void count_entry(void *ud, MapEntry *e, int sign) {
+  Index *index = ud;
+  Place place = index_place(e);
+  uint64_t bytes = (uint64_t)e->key_size + place.size;
+  uint64_t log = log_put_size(e->table, e->key_size, place.size);
+  index->live_bytes += sign > 0 ? bytes : 0 - bytes;
+  index->live_log += sign > 0 ? log : 0 - log;
+}
+
+bool index_add(Index *index, const hearth_op *op, uint64_t at) {
+  unsigned char place[PLACE_BYTES];
+  uint32_t size = (uint32_t)op->value_size;
+  if (op->kind != HEARTH_PUT) return batch_add(&index->batch, op, NULL, 0);
+  memcpy(place, &at, sizeof at);
+  memcpy(place + sizeof at, &size, sizeof size);
+  return batch_add(&index->batch, op, place, sizeof place);
+}
+
+void index_apply(Index *index) {
+  batch_apply(&index->batch, count_entry, index);
+}
+
+LogStep index_replay(Index *index, const LogScan *scan) {
+  LogOps ops;
+  LogOp op;
+  uint32_t count = 0;
+  log_ops(&ops, scan->payload, scan->frame.length, scan->frame_at + LOG_FRAME_SIZE);
+  for (; log_decode_op(&ops, &op); count++) {
+    hearth_op plain = {.kind = op.kind, .table = op.table, .key = op.key, .key_size = op.key_size,
+                       .value = op.value, .value_size = op.value_size};
+    if (!index_add(index, &plain, op.value_at)) return LOG_STEP_NOMEM;
+  }
+  if (ops.bad || count != scan->frame.count) return LOG_STEP_BAD;
+  if (scan->frame.kind == LOG_BATCH) index_apply(index);
+  return LOG_STEP_FRAME;
+}
+
+static int64_t entry_bytes(MapEntry *e) {
+  return e == NULL ? 0 : (int64_t)e->key_size + index_place(e).size;
+}
+
+/* An estimate: an entry that one batch names twice counts as freed twice. */
+int64_t index_growth(const Index *index) {
+  int64_t growth = 0;
+  for (MapEntry *e = index->batch.first; e != NULL; e = e->right) {
+    if (e->mark == HEARTH_DROP) {
+      for (MapEntry *old = map_table(&index->map, e->table); old != NULL && old->table == e->table; old = map_next(old))
+        growth -= entry_bytes(old);
+    } else {
+      if (e->mark == HEARTH_PUT) growth += entry_bytes(e);
+      growth -= entry_bytes(map_find(&index->map, e->table, map_key(e), e->key_size));
+    }
+  }
+  return growth;
+}

@@ -1,0 +1,62 @@
+#include "names.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "error.h"
+#include "failure.h"
+
+#define LONGEST_SUFFIX 32
+
+bool names_beside(const char *path, const char *suffix, char out[NAMES_SIZE]) {
+  int n = snprintf(out, NAMES_SIZE, "%s.%s", path, suffix);
+  return n > 0 && n < NAMES_SIZE;
+}
+
+/* Nothing has that name yet: resolve the folder and append the last part. */
+static hearth_status resolve_new(Names *names, const hearth_environment *env, const char *location,
+                                 hearth_error *err) {
+  const char *slash = strrchr(location, '/');
+  const char *last = slash == NULL ? location : slash + 1;
+  size_t folder_size = slash == NULL ? 0 : (size_t)(slash - location);
+  if (*last == '\0' || strcmp(last, ".") == 0 || strcmp(last, "..") == 0)
+    return hearth_fail(err, HEARTH_NOTFOUND, "%s: no such folder", location);
+  if (folder_size >= NAMES_SIZE) return failure_status(err, location, "be a file's name", ENAMETOOLONG);
+  char folder[NAMES_SIZE];
+  memcpy(folder, location, folder_size);
+  folder[folder_size] = '\0';
+  if (slash == NULL) memcpy(folder, ".", 2);
+  else if (folder_size == 0) memcpy(folder, "/", 2);
+  int failure = env->realpath(env->ud, folder, names->folder, NAMES_SIZE);
+  if (failure != 0) return failure_status(err, location, "find its folder", failure);
+  bool root = strcmp(names->folder, "/") == 0;
+  int n = snprintf(names->path, NAMES_SIZE, "%s/%s", root ? "" : names->folder, last);
+  if (n < 0 || n >= NAMES_SIZE) return failure_status(err, location, "be a file's name", ENAMETOOLONG);
+  return HEARTH_OK;
+}
+
+static void folder_of(Names *names) {
+  memcpy(names->folder, names->path, strlen(names->path) + 1);
+  char *slash = strrchr(names->folder, '/');
+  if (slash == names->folder) slash[1] = '\0';
+  else if (slash != NULL) *slash = '\0';
+  else memcpy(names->folder, ".", 2); /* an environment whose names have no folders */
+}
+
+hearth_status names_resolve(Names *names, const hearth_environment *env, const char *location, hearth_error *err) {
+  if (location == NULL || *location == '\0') return hearth_fail(err, HEARTH_INVALID, "a file store needs a file's name");
+  int failure = env->realpath(env->ud, location, names->path, NAMES_SIZE);
+  if (failure == ENOENT) {
+    hearth_status status = resolve_new(names, env, location, err);
+    if (status != HEARTH_OK) return status;
+  } else if (failure != 0) {
+    return failure_status(err, location, "find it", failure);
+  } else {
+    folder_of(names);
+  }
+  if (strlen(names->path) + LONGEST_SUFFIX >= NAMES_SIZE || !names_beside(names->path, "owner", names->owner) ||
+      !names_beside(names->path, "new", names->fresh) || !names_beside(names->path, "ballast", names->ballast))
+    return failure_status(err, location, "be a file's name", ENAMETOOLONG);
+  return HEARTH_OK;
+}

@@ -1,0 +1,352 @@
+/*
+** Opening what is there: the log is read into the index; a torn tail is cut off,
+** and refused when it had been on the device; and what may be in the page cache only is
+** written again and synced before anybody builds on it.
+*/
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "encode.h"
+#include "failure.h"
+#include "store.h"
+
+#define COPY ((size_t)256 << 10)
+#define TRIES 4      /* how often a reader starts again while a writer changes the file */
+#define TAIL_NAMES 100
+
+typedef struct Recovery {
+  hearth_backend_store *store;
+  StoreSource from;
+  LogScan scan;
+  uint64_t proven_at; /* every frame before this offset is on the device */
+  bool torn;          /* the log does not end where the last whole batch and its mark do */
+} Recovery;
+
+/* ----------------------------------------------------------- creating */
+
+/* A whole header under another name first, so that a crash never leaves half a header under this one. */
+static int write_fresh(hearth_backend_store *store, hearth_file file) {
+  const hearth_environment *env = store->env;
+  unsigned char bytes[LOG_HEADER_SIZE];
+  LogHeader h = {.write_version = LOG_WRITE_VERSION, .read_version = LOG_READ_VERSION, .first = 1};
+  int failure = env->random(env->ud, &h.salt, sizeof h.salt);
+  if (failure != 0) return failure;
+  h.time = env->clock(env->ud);
+  log_encode_header(bytes, &h);
+  failure = env->pwrite(env->ud, file, 0, bytes, sizeof bytes);
+  if (failure == 0) store->written += sizeof bytes;
+  return failure == 0 ? env->sync(env->ud, file) : failure;
+}
+
+/* Takes the name, so that nothing that appeared there meanwhile is overwritten. */
+static int claim(const hearth_environment *env, const char *path) {
+  hearth_file file;
+  int failure = env->open(env->ud, path, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &file);
+  return failure == 0 ? env->close(env->ud, file) : failure;
+}
+
+hearth_status recover_create(hearth_backend_store *store, bool exists, hearth_error *err) {
+  const hearth_environment *env = store->env;
+  const Names *names = &store->names;
+  hearth_file file;
+  int failure = env->open(env->ud, names->fresh, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &file);
+  if (failure != 0) return failure_status(err, names->path, "make it", failure);
+  failure = write_fresh(store, file);
+  bool claimed = false;
+  if (failure == 0 && !exists) {
+    failure = claim(env, names->path);
+    claimed = failure == 0;
+  }
+  if (failure == 0) failure = env->rename(env->ud, names->fresh, names->path);
+  if (failure == 0) failure = env->sync_folder(env->ud, names->folder);
+  if (failure != 0) {
+    (void)env->close(env->ud, file);
+    (void)env->unlink(env->ud, names->fresh);
+    if (claimed) (void)env->unlink(env->ud, names->path);
+    return failure_status(err, names->path, "make it", failure);
+  }
+  store->synced++;
+  store->file = file;
+  store->is_open = true;
+  return HEARTH_OK;
+}
+
+/* ------------------------------------------------------------- judging */
+
+static hearth_status damaged(const hearth_backend_store *store, uint64_t at, const char *what, hearth_error *err) {
+  return hearth_fail_at(err, HEARTH_DAMAGED, at,
+                        "%s: damaged at byte %" PRIu64 ": %s; nothing was changed, salvage can save what is left",
+                        store->names.path, at, what);
+}
+
+static hearth_status judge_header(Recovery *r, hearth_error *err) {
+  const hearth_backend_store *store = r->store;
+  const LogHeader *h = &r->scan.header;
+  LogHeaderState state;
+  LogStep step = log_scan_header(&r->scan, &state);
+  if (step != LOG_STEP_FRAME) return store_step_status(store, &r->scan, step, err);
+  if (state == LOG_HEADER_FOREIGN)
+    return hearth_fail(err, HEARTH_NOTSTORE, "%s: is not a Hearth store", store->names.path);
+  if (state == LOG_HEADER_NEWER)
+    return hearth_fail(err, HEARTH_VERSION, "%s: has format %u, this library reads up to %d", store->names.path,
+                       (unsigned)h->read_version, LOG_READ_VERSION);
+  if (state == LOG_HEADER_DAMAGED || h->first == 0) return damaged(store, 0, "the header is not whole", err);
+  if (h->write_version > LOG_WRITE_VERSION && !store->readonly)
+    return hearth_fail(err, HEARTH_VERSION,
+                       "%s: has format %u, this library writes up to %d; it can be opened read-only",
+                       store->names.path, (unsigned)h->write_version, LOG_WRITE_VERSION);
+  return HEARTH_OK;
+}
+
+/* Where do the frames end that what was read so far proves to be on the device? `start` is where the batch of the last frame begins. */
+static void note_proof(Recovery *r, uint64_t start) {
+  const LogScan *scan = &r->scan;
+  const LogFrame *f = &scan->frame;
+  bool mark = f->kind == LOG_SYNCED || f->kind == LOG_CLOSED;
+  if (f->synced == (mark ? f->sequence : f->sequence - 1)) r->proven_at = start;
+  if (scan->sequence <= scan->header.synced) r->proven_at = scan->end;
+}
+
+/* The scan stopped before the end of the file: a torn tail, or damage? */
+static hearth_status judge_end(Recovery *r, LogStep step, hearth_error *err) {
+  LogScan *scan = &r->scan;
+  bool proven = scan->sequence < scan->header.synced;
+  uint64_t proof = 0;
+  if (step == LOG_STEP_BAD && !proven) {
+    step = log_scan_proof(scan, &proven, &proof);
+    if (step != LOG_STEP_FRAME) return store_step_status(r->store, scan, step, err);
+    r->torn = true;
+  }
+  if (proven) return damaged(r->store, scan->at, "what stood there had been on the device", err);
+  if (!scan->marked && scan->end != scan->source.length) r->torn = true; /* parts without their last */
+  return HEARTH_OK;
+}
+
+/* Reads frames into the index from where the scan stands. */
+static hearth_status read_frames(Recovery *r, Index *index, hearth_error *err) {
+  LogScan *scan = &r->scan;
+  LogStep step;
+  for (uint64_t start = scan->end; (step = log_scan_next(scan)) == LOG_STEP_FRAME; start = scan->end) {
+    note_proof(r, start);
+    if (scan->frame.kind != LOG_BATCH && scan->frame.kind != LOG_PART) continue;
+    step = index_replay(index, scan);
+    if (step == LOG_STEP_BAD) return damaged(r->store, scan->frame_at, "the frame there makes no sense", err);
+    if (step != LOG_STEP_FRAME) break;
+  }
+  if (step == LOG_STEP_IO || step == LOG_STEP_NOMEM) return store_step_status(r->store, scan, step, err);
+  batch_discard(&index->batch);
+  return judge_end(r, step, err);
+}
+
+/* ------------------------------------------------------------- mending */
+
+static int copy_out(const hearth_environment *env, hearth_file from, uint64_t at, uint64_t length, hearth_file to,
+                    uint64_t to_at, Buffer *buffer) {
+  buffer_clear(buffer);
+  unsigned char *bytes = buffer_reserve(buffer, COPY);
+  if (bytes == NULL) return ENOMEM;
+  while (length > 0) {
+    size_t n = length < COPY ? (size_t)length : COPY, got = 0;
+    int failure = env->pread(env->ud, from, at, bytes, n, &got);
+    if (failure == 0 && got < n) failure = EIO;
+    if (failure == 0) failure = env->pwrite(env->ud, to, to_at, bytes, n);
+    if (failure != 0) return failure;
+    at += n;
+    to_at += n;
+    length -= n;
+  }
+  return 0;
+}
+
+/* NAME.tail-SEQ, or NAME.tail-SEQ-2 and so on when there is one already. */
+static int make_tail_file(const hearth_backend_store *store, char name[NAMES_SIZE], hearth_file *file) {
+  const hearth_environment *env = store->env;
+  int failure = EEXIST;
+  for (int i = 1; i < TAIL_NAMES && failure == EEXIST; i++) {
+    char suffix[64], again[16] = "";
+    if (i > 1) (void)snprintf(again, sizeof again, "-%d", i);
+    (void)snprintf(suffix, sizeof suffix, "tail-%" PRIu64 "%s", store->sequence + 1, again);
+    if (!names_beside(store->names.path, suffix, name)) return ENAMETOOLONG;
+    failure = env->open(env->ud, name, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, file);
+  }
+  return failure;
+}
+
+static int keep_tail(hearth_backend_store *store, uint64_t at, uint64_t length, char name[NAMES_SIZE], Buffer *buffer) {
+  const hearth_environment *env = store->env;
+  hearth_file file;
+  int failure = make_tail_file(store, name, &file);
+  if (failure != 0) return failure;
+  failure = copy_out(env, store->file, at, length, file, 0, buffer);
+  if (failure == 0) failure = env->sync(env->ud, file);
+  int close_failure = env->close(env->ud, file);
+  if (failure == 0) failure = close_failure;
+  if (failure == 0) failure = env->sync_folder(env->ud, store->names.folder);
+  if (failure != 0) (void)env->unlink(env->ud, name);
+  return failure;
+}
+
+/* Keeps the bytes of a torn tail beside the store, then cuts them off. */
+static hearth_status cut_tail(Recovery *r, bool keep, Buffer *buffer, hearth_error *err) {
+  hearth_backend_store *store = r->store;
+  const hearth_environment *env = store->env;
+  char name[NAMES_SIZE];
+  uint64_t at = r->scan.marked ? r->scan.at : r->scan.end;
+  uint64_t length = store->was.length - at;
+  if (keep) {
+    int failure = keep_tail(store, at, length, name, buffer);
+    if (failure_is_full(failure) && ballast_release(store)) failure = keep_tail(store, at, length, name, buffer);
+    if (failure != 0) return failure_status(err, store->names.path, "keep the bytes of its torn tail", failure);
+    store_warn(store, "%s: a torn tail of %" PRIu64 " bytes at byte %" PRIu64 " was cut off and kept in %s",
+               store->names.path, length, at, name);
+  }
+  int failure = env->truncate(env->ud, store->file, r->scan.end);
+  if (failure != 0) return failure_io(err, store->names.path, "cut off a torn tail", failure);
+  store->was.length = r->scan.end;
+  store->mark = (LogKind)0;
+  return HEARTH_OK;
+}
+
+/*
+** The page cache may hold frames that a failed sync left behind as clean: only
+** writing them again brings them to the device.
+*/
+static hearth_status write_again(Recovery *r, Buffer *buffer, hearth_error *err) {
+  hearth_backend_store *store = r->store;
+  const hearth_environment *env = store->env;
+  int failure = 0;
+  if (r->proven_at < store->batch_at)
+    failure = copy_out(env, store->file, r->proven_at, store->batch_at - r->proven_at, store->file, r->proven_at, buffer);
+  if (failure == ENOMEM) return failure_nomem(err, store->names.path);
+  if (failure == 0) failure = env->sync(env->ud, store->file);
+  if (failure != 0) return failure_io(err, store->names.path, "flush to the device what it found", failure);
+  store->written += store->batch_at - r->proven_at;
+  store->synced++;
+  store->durable = store->sequence;
+  return append_mark(store, LOG_SYNCED, err);
+}
+
+static hearth_status mend(Recovery *r, bool bad, hearth_error *err) {
+  hearth_backend_store *store = r->store;
+  Buffer buffer;
+  hearth_status status = HEARTH_OK;
+  if (!r->torn && r->proven_at == store->batch_at) return HEARTH_OK; /* all there, all synced */
+  buffer_init(&buffer, &store->allocator);
+  if (r->torn) status = cut_tail(r, bad, &buffer, err);
+  if (status == HEARTH_OK) status = write_again(r, &buffer, err);
+  buffer_free(&buffer);
+  return status;
+}
+
+/* ------------------------------------------------------------- loading */
+
+static void recovery_init(Recovery *r, hearth_backend_store *store, hearth_file file, uint64_t length) {
+  r->store = store;
+  r->from = (StoreSource){store->env, file};
+  r->proven_at = LOG_HEADER_SIZE;
+  r->torn = false;
+  LogSource source = store_source(&r->from, length);
+  log_scan_init(&r->scan, &source, &store->allocator);
+}
+
+/* An empty file, seen by a reader, is a store without entries. */
+static hearth_status load_once(Recovery *r, Index *index, hearth_error *err) {
+  if (r->scan.source.length == 0 && r->store->readonly) return HEARTH_OK;
+  hearth_status status = judge_header(r, err);
+  return status == HEARTH_OK ? read_frames(r, index, err) : status;
+}
+
+static hearth_status load_writer(hearth_backend_store *store, hearth_error *err) {
+  Recovery r;
+  recovery_init(&r, store, store->file, store->was.length);
+  hearth_status status = load_once(&r, &store->index, err);
+  if (status == HEARTH_OK) {
+    store_adopt(store, &r.scan);
+    bool bad = r.torn && r.scan.at != store->was.length;
+    status = mend(&r, bad, err);
+  }
+  log_scan_free(&r.scan);
+  return status;
+}
+
+/* While a reader reads, the writer may cut off an abandoned batch and write another: then what looks damaged is only new. */
+static hearth_status load_reader(hearth_backend_store *store, hearth_file file, hearth_file_info *info, Index *index,
+                                 hearth_error *err) {
+  const hearth_environment *env = store->env;
+  hearth_status status = HEARTH_OK;
+  for (int i = 0; i < TRIES; i++) {
+    Recovery r;
+    hearth_file_info after;
+    int failure = env->file_stat(env->ud, file, info);
+    if (failure != 0) return failure_status(err, store->names.path, "look at it", failure);
+    index_free(index);
+    index_init(index, &store->allocator);
+    recovery_init(&r, store, file, info->length);
+    status = load_once(&r, index, err);
+    if (status == HEARTH_OK) store_adopt(store, &r.scan);
+    log_scan_free(&r.scan);
+    if (status != HEARTH_DAMAGED) break;
+    if (env->file_stat(env->ud, file, &after) != 0 || after.length == info->length) break;
+  }
+  return status;
+}
+
+hearth_status recover_load(hearth_backend_store *store, hearth_error *err) {
+  if (store->readonly) return load_reader(store, store->file, &store->was, &store->index, err);
+  int failure = store->env->file_stat(store->env->ud, store->file, &store->was);
+  if (failure != 0) return failure_status(err, store->names.path, "look at it", failure);
+  return load_writer(store, err);
+}
+
+/* The same file has grown: only what is new is read. */
+static hearth_status read_on(hearth_backend_store *store, uint64_t length, hearth_error *err) {
+  Recovery r;
+  recovery_init(&r, store, store->file, length);
+  log_scan_resume(&r.scan, &store->header, store->batch_at, store->batch_chain, store->sequence, store->durable);
+  hearth_status status = read_frames(&r, &store->index, err);
+  batch_discard(&store->index.batch);
+  store_adopt(store, &r.scan); /* the batches that were read are in the index, whatever came after them */
+  log_scan_free(&r.scan);
+  if (status == HEARTH_OK) store->was.length = length;
+  return status;
+}
+
+/* Another file has the name: read it whole, and only then let go of the old one. */
+static hearth_status read_anew(hearth_backend_store *store, hearth_error *err) {
+  const hearth_environment *env = store->env;
+  hearth_file file;
+  hearth_file_info info;
+  Index index;
+  int failure = env->open(env->ud, store->names.path, 0, &file);
+  if (failure != 0) return failure_status(err, store->names.path, "open it", failure);
+  index_init(&index, &store->allocator);
+  hearth_status status = load_reader(store, file, &info, &index, err);
+  if (status != HEARTH_OK) {
+    (void)env->close(env->ud, file);
+    index_free(&index);
+    return status;
+  }
+  (void)env->close(env->ud, store->file);
+  index_free(&store->index);
+  cache_clear(&store->cache);
+  store->file = file;
+  store->was = info;
+  store->index = index;
+  store->index.batch.map = &store->index.map;
+  return HEARTH_OK;
+}
+
+hearth_status recover_refresh(hearth_backend_store *store, hearth_error *err) {
+  hearth_file_info now;
+  hearth_status status = store_alive(store, err);
+  if (status != HEARTH_OK || !store->readonly) return status;
+  int failure = store->env->stat(store->env->ud, store->names.path, &now);
+  if (failure != 0) return failure_status(err, store->names.path, "look at it", failure);
+  bool same = now.device == store->was.device && now.inode == store->was.inode;
+  if (same && store->header.first != 0 && now.length >= store->batch_at) {
+    status = read_on(store, now.length, err);
+    if (status != HEARTH_DAMAGED) return status;
+  }
+  return read_anew(store, err);
+}
