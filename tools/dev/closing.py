@@ -3,7 +3,7 @@ import json
 import re
 import sys
 
-CMOCKA = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) ?\] +(\d+) test\(s\).*$", re.M)
+CMOCKA = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) *\] +(\d+) test\(s\).*$", re.M)
 LUA = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 
 
