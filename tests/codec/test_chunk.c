@@ -447,6 +447,113 @@ static void test_hostile_nesting(void **state) {
   lua_close(L);
 }
 
+/* A body by hand, a little-endian one with 8-byte numbers: "=x" with one upvalue, one nested function, all of its lists in use. */
+static const ChunkHeader hand_header = {0x54, 0, 4, 8, 8, true};
+static const unsigned char hand_made[] = {
+    /*  0 */ 0x83, '=', 'x', 0x81, 0x82, 1, 0, 2,    /* source, lines, parameters, vararg, registers */
+    /*  8 */ 0x81, 0, 0, 0, 0,                       /* code */
+    /* 13 */ 0x82, 0x04, 0x82, 'a',                  /* constants: "a" */
+    /* 17 */ 0x03, 7, 0, 0, 0, 0, 0, 0, 0,           /* and 7 */
+    /* 26 */ 0x81, 1, 0, 0,                          /* upvalues */
+    /* 30 */ 0x81,                                   /* nested functions */
+    /* 31 */ 0x80, 0x81, 0x82, 0, 0, 2,              /* the nested one */
+    /* 37 */ 0x81, 0, 0, 0, 0, 0x80,                 /* code, no constants */
+    /* 43 */ 0x81, 1, 1, 0, 0x80,                    /* one upvalue, register 1; nothing nested */
+    /* 48 */ 0x80, 0x80, 0x80, 0x80,                 /* no debug information */
+    /* 52 */ 0x81, 5, 0x81, 0x80, 0x81,              /* lines, absolute lines */
+    /* 57 */ 0x81, 0x82, 'n', 0x80, 0x81,            /* locals */
+    /* 62 */ 0x81, 0x82, 'u',                        /* upvalues' names */
+};
+
+typedef struct Defect {
+  size_t at, removed, inserted;
+  unsigned char bytes[8];
+  const char *why;
+} Defect;
+
+static const Defect defects[] = {
+    {0, 1, 1, {0x00}, "a number in the bytecode has an impossible form"},
+    {1, 1, 1, {'x'}, "a function's source is not in the stored form"},
+    {0, 3, 1, {0x81}, "a function's source is not in the stored form"},
+    {3, 1, 5, {0x08, 0, 0, 0, 0x80}, "a number in the bytecode exceeds an int"},
+    {3, 0, 1, {0x00}, "a number in the bytecode has an impossible form"},
+    {5, 1, 1, {3}, "a function's parameters exceed its registers"},
+    {6, 1, 1, {2}, "a function's parameters exceed its registers"},
+    {5, 3, 3, {0, 0, 0}, "a function's parameters exceed its registers"},
+    {8, 5, 1, {0x80}, "a function without code"},
+    {8, 1, 1, {0x8f}, "a count in the bytecode exceeds the bytes that remain"},
+    {13, 1, 1, {0xff}, "a count in the bytecode exceeds the bytes that remain"},
+    {14, 1, 1, {0x05}, "a constant has an unknown type"},
+    {15, 2, 1, {0x80}, "a constant string is absent"},
+    {15, 1, 1, {0xff}, "a length exceeds the bytes that remain"},
+    {15, 1, 8, {1, 1, 1, 1, 1, 1, 1, 0x81}, "a length exceeds the bytes that remain"},
+    {15, 1, 8, {1, 1, 1, 1, 1, 1, 1, 1}, "a number in the bytecode has an impossible form"}, /* and it goes on */
+    {26, 4, 1, {0x80}, "a function's upvalues are counted twice, differently"},
+    {26, 1, 7, {0x82, 1, 0, 0, 1, 1, 0}, "a function's upvalues are counted twice, differently"},
+    {27, 1, 1, {0}, "a function's upvalues are not in the stored form"},
+    {28, 1, 1, {1}, "a function's upvalues are not in the stored form"},
+    {29, 1, 1, {1}, "a function's upvalues are not in the stored form"},
+    {30, 1, 1, {0x83}, "a count in the bytecode exceeds the bytes that remain"},
+    {31, 1, 3, {0x83, '=', 'x'}, "a function's source is not in the stored form"},
+    {31, 1, 2, {0x82, 'x'}, "a function's source is not in the stored form"},
+    {44, 1, 1, {2}, "a nested function's upvalue is out of bounds"},
+    {44, 1, 1, {0}, "a nested function's upvalue is out of bounds"},
+    {45, 1, 1, {2}, "a nested function's upvalue is out of bounds"},
+    {46, 1, 1, {4}, "a nested function's upvalue is out of bounds"},
+    {51, 1, 2, {0x81, 0x80}, "a function's upvalues are not in the stored form"},
+    {52, 1, 1, {0x82}, "line information and code differ in size"},
+    {52, 2, 1, {0x80}, "absolute line information is missing"},
+    {55, 1, 1, {0x81}, "line information is out of bounds"},
+    {54, 3, 5, {0x82, 0x80, 0x80, 0x80, 0x80}, "line information is out of bounds"},
+    {58, 2, 1, {0x80}, "a local variable without a name"},
+    {62, 1, 1, {0x82}, "upvalues and their names differ in number"},
+    {63, 2, 1, {0x80}, "a function's upvalues are not in the stored form"},
+    {65, 0, 1, {0}, "bytes follow the function"},
+};
+
+static void test_every_defect_is_refused(void **state) {
+  (void)state;
+  ChunkFault fault = {0, ""};
+  if (!chunk_check(&hand_header, hand_made, sizeof hand_made, 1, &fault)) fail_msg("%s", fault.why);
+  for (size_t i = 0; i < sizeof defects / sizeof *defects; i++) {
+    const Defect *d = &defects[i];
+    Buffer body;
+    buffer_init(&body, &hearth_libc_allocator);
+    buffer_put(&body, hand_made, d->at);
+    buffer_put(&body, d->bytes, d->inserted);
+    buffer_put(&body, hand_made + d->at + d->removed, sizeof hand_made - d->at - d->removed);
+    assert_false(body.failed);
+    if (chunk_check(&hand_header, body.data, body.size, 1, &fault)) fail_msg("defect %zu is accepted", i);
+    if (strcmp(fault.why, d->why) != 0) fail_msg("defect %zu: %s", i, fault.why);
+    assert_true(fault.position <= body.size);
+    buffer_free(&body);
+  }
+}
+
+/* Lua looks for absolute line information from where the compiler must have written some. */
+static void test_missing_absolute_lines(void **state) {
+  (void)state;
+  for (unsigned absolute = 0; absolute <= 3; absolute++) {
+    ChunkFault fault = {0, ""};
+    Buffer body;
+    buffer_init(&body, &hearth_libc_allocator);
+    buffer_put(&body, "\x80\x80\x80\x00\x00\x02\x02\xac", 8); /* 300 instructions */
+    for (int i = 0; i < 300 * 4; i++) buffer_byte(&body, 0);
+    buffer_put(&body, "\x80\x80\x80\x02\xac", 5);
+    for (int i = 0; i < 300; i++) buffer_byte(&body, 0);
+    buffer_byte(&body, (unsigned char)(0x80 | absolute));
+    for (unsigned i = 0; i < absolute; i++) {
+      buffer_byte(&body, (unsigned char)(0x80 | (i + 1)));
+      buffer_byte(&body, 0x81);
+    }
+    buffer_put(&body, "\x80\x80", 2);
+    assert_false(body.failed);
+    const bool accepted = chunk_check(&hand_header, body.data, body.size, 0, &fault);
+    if (accepted != (absolute == 0 || absolute >= 2)) fail_msg("%u: %s", absolute, fault.why);
+    buffer_free(&body);
+  }
+}
+
 /* Every function that the compiler accepts can be stored. */
 static void test_deepest_source(void **state) {
   (void)state;
@@ -699,6 +806,8 @@ int main(void) {
       cmocka_unit_test(test_truncated),
       cmocka_unit_test(test_flipped),
       cmocka_unit_test(test_hostile_nesting),
+      cmocka_unit_test(test_every_defect_is_refused),
+      cmocka_unit_test(test_missing_absolute_lines),
       cmocka_unit_test(test_deepest_source),
       cmocka_unit_test(test_long_function),
       cmocka_unit_test(test_unfit),
