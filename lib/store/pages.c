@@ -1,0 +1,79 @@
+/*
+** Pages of large tables: a binary trie over the entries' 64-bit order. A range is
+** a page if its entries weigh at most a page, else its halves are looked at; so the
+** division follows from the content alone, whatever the table's history.
+*/
+#include "store.h"
+
+typedef struct Range {
+  size_t first, count;
+  uint64_t prefix;
+  uint8_t depth;
+} Range;
+
+#define DEEPEST 64
+
+static size_t weight_of(const Entry *entries, size_t count, size_t limit) {
+  size_t weight = 0;
+  for (size_t i = 0; i < count && weight <= limit; i++) weight += entries[i].key_size + entries[i].value_size;
+  return weight;
+}
+
+/* How many entries lie in the range's lower half. */
+static size_t lower_half(const Entry *entries, const Range *r) {
+  uint64_t middle = r->prefix | (uint64_t)1 << (DEEPEST - 1 - r->depth);
+  size_t low = 0, high = r->count;
+  while (low < high) {
+    size_t i = low + (high - low) / 2;
+    if (entries[r->first + i].order < middle)
+      low = i + 1;
+    else
+      high = i;
+  }
+  return low;
+}
+
+static void divide_section(const Entry *entries, size_t count, uint8_t section, size_t page_size, PageFound found,
+                           void *ud) {
+  Range stack[DEEPEST + 2]; /* one waiting half a level, at most */
+  size_t height = 0;
+  if (count == 0) return;
+  stack[height++] = (Range){0, count, 0, 0};
+  while (height > 0) {
+    Range r = stack[--height];
+    if (r.count <= 1 || r.depth == DEEPEST || weight_of(entries + r.first, r.count, page_size) <= page_size) {
+      found(ud, section, r.prefix, r.depth, entries + r.first, r.count);
+      continue;
+    }
+    size_t low = lower_half(entries, &r);
+    uint64_t middle = r.prefix | (uint64_t)1 << (DEEPEST - 1 - r.depth);
+    uint8_t depth = (uint8_t)(r.depth + 1);
+    if (low < r.count) stack[height++] = (Range){r.first + low, r.count - low, middle, depth};
+    if (low > 0) stack[height++] = (Range){r.first, low, r.prefix, depth};
+  }
+}
+
+void pages_divide(const Entry *entries, size_t count, size_t page_size, PageFound found, void *ud) {
+  size_t integers = 0;
+  while (integers < count && !entries[integers].other) integers++;
+  divide_section(entries, integers, 0, page_size, found, ud);
+  divide_section(entries + integers, count - integers, 1, page_size, found, ud);
+}
+
+void page_put(Buffer *b, uint8_t section, const Entry *entries, size_t count, const unsigned char *bytes) {
+  size_t i = 0;
+  if (section == 1) {
+    for (; i < count; i++) {
+      buffer_put(b, bytes + entries[i].key, entries[i].key_size);
+      buffer_put(b, bytes + entries[i].value, entries[i].value_size);
+    }
+    return;
+  }
+  while (i < count) { /* a run of consecutive keys */
+    size_t end = i + 1;
+    while (end < count && entries[end].order == entries[end - 1].order + 1) end++;
+    buffer_put(b, bytes + entries[i].key, entries[i].key_size);
+    varint_put(b, end - i);
+    for (; i < end; i++) buffer_put(b, bytes + entries[i].value, entries[i].value_size);
+  }
+}

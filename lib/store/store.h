@@ -1,0 +1,123 @@
+/*
+** A store in memory: what its files share.
+**
+** The store lives in a userdata. Its Lua side hangs on the userdata's user
+** values, so that the collector sees it; the C side is below. The chapters:
+** open.c opens and closes, load.c reads the home graph (on open, rollback and refresh),
+** commit.c writes it, pages.c divides large tables, special.c writes hooked objects,
+** batch.c gathers operations, external*.c are the external tables.
+*/
+#ifndef HEARTH_STORE_STORE_H
+#define HEARTH_STORE_STORE_H
+
+#include <lua.h>
+
+#include "batch.h"
+#include "encoder.h"
+#include "error.h"
+#include "hearth.h"
+#include "heap.h"
+#include "layout.h"
+
+/* User values of the store's userdata. */
+enum {
+  STORE_OBJECTS = 1,  /* table: slot + 1 -> object; a cell by a private closure that captured it */
+  STORE_HOME,         /* the home table */
+  STORE_ENVIRONMENT,  /* the table it was installed in, or nil */
+  STORE_NAMES,        /* table: value -> name, permanents of this store: ext, the environment */
+  STORE_VALUES,       /* table: name -> value, their mirror */
+  STORE_CELL_MAKER,   /* makes private closures for cells */
+  STORE_HANDLES,      /* weak table: number -> handle of an external table */
+  STORE_EXT,          /* the table `ext` */
+  STORE_ALIAS,        /* what the alias keeps: places, the metatable it made */
+  STORE_USER_VALUES = STORE_ALIAS
+};
+
+/* One page of a paged table, as last committed. */
+typedef struct Page {
+  uint64_t prefix;
+  Hash128 hash;
+  uint8_t section, depth;
+} Page;
+
+/* What was last committed of the object in a slot. */
+typedef struct Saved {
+  Hash128 hash;   /* of head and body */
+  Page *pages;    /* in order of section and prefix */
+  uint32_t page_count;
+  uint32_t written; /* 0: not in the backend yet */
+} Saved;
+
+struct hearth_store {
+  lua_State *L;  /* the main thread */
+  const hearth_backend *backend;
+  hearth_backend_store *storage;
+  hearth_allocator allocator;
+  hearth_warn warn;
+  void *warn_ud;
+  const hearth_seal *seal;
+  unsigned flags;
+  hearth_durability durability;
+  hearth_alias alias;
+  uint32_t home;        /* slot */
+  Metadata metadata;    /* of the last commit; written_by 0: no commit yet */
+  Heap heap;
+  Saved *saved;         /* one a slot */
+  uint32_t saved_capacity;
+  struct Externals *externals;
+  uint64_t committed_entries, committed_bytes;
+  uint64_t alias_uses;
+  bool busy;            /* in commit, rollback, open or compact */
+  bool in_transaction;
+  bool closed;
+  bool readonly;
+};
+
+/* Pushes the store's userdata. [-0, +1, -] */
+void store_push(lua_State *L, const hearth_store *S);
+
+/* Pushes one of its user values. [-0, +1, -] */
+void store_push_value(lua_State *L, const hearth_store *S, int which);
+/* Sets one to the value on the top. [-1, +0, -] */
+void store_set_value(lua_State *L, const hearth_store *S, int which);
+
+/* OK, or CLOSED or BUSY with the error filled: every public call on a store begins with it. */
+hearth_status store_enter(hearth_store *S, hearth_error *err);
+
+/* Makes room in `saved` for the heap's slots. False: memory exhausted. */
+bool store_reserve_saved(hearth_store *S);
+
+/* Frees what is remembered of a slot. */
+void store_forget(hearth_store *S, uint32_t slot);
+
+/* One line to the store's warn function, or Lua's. May not raise. */
+void store_warn(lua_State *L, hearth_store *S, const char *format, ...) HEARTH_PRINTF(3, 4);
+
+/* ------------------------------------------------------------------ load.c */
+
+/*
+** Reads the home graph from the backend. Objects whose numbers are known keep their identity and
+** are assigned only what differs; others are made. For lua_pcall: the store as light userdata, the error at index 2.
+*/
+hearth_status store_load(lua_State *L, hearth_store *S, hearth_error *err);
+
+/* ---------------------------------------------------------------- commit.c */
+
+hearth_status store_commit(lua_State *L, hearth_store *S, hearth_durability durability, hearth_error *err);
+
+/* Is the record that the special object in `slot` would have now other than the committed one? (A hook that raises: yes.) */
+typedef struct Committer Committer;
+
+/* ----------------------------------------------------------------- pages.c */
+
+/* Called for each page in order; entries are those of the page. */
+typedef void (*PageFound)(void *ud, uint8_t section, uint64_t prefix, uint8_t depth, const Entry *entries,
+                          size_t count);
+
+/* Divides sorted entries into pages. */
+void pages_divide(const Entry *entries, size_t count, size_t page_size, PageFound found, void *ud);
+
+/* Writes the body of a page; `bytes` is what the entries' offsets mean. */
+void page_put(Buffer *b, uint8_t section, const Entry *entries, size_t count, const unsigned char *bytes);
+
+#endif
