@@ -10,7 +10,8 @@
 **
 ** lua_load trusts what it reads. chunk_check refuses everything that would make
 ** lua_load, lua_dump, the upvalue calls, debug.getinfo or debug.getlocal leave their
-** arrays. It does not verify instructions: running hostile bytecode is unsafe,
+** arrays (but for the lines of a stripped vararg function, which crash Lua 5.4.4
+** by itself). It does not verify instructions: running hostile bytecode is unsafe,
 ** as in Lua itself, and only a seal protects from that.
 */
 #ifndef HEARTH_FORMAT_CHUNK_H
