@@ -54,8 +54,9 @@ static inline void buffer_byte(Buffer *b, unsigned char byte) {
 }
 
 static inline void buffer_put(Buffer *b, const void *bytes, size_t n) {
+  if (n == 0) return; /* an empty buffer has no data to add zero to */
   unsigned char *p = buffer_reserve(b, n);
-  if (p != NULL && n > 0) {
+  if (p != NULL) {
     memcpy(p, bytes, n);
     b->size += n;
   }
