@@ -278,6 +278,13 @@ static void test_module_edited_and_reloaded(void **state) {
   run(L, "function kept.late() end; game.Player.late = function() end"); /* a class that was edited in place */
   register_module(L, "game", "game");
   check_name(L, "game.Player.late", "game.Player.late");
+  run(L, "game.P = game.Player");
+  register_module(L, "game", "game");
+  check_name(L, "game.Player", "game.P");
+  run(L, "game.P = nil");
+  register_module(L, "game", "game");
+  check_name(L, "game.Player", "game.Player"); /* as a process that never saw the short name has it */
+  check_name(L, "game.Player.late", "game.Player.late");
   lua_close(L);
 }
 
@@ -452,6 +459,20 @@ static void test_cells_after_a_reload(void **state) {
   lua_close(L);
 }
 
+/* A name that means another function now is no name of the cell, however short. */
+static void test_cell_of_a_function_that_lost_its_name(void **state) {
+  (void)state;
+  lua_State *L = new_state();
+  run(L, "local n = 0; function first() return n end; function second() return n end; function third() end");
+  register_value(L, "first", "f");
+  void *id = cell_id(L, "second", 1);
+  check_cell(L, id, "f^n");
+  register_value(L, "third", "f");
+  register_value(L, "second", "a_long_name");
+  check_cell(L, id, "a_long_name^n");
+  lua_close(L);
+}
+
 /* ------------------------------------------------------------------ types */
 
 static int encode_point(lua_State *L) {
@@ -568,7 +589,8 @@ static void test_changed_permanents(void **state) {
   assert_true(is_listed(L, "game"));
   run(L, "game.added = nil; game.version = nil");
   assert_true(is_listed(L, "game"));
-  run(L, "game.version = 1; game.object = nil; collectgarbage(); game.another = 1");
+  run(L, "game.version = 1; local gone = setmetatable({game.object}, {__mode = 'v'}); game.object = nil\n"
+         "collectgarbage(); assert(gone[1] == nil, 'what was registered is kept'); game.another = 1");
   assert_true(is_listed(L, "game"));
   register_module(L, "game", "game");
   assert_false(is_listed(L, "game"));
@@ -682,6 +704,7 @@ int main(void) {
       cmocka_unit_test(test_cells_of_stripped_functions),
       cmocka_unit_test(test_cell_that_was_exchanged),
       cmocka_unit_test(test_cells_after_a_reload),
+      cmocka_unit_test(test_cell_of_a_function_that_lost_its_name),
       cmocka_unit_test(test_types),
       cmocka_unit_test(test_placeholders),
       cmocka_unit_test(test_changed_permanents),
