@@ -11,7 +11,9 @@
 #include "writer.h"
 
 #define STORE_SYNC_EVERY 5000 /* milliseconds between syncs while nobody asks for durable batches */
-#define STORE_LEAST_DEAD ((uint64_t)4 << 20) /* dead bytes that are never worth a compaction by itself */
+#ifndef STORE_LEAST_DEAD /* tests make it small */
+#define STORE_LEAST_DEAD ((uint64_t)4 << 20) /* so many dead bytes are not worth a compaction by itself */
+#endif
 
 struct hearth_backend_store {
   hearth_allocator allocator;

@@ -8,7 +8,9 @@
 #include "buffer.h"
 #include "format.h"
 
-#define LOG_CHUNK ((size_t)1 << 20) /* part of the format of an export: the same everywhere */
+#ifndef LOG_CHUNK /* tests make it small */
+#define LOG_CHUNK ((size_t)1 << 20) /* decides where an export has its frames: the same everywhere */
+#endif
 
 /* Takes bytes for an offset: 0 or an errno value. */
 typedef struct LogSink {
