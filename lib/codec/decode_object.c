@@ -18,7 +18,7 @@ _Noreturn void decoder_fail(Decoder *D, hearth_status code, const char *format, 
   va_start(args, format);
   (void)vsnprintf(text, sizeof text, format, args);
   va_end(args);
-  uint64_t position = D->c.why != NULL ? D->c.position : cursor_position(&D->c);
+  uint64_t position = (D->c.why != NULL ? D->c.position : cursor_position(&D->c)) - D->bias;
   hearth_fail_at(D->error, code, position, "%s: %s at byte %llu: %s", D->what, hearth_status_name(code),
                  (unsigned long long)position, text);
   lua_pushnil(D->L);

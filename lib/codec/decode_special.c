@@ -285,6 +285,14 @@ static bool has_finalizer(lua_State *L, int metatable) {
   return has;
 }
 
+/* Is the metatable at `metatable` that of the table at `t` already? (After a rollback it mostly is.) */
+static bool has_metatable(lua_State *L, int t, int metatable) {
+  if (!lua_getmetatable(L, t)) return false;
+  bool same = lua_rawequal(L, -1, metatable);
+  lua_pop(L, 1);
+  return same;
+}
+
 /* First those that are plain; then, when all else is done, those with a finalizer or that had to be rebuilt. */
 static void set_metatables(Decoder *D, bool last) {
   lua_State *L = D->L;
@@ -297,7 +305,7 @@ static void set_metatables(Decoder *D, bool last) {
     lua_rawgeti(L, D->objects, (lua_Integer)pair[1] + 1);
     if (!lua_istable(L, -1)) decoder_fail(D, HEARTH_DAMAGED, "a metatable that is no table");
     late = late || has_finalizer(L, lua_gettop(L));
-    if (late == last)
+    if (late == last && !has_metatable(L, -2, lua_gettop(L)))
       lua_setmetatable(L, -2);
     else
       lua_pop(L, 1);

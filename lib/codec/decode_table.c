@@ -96,16 +96,18 @@ void decode_metatable(Decoder *D, uint32_t index) {
   if (D->metatables.failed) decoder_fail_memory(D);
 }
 
-static void decode_table(Decoder *D, uint32_t index) {
-  lua_State *L = D->L;
-  lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
-  int t = lua_gettop(L);
+void decode_table_into(Decoder *D, uint32_t index, int t) {
   Part p = *decoder_part(D, index); /* a copy: parts may move */
   decode_array(D, index, t, 1, p.array);
   if (p.flags & HEAD_SHAPE) decode_shaped(D, index, t);
   decode_pairs(D, index, t, p.pairs);
-  lua_pop(L, 1);
   if (p.flags & HEAD_METATABLE) decode_metatable(D, index);
+}
+
+static void decode_table(Decoder *D, uint32_t index) {
+  lua_rawgeti(D->L, D->objects, (lua_Integer)index + 1);
+  decode_table_into(D, index, lua_gettop(D->L));
+  lua_pop(D->L, 1);
 }
 
 /* A weak table's true head comes with its body. */

@@ -54,6 +54,7 @@ struct Decoder {
   const hearth_seal *seal;
   const char *what;        /* "blob" or "store", for messages */
   Cursor c;                /* the input at work */
+  size_t bias;             /* positions in errors count from here */
   unsigned flags;          /* HEARTH_ALLOW_..., HEARTH_PLACEHOLDERS */
   uint64_t top;            /* highest object referred to so far */
   uint64_t memory, max_memory;
@@ -121,6 +122,9 @@ uint32_t decode_ref(Decoder *D, const Value *v);
 
 /* Reads the body of the object at index from D->c. */
 void decode_body(Decoder *D, uint32_t index);
+
+/* Reads the body of the table at index into another table, and notes its metatable. */
+void decode_table_into(Decoder *D, uint32_t index, int t);
 
 /* The parts of tables' bodies, for pages: array values from `first`, pairs, the metatable. */
 void decode_array(Decoder *D, uint32_t index, int t, uint64_t first, uint64_t count);

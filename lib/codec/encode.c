@@ -53,13 +53,17 @@ static void anchor_cell(Encoder *E, uint32_t slot, int function, int upvalue) {
   lua_rawseti(E->L, E->objects, (lua_Integer)slot + 1);
 }
 
-static void put_special(Encoder *E, uint32_t slot) {
+static bool put_special(Encoder *E, uint32_t slot, int index) {
+  Head head;
   (void)slot;
+  encode_special_value(E, index, &head);
+  head_put(&E->head, &head);
   encode_value(E, lua_gettop(E->L));
   lua_pop(E->L, 1);
+  return true;
 }
 
-static const EncoderOps blob_ops = {put_constant, NULL, NULL, anchor_cell, put_special};
+static const EncoderOps blob_ops = {put_constant, NULL, NULL, anchor_cell, put_special, NULL, NULL};
 
 /* A late body: the true head goes before it. */
 static void put_late(Encoder *E, uint32_t slot) {

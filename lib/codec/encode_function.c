@@ -22,12 +22,17 @@ static uint32_t meet_cell(Encoder *E, int function, int upvalue, void *id) {
   return slot;
 }
 
-static void encode_cell_ref(Encoder *E, int function, int upvalue) {
+uint32_t encode_reach_cell(Encoder *E, int function, int upvalue) {
   void *id = lua_upvalueid(E->L, function, upvalue);
   uint32_t slot = heap_find(E->heap, (uint64_t)(uintptr_t)id);
   if (slot == HEAP_NONE) slot = meet_cell(E, function, upvalue, id);
   if (!heap_reach(E->heap, slot, E->current)) encoder_fail_memory(E);
-  encode_ref(E, slot);
+  return slot;
+}
+
+static void encode_cell_ref(Encoder *E, int function, int upvalue) {
+  if (E->ops->local_cell != NULL && E->ops->local_cell(E, function, upvalue)) return;
+  encode_ref(E, encode_reach_cell(E, function, upvalue));
 }
 
 /* The constant of the record in E->scratch. */
@@ -57,15 +62,12 @@ static uint32_t dump_constant(Encoder *E, int index) {
   return prototype_constant(E);
 }
 
-void encode_closure(Encoder *E, uint32_t slot, int index) {
+uint32_t encode_closure(Encoder *E, int index, uint32_t constant) {
   lua_State *L = E->L;
   size_t size;
   const char *record = prototype_placeholder_record(L, index, &size);
-  uint32_t constant = E->heap->objects[slot].constant; /* a function's prototype never changes */
-  if (constant == HEAP_NONE) {
+  if (constant == HEAP_NONE)
     constant = record != NULL ? placeholder_constant(E, record, size) : dump_constant(E, index);
-    E->heap->objects[slot].constant = constant;
-  }
   E->heap->constants[constant].epoch = E->heap->epoch;
   Head head = {.kind = OBJECT_CLOSURE, .prototype = E->heap->constants[constant].number};
   head_put(&E->head, &head);
@@ -74,7 +76,7 @@ void encode_closure(Encoder *E, uint32_t slot, int index) {
       lua_pop(L, 1);
       encode_cell_ref(E, index, i);
     }
-    return;
+    return constant;
   }
   lua_getupvalue(L, index, 2); /* the stand-in's cells, each by its carrier */
   for (int i = 1; lua_rawgeti(L, -1, i) == LUA_TFUNCTION; i++) {
@@ -82,12 +84,13 @@ void encode_closure(Encoder *E, uint32_t slot, int index) {
     lua_pop(L, 1);
   }
   lua_pop(L, 2);
+  return constant;
 }
 
-void encode_cell(Encoder *E, uint32_t slot, int index) {
+void encode_cell(Encoder *E, int function, int upvalue) {
   Head head = {.kind = OBJECT_CELL};
   head_put(&E->head, &head);
-  lua_getupvalue(E->L, index, E->heap->objects[slot].upvalue);
+  lua_getupvalue(E->L, function, upvalue);
   encode_value(E, lua_gettop(E->L));
   lua_pop(E->L, 1);
 }

@@ -41,6 +41,12 @@ static void encode_permanent(Encoder *E, uint32_t slot, int index) {
   lua_pop(L, 1);
 }
 
+/* A function's prototype never changes: it is dumped once. */
+static void encode_known_closure(Encoder *E, uint32_t slot, int index) {
+  uint32_t constant = encode_closure(E, index, E->heap->objects[slot].constant);
+  E->heap->objects[slot].constant = constant;
+}
+
 static void put_aside(Encoder *E, uint32_t slot, int index) {
   buffer_put(&E->weak, &slot, sizeof slot);
   if (lua_getmetatable(E->L, index)) (void)encode_reach(E, lua_gettop(E->L));
@@ -54,10 +60,14 @@ bool encode_object(Encoder *E, uint32_t slot) {
   lua_rawgeti(L, E->objects, (lua_Integer)slot + 1);
   switch (E->heap->objects[slot].kind) {
     case OBJECT_PERMANENT: encode_permanent(E, slot, top + 1); break;
-    case OBJECT_CELL: encode_cell(E, slot, top + 1); break;
-    case OBJECT_CLOSURE: encode_closure(E, slot, top + 1); break;
+    case OBJECT_CELL: encode_cell(E, top + 1, E->heap->objects[slot].upvalue); break;
+    case OBJECT_CLOSURE: encode_known_closure(E, slot, top + 1); break;
     default:
-      if (encode_special(E, slot, top + 1)) break;
+      if (encode_is_special(E, top + 1)) {
+        E->heap->objects[slot].kind = OBJECT_SPECIAL;
+        done = E->ops->special(E, slot, top + 1);
+        break;
+      }
       E->heap->objects[slot].kind = OBJECT_TABLE;
       done = encode_weak_mode(E, top + 1) == 0;
       if (done)

@@ -19,51 +19,38 @@ static void call_with(Encoder *E, int index, const char *what) {
                lua_isstring(L, -1) ? lua_tostring(L, -1) : luaL_typename(L, -1));
 }
 
-static void put_special(Encoder *E, uint32_t slot, const Head *head) {
-  head_put(&E->head, head);
-  E->heap->objects[slot].kind = OBJECT_SPECIAL;
-  E->ops->special(E, slot);
-}
-
-/* The type's name is on the top. */
-static void encode_typed(Encoder *E, uint32_t slot, int index) {
+/* The type's name is on the top; leaves the value that stands for the object instead. */
+static void typed_value(Encoder *E, int index, Head *head) {
   lua_State *L = E->L;
   int name = lua_gettop(L);
-  Head head = {.kind = OBJECT_SPECIAL, .flags = HEAD_TYPED};
-  head.name.kind = VALUE_STRING;
-  head.name.as.bytes = (const unsigned char *)lua_tolstring(L, name, &head.name.size);
+  head->flags = HEAD_TYPED;
+  head->name.kind = VALUE_STRING;
+  head->name.as.bytes = (const unsigned char *)lua_tolstring(L, name, &head->name.size); /* the registry keeps it */
   if (!permanents_type(L, E->permanents, name))
     encoder_fail(E, HEARTH_UNKNOWN, 0, "the type '%s' is not registered", lua_tostring(L, name));
   lua_pop(L, 1);
   call_with(E, index, "its type's encode function");
-  put_special(E, slot, &head);
-  lua_settop(L, name - 1);
+  lua_replace(L, name);
+  lua_settop(L, name);
 }
 
-/* The hook, a function, is on the top. */
-static void encode_hooked(Encoder *E, uint32_t slot, int index) {
-  lua_State *L = E->L;
-  int top = lua_gettop(L) - 1;
+/* The hook, a function, is on the top; leaves the rebuilding function instead. */
+static void hooked_value(Encoder *E, int index) {
   call_with(E, index, "its __persist");
-  if (!lua_isfunction(L, -1))
+  if (!lua_isfunction(E->L, -1))
     encoder_fail(E, HEARTH_UNSTORABLE, 0, "its __persist returned a %s, not a rebuilding function",
-                 luaL_typename(L, -1));
-  Head head = {.kind = OBJECT_SPECIAL};
-  put_special(E, slot, &head);
-  lua_settop(L, top);
+                 luaL_typename(E->L, -1));
 }
 
-/* A userdata, or a table whose __persist is no function. The hook is on the top. */
-static bool encode_unhooked(Encoder *E, int index) {
+/* Refuses an object without a hook, unless it is a table that does not forbid it. The value of __persist is on the top. */
+static void check_unhooked(Encoder *E, int index) {
   lua_State *L = E->L;
   int type = lua_type(L, -1);
-  bool forbidden = type == LUA_TBOOLEAN && !lua_toboolean(L, -1);
-  if (forbidden)
+  if (type == LUA_TBOOLEAN && !lua_toboolean(L, -1))
     encoder_fail(E, HEARTH_UNSTORABLE, 0, "a %s whose __persist forbids it cannot be stored", luaL_typename(L, index));
   if (type != LUA_TNIL && type != LUA_TBOOLEAN)
     encoder_fail(E, HEARTH_UNSTORABLE, 0, "its __persist is a %s, not a boolean or a function", luaL_typename(L, -1));
-  lua_pop(L, 1);
-  if (lua_istable(L, index)) return false;
+  if (lua_istable(L, index)) return;
   const char *name = "userdata";
   if (lua_getmetatable(L, index)) {
     lua_pushliteral(L, "__name");
@@ -73,21 +60,38 @@ static bool encode_unhooked(Encoder *E, int index) {
                name);
 }
 
-bool encode_special(Encoder *E, uint32_t slot, int index) {
-  lua_State *L = E->L;
+/* Pushes the raw __persist of the object's metatable, or nil. */
+static void push_hook(lua_State *L, int index) {
   if (!lua_getmetatable(L, index)) {
     lua_pushnil(L);
-    return encode_unhooked(E, index);
-  }
-  if (permanents_type_of(L, E->permanents, index)) {
-    encode_typed(E, slot, index);
-    lua_pop(L, 1);
-    return true;
+    return;
   }
   lua_pushliteral(L, "__persist");
   lua_rawget(L, -2);
   lua_remove(L, -2);
-  if (!lua_isfunction(L, -1)) return encode_unhooked(E, index);
-  encode_hooked(E, slot, index);
-  return true;
+}
+
+bool encode_is_special(Encoder *E, int index) {
+  lua_State *L = E->L;
+  int top = lua_gettop(L);
+  bool special = permanents_type_of(L, E->permanents, index);
+  if (!special) {
+    push_hook(L, index);
+    special = lua_isfunction(L, -1);
+    if (!special) check_unhooked(E, index);
+  }
+  lua_settop(L, top);
+  return special;
+}
+
+void encode_special_value(Encoder *E, int index, Head *head) {
+  lua_State *L = E->L;
+  memset(head, 0, sizeof *head);
+  head->kind = OBJECT_SPECIAL;
+  if (permanents_type_of(L, E->permanents, index)) {
+    typed_value(E, index, head);
+  } else {
+    push_hook(L, index);
+    hooked_value(E, index);
+  }
 }

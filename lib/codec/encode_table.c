@@ -178,7 +178,7 @@ static size_t collect(TableState *T) {
   while (lua_next(L, T->t)) {
     int top = lua_gettop(L);
     if (T->weak == 0 || encode_weak_keeps(E, T->weak, top - 1, top)) {
-      if (E->canonical && has_identity(L, top - 1) && ++objects == 2)
+      if (E->canonical && !E->nested && has_identity(L, top - 1) && ++objects == 2)
         encoder_fail(E, HEARTH_UNSTORABLE, 0, "a table with two or more object keys has no canonical form");
       collect_entry(T);
     }

@@ -25,7 +25,7 @@ void encode_ref(Encoder *E, uint32_t slot) {
 }
 
 /* Refuses what cannot be stored by itself; special objects are recognised when they are written. */
-static void check_storable(Encoder *E, int index) {
+void encode_check_storable(Encoder *E, int index) {
   lua_State *L = E->L;
   switch (lua_type(L, index)) {
     case LUA_TTHREAD: encoder_fail(E, HEARTH_UNSTORABLE, index, "a coroutine cannot be stored");
@@ -54,7 +54,7 @@ static uint32_t meet(Encoder *E, int index, uint64_t pointer) {
   if (permanent == PERMANENT_BAD_NAME)
     encoder_fail(E, HEARTH_INVALID, index, "the permanents give it a name that is no string, number or boolean");
   if (permanent == PERMANENT_NONE)
-    check_storable(E, index);
+    encode_check_storable(E, index);
   else
     lua_pop(L, 1);
   uint32_t slot = heap_add(E->heap, pointer, 0);
@@ -91,7 +91,7 @@ static void encode_object_value(Encoder *E, int index) {
   uint64_t number;
   if (E->ops->foreign != NULL && lua_type(E->L, index) == LUA_TUSERDATA && E->ops->foreign(E, index, &number))
     value_put_ref(&E->body, number);
-  else
+  else if (E->ops->local == NULL || !E->ops->local(E, index))
     encode_ref(E, encode_reach(E, index));
 }
 

@@ -36,8 +36,11 @@ typedef struct EncoderOps {
   bool (*foreign)(Encoder *E, int index, uint64_t *number);
   /* Anchors the cell of a function's upvalue under the slot, and sets its Object.upvalue. */
   void (*anchor_cell)(Encoder *E, uint32_t slot, int function, int upvalue);
-  /* The value on the top stands for the special object in `slot`: writes the body, pops it. */
-  void (*special)(Encoder *E, uint32_t slot);
+  /* The special object at `index`: writes head and body, or puts it aside and answers false. */
+  bool (*special)(Encoder *E, uint32_t slot, int index);
+  /* Writes a reference to an object that has no number but belongs to the special object at work; false: it does not. NULL: none. */
+  bool (*local)(Encoder *E, int index);
+  bool (*local_cell)(Encoder *E, int function, int upvalue);
 } EncoderOps;
 
 struct Encoder {
@@ -55,6 +58,7 @@ struct Encoder {
   bool relative;            /* NEXT and the dictionary may be used: blobs */
   bool sorted;              /* records depend on content alone */
   bool canonical;           /* numbers too */
+  bool nested;              /* inside a special object's record */
   bool strip, no_functions;
   /* Stack indices, absolute. */
   int objects;              /* table: slot + 1 -> object */
@@ -122,15 +126,25 @@ bool encode_weak_keeps(Encoder *E, int mode, int key, int value);
 #define WEAK_KEYS 1
 #define WEAK_VALUES 2
 
-/* Functions and cells. */
-void encode_closure(Encoder *E, uint32_t slot, int index);
-void encode_cell(Encoder *E, uint32_t slot, int index);
+/*
+** Functions and cells. A closure's prototype may be known (its index among the constants, else HEAP_NONE);
+** the answer is that index.
+*/
+uint32_t encode_closure(Encoder *E, int index, uint32_t constant);
+void encode_cell(Encoder *E, int function, int upvalue);
+/* The slot of a function's cell, met if it is new, and reached. */
+uint32_t encode_reach_cell(Encoder *E, int function, int upvalue);
 
-/* Special objects: is there a hook or a registered type for the object at `index`? Then it is written, else false. */
-bool encode_special(Encoder *E, uint32_t slot, int index);
+/* Has the object at `index` a hook or a registered type? Raises if it is no table, or forbidden. */
+bool encode_is_special(Encoder *E, int index);
+/* Calls the hook or the type's function and pushes the value that stands for the object; fills its head. */
+void encode_special_value(Encoder *E, int index, Head *head);
+
+/* Raises if the value at `index`, no permanent, cannot be stored by itself; special objects are looked at later. */
+void encode_check_storable(Encoder *E, int index);
 
 /*
-** Writes the head and the body of one object. False: it is a weak table, which was put
+** Writes the head and the body of one object. False: it is a weak table or a special object that was put
 ** aside; nothing is written.
 */
 bool encode_object(Encoder *E, uint32_t slot);

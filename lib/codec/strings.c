@@ -96,16 +96,12 @@ static void encode_large(Encoder *E, const char *bytes, size_t size) {
 void encode_string(Encoder *E, int index) {
   size_t size;
   const char *bytes = lua_tolstring(E->L, index, &size);
-  if (E->page_size > 0) {
-    if (size > E->page_size / 2)
-      encode_large(E, bytes, size);
-    else
-      value_put_string(&E->body, bytes, size);
-  } else if (size < 2) {
+  if (E->page_size > 0 && size > E->page_size / 2)
+    encode_large(E, bytes, size);
+  else if (!E->relative || size < 2)
     value_put_string(&E->body, bytes, size);
-  } else if (size <= SHAPE_MAX_KEY_SIZE) {
+  else if (size <= SHAPE_MAX_KEY_SIZE)
     encode_short(E, E->strings, bytes, size);
-  } else {
+  else
     encode_long(E, E->strings, bytes, size);
-  }
 }
