@@ -90,7 +90,7 @@ static int decode_protected(lua_State *L) {
   if (o->max_bytes != 0 && call->size > o->max_bytes)
     decoder_fail(D, HEARTH_LIMIT, "%zu bytes are more than max_bytes", call->size);
   read_header(D, &header);
-  decoder_push_tables(D, header.objects);
+  decoder_push_tables(D, (size_t)header.objects); /* at most the bytes that remain */
   decode_constants(D, &header);
   decode_heads(D, &header);
   uint32_t root_waits;
