@@ -175,6 +175,7 @@ typedef struct Walk {
   const ChunkHeader *header;
   Buffer *out;
   const unsigned char *copied; /* input up to here is in `out` */
+  const unsigned char *names;  /* of the upvalues of the function whose end was read last */
   unsigned nupvalues;          /* of the outermost function, as the chunk's header counts them */
   unsigned depth;
   Level levels[CHUNK_MAX_NESTING];
@@ -302,7 +303,7 @@ static void walk_lines(Walk *w, const Level *level) {
 
 /* A stripped function that was loaded has absent names where it had none: these are left out again. */
 static void walk_names(Walk *w, const Level *level) {
-  const unsigned char *start = w->in.next;
+  const unsigned char *start = w->names = w->in.next;
   bool named = false;
   uint32_t names = load_count(&w->in, 1);
   if (names != 0 && names != level->upvalues) cursor_fail(&w->in, "upvalues and their names differ in number");
@@ -348,15 +349,35 @@ static bool walk_body(Walk *w, size_t before, ChunkFault *fault) {
   return true;
 }
 
+static bool check_body(Walk *w, const ChunkHeader *header, const void *body, size_t size, unsigned nupvalues,
+                       ChunkFault *fault) {
+  w->in = cursor_over(body, size);
+  w->header = header;
+  w->out = NULL;
+  w->copied = NULL;
+  w->nupvalues = nupvalues;
+  w->depth = 0;
+  return walk_body(w, 0, fault);
+}
+
 bool chunk_check(const ChunkHeader *header, const void *body, size_t size, unsigned nupvalues, ChunkFault *fault) {
   Walk w; /* levels are filled as they are entered */
-  w.in = cursor_over(body, size);
-  w.header = header;
-  w.out = NULL;
-  w.copied = NULL;
-  w.nupvalues = nupvalues;
-  w.depth = 0;
-  return walk_body(&w, 0, fault);
+  return check_body(&w, header, body, size, nupvalues, fault);
+}
+
+const char *chunk_upvalue_name(const ChunkHeader *header, const void *body, size_t size, unsigned nupvalues,
+                               unsigned number, size_t *name_size) {
+  Walk w;
+  ChunkFault fault;
+  *name_size = 0;
+  if (!check_body(&w, header, body, size, nupvalues, &fault)) return NULL;
+  Cursor c = cursor_over(w.names, (size_t)(w.in.end - w.names));
+  uint32_t names = load_count(&c, 1);
+  Text name = {NULL, 0};
+  for (uint32_t i = 0; i < names && i < number; i++) name = load_text(&c);
+  if (number > names) return NULL;
+  *name_size = name.size;
+  return name.bytes;
 }
 
 /* ----------------------------------------------------------------- chunks */

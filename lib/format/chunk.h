@@ -80,6 +80,10 @@ typedef struct ChunkInfo {
 
 void chunk_info(const ChunkHeader *header, const void *body, size_t size, ChunkInfo *out);
 
+/* The name of upvalue `number` (from 1) of a checked body's function, not terminated, or NULL: it was stripped. */
+const char *chunk_upvalue_name(const ChunkHeader *header, const void *body, size_t size, unsigned nupvalues,
+                               unsigned number, size_t *name_size);
+
 /*
 ** A loadable chunk is prefix, body, suffix. Its main function makes closures: load it
 ** once, call it once per closure without arguments. Each call gives a fresh closure whose upvalues

@@ -208,5 +208,9 @@ bool view_fields_next(ViewFields *f, ViewField *field) {
     f->done = 0;
   }
   f->section = END;
+  if (f->whole && f->status == HEARTH_OK && cursor_left(&f->r.c) > 0) {
+    cursor_fail(&f->r.c, "bytes follow after its end");
+    f->status = reader_status(&f->r, "object", f->number, f->error);
+  }
   return false;
 }

@@ -192,12 +192,16 @@ void view_fields_begin(ViewFields *f, ViewObject *o, hearth_error *err) {
   if (o->place == VIEW_EXTERNAL) return;
   ViewReader r = reader_of(o);
   (void)fields_of_body(f, &r, &o->head, o->number, err);
+  f->whole = o->view->store != NULL && o->place == VIEW_OBJECT && o->head.kind != OBJECT_SPECIAL &&
+             o->local == VIEW_WHOLE;
 }
 
 hearth_status view_object_prototype(const ViewObject *o, Prototype *out, hearth_error *err) {
   ViewPlace place = {o->body, o->record.size - o->body};
   ChunkFault fault;
   if (o->view->store == NULL && !constant_place(o->view, OBJECT_PROTOTYPE, o->number, &place))
+    return hearth_fail(err, HEARTH_NOTFOUND, "there is no prototype %llu", (unsigned long long)o->number);
+  if (o->head.kind != OBJECT_PROTOTYPE) /* a store's closure may refer to anything */
     return hearth_fail(err, HEARTH_NOTFOUND, "there is no prototype %llu", (unsigned long long)o->number);
   if (!prototype_parse(bytes_of(o).begin + place.position, place.size, out, &fault)) /* it was checked before */
     return hearth_fail_at(err, HEARTH_DAMAGED, fault.position, "prototype %llu: %s", (unsigned long long)o->number,

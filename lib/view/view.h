@@ -153,6 +153,7 @@ typedef struct ViewReader {
 typedef struct ViewFields {
   ViewReader r;
   Head head;
+  bool whole;                /* the body ends with the bytes */
   int section;
   uint64_t done;             /* fields of the section so far */
   size_t key_count;          /* of the shape */

@@ -1,0 +1,210 @@
+#include "verify.h"
+
+#include <stdio.h>
+
+#include "intmap.h"
+#include "path.h"
+
+#define EXTERNAL_HEAD 0xFE /* in Check.heads, for an external table: no head is so */
+
+typedef struct Check {
+  View *v;
+  ViewVerify *out;
+  IntMap heads;      /* number -> first byte of its record */
+  LayoutKind last;   /* kind and number of the record that pages or chunks may follow */
+  uint64_t number;
+  uint64_t highest;
+  bool no_memory;
+} Check;
+
+static void problem(Check *c, const char *format, ...) HEARTH_PRINTF(2, 3);
+
+static void problem(Check *c, const char *format, ...) {
+  hearth_error line; /* keeps control characters out */
+  va_list args;
+  va_start(args, format);
+  hearth_vfail(&line, HEARTH_DAMAGED, HEARTH_NO_POSITION, format, args);
+  va_end(args);
+  c->out->problems++;
+  c->out->problem(c->out->ud, line.message);
+}
+
+/* Damage is a problem; what else goes wrong ends the check. */
+static hearth_status judge(Check *c, hearth_status status, const hearth_error *err) {
+  if (status != HEARTH_DAMAGED && status != HEARTH_NOTFOUND) return status;
+  problem(c, "%s", err->message);
+  return HEARTH_OK;
+}
+
+/* ------------------------------------------------------------------- keys */
+
+static const char *kind_name(LayoutKind kind) {
+  return kind == LAYOUT_CONSTANT ? "constant" : kind == LAYOUT_OBJECT ? "object" : "external table";
+}
+
+static void check_part(Check *c, const LayoutKey *k) {
+  LayoutKind owner = k->kind == LAYOUT_PAGE ? LAYOUT_OBJECT : LAYOUT_CONSTANT;
+  ObjectKind needed = k->kind == LAYOUT_PAGE ? OBJECT_PAGED : OBJECT_STRING;
+  uint32_t head = c->last == owner && c->number == k->number ? intmap_get(&c->heads, k->number) : INTMAP_NONE;
+  if (head == INTMAP_NONE || (head & HEAD_KIND) != needed)
+    problem(c, "a %s of %s %llu, which has none", k->kind == LAYOUT_PAGE ? "page" : "part", kind_name(owner),
+            (unsigned long long)k->number);
+}
+
+static int note_entry(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
+                      size_t value_size) {
+  (void)table;
+  Check *c = ud;
+  LayoutKey k = layout_get_key(key, key_size);
+  if (k.kind == LAYOUT_METADATA) return 0;
+  if (k.kind == LAYOUT_NONE) {
+    problem(c, "an entry whose key has no known form");
+    return 0;
+  }
+  if (k.kind == LAYOUT_PAGE || k.kind == LAYOUT_CHUNK) {
+    check_part(c, &k);
+    return 0;
+  }
+  uint32_t head = k.kind == LAYOUT_EXTERNAL ? EXTERNAL_HEAD : value_size > 0 ? *(const unsigned char *)value : 0;
+  c->last = k.kind;
+  c->number = k.number;
+  if (k.number > c->highest) c->highest = k.number;
+  if (k.number == 0)
+    problem(c, "%s 0: no number is zero", kind_name(k.kind));
+  else if (intmap_get(&c->heads, k.number) != INTMAP_NONE)
+    problem(c, "%s %llu: its number belongs to something else too", kind_name(k.kind), (unsigned long long)k.number);
+  else if (!intmap_put(&c->heads, k.number, head))
+    c->no_memory = true;
+  return c->no_memory;
+}
+
+static hearth_status note_entries(Check *c, hearth_error *err) {
+  int result = 0;
+  hearth_status status =
+      c->v->backend->scan(c->v->store, LAYOUT_TABLE, NULL, 0, NULL, 0, false, note_entry, c, &result, err);
+  if (status != HEARTH_OK) return judge(c, status, err);
+  return c->no_memory ? hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM)) : HEARTH_OK;
+}
+
+/* ------------------------------------------------------------- references */
+
+typedef enum Wanted { WANT_VALUE, WANT_CELL, WANT_TABLE, WANT_SHAPE, WANT_PROTOTYPE } Wanted;
+
+static bool suits(uint32_t head, Wanted wanted) {
+  unsigned kind = head & HEAD_KIND;
+  bool cell = kind == OBJECT_CELL || (kind == OBJECT_PERMANENT && head >> 4 == PERMANENT_CELL);
+  if (head == EXTERNAL_HEAD) return wanted == WANT_VALUE;
+  switch (wanted) {
+    case WANT_CELL: return cell;
+    case WANT_SHAPE: return kind == OBJECT_SHAPE;
+    case WANT_PROTOTYPE: return kind == OBJECT_PROTOTYPE;
+    case WANT_TABLE:
+      return kind == OBJECT_TABLE || kind == OBJECT_PAGED || kind == OBJECT_SPECIAL || (kind == OBJECT_PERMANENT && !cell);
+    case WANT_VALUE: return !cell && kind != OBJECT_SHAPE && kind != OBJECT_PROTOTYPE;
+  }
+  return false;
+}
+
+static void check_number(Check *c, const ViewObject *o, uint64_t number, Wanted wanted) {
+  static const char *const names[] = {"value", "upvalue", "metatable", "shape", "prototype"};
+  uint32_t head = intmap_get(&c->heads, number);
+  if (head == INTMAP_NONE)
+    problem(c, "object %llu refers to %llu, which is not there", (unsigned long long)o->number,
+            (unsigned long long)number);
+  else if (!suits(head, wanted))
+    problem(c, "object %llu refers to %llu as a %s, which it is not", (unsigned long long)o->number,
+            (unsigned long long)number, names[wanted]);
+}
+
+static void check_reference(Check *c, const ViewObject *o, const Value *v, Wanted wanted) {
+  if (v->kind == VALUE_REF) check_number(c, o, v->as.number, wanted);
+}
+
+static hearth_status check_fields(Check *c, ViewObject *o, hearth_error *err) {
+  ViewFields f;
+  ViewField field;
+  if (o->head.kind == OBJECT_TABLE && (o->head.flags & HEAD_SHAPE)) check_number(c, o, o->head.shape, WANT_SHAPE);
+  if (o->head.kind == OBJECT_CLOSURE) check_number(c, o, o->head.prototype, WANT_PROTOTYPE);
+  view_fields_begin(&f, o, err);
+  while (view_fields_next(&f, &field)) {
+    c->out->fields++;
+    if (field.kind == VIEW_ENTRY) check_reference(c, o, &field.key, WANT_VALUE);
+    check_reference(c, o, &field.value,
+                    field.kind == VIEW_UPVALUE     ? WANT_CELL
+                    : field.kind == VIEW_METATABLE ? WANT_TABLE
+                                                   : WANT_VALUE);
+  }
+  hearth_status status = judge(c, f.status, err);
+  view_fields_free(&f);
+  return status;
+}
+
+/* ---------------------------------------------------------------- objects */
+
+static hearth_status check_object(Check *c, ViewObject *o, uint64_t number, Buffer *text, hearth_error *err) {
+  hearth_status status = view_object_open(o, number, err);
+  if (status != HEARTH_OK) return judge(c, status, err);
+  if (o->place == VIEW_CONSTANT && o->head.kind == OBJECT_STRING)
+    return judge(c, view_object_string(o, text, err), err);
+  status = check_fields(c, o, err);
+  uint32_t locals = view_object_locals(o);
+  for (uint32_t i = 0; i < locals && status == HEARTH_OK; i++) {
+    status = view_object_open_local(o, i, err);
+    if (status == HEARTH_OK) status = check_fields(c, o, err);
+  }
+  return status;
+}
+
+static hearth_status check_all(Check *c, LayoutKind kind, uint64_t *count, hearth_error *err) {
+  ViewObject o;
+  Buffer text;
+  bool found = true;
+  uint64_t number = 0;
+  view_object_init(&o, c->v);
+  buffer_init(&text, &c->v->allocator);
+  hearth_status status = HEARTH_OK;
+  while (status == HEARTH_OK) {
+    status = view_next_number(c->v, kind, number, &found, &number, err);
+    if (status != HEARTH_OK || !found) break;
+    ++*count;
+    status = check_object(c, &o, number, &text, err);
+    c->out->step(c->out->ud, c->out->objects + c->out->constants + c->out->externals);
+  }
+  buffer_free(&text);
+  view_object_free(&o);
+  return status;
+}
+
+static void check_metadata(Check *c) {
+  const Metadata *m = &c->v->metadata;
+  uint64_t home;
+  hearth_error err;
+  if (view_home(c->v, &home, &err) != HEARTH_OK) {
+    problem(c, "%s", err.message);
+    return;
+  }
+  uint32_t head = intmap_get(&c->heads, home);
+  unsigned kind = head == INTMAP_NONE ? 0 : head & HEAD_KIND;
+  if (kind != OBJECT_TABLE && kind != OBJECT_PAGED)
+    problem(c, "the home table is number %llu, which is no table", (unsigned long long)home);
+  if (m->memory_id != 0 && m->memory_id != home)
+    problem(c, "homeTableId is %llu, and memoryTableId %llu", (unsigned long long)home,
+            (unsigned long long)m->memory_id);
+  if (m->next_id <= c->highest)
+    problem(c, "nextTableId is %llu, and %llu is in use", (unsigned long long)m->next_id,
+            (unsigned long long)c->highest);
+}
+
+hearth_status view_verify(View *v, ViewVerify *verify, hearth_error *err) {
+  hearth_error own;
+  if (err == NULL) err = &own;
+  Check c = {.v = v, .out = verify};
+  intmap_init(&c.heads, &v->allocator);
+  hearth_status status = note_entries(&c, err);
+  if (status == HEARTH_OK) check_metadata(&c);
+  if (status == HEARTH_OK) status = check_all(&c, LAYOUT_CONSTANT, &verify->constants, err);
+  if (status == HEARTH_OK) status = check_all(&c, LAYOUT_OBJECT, &verify->objects, err);
+  if (status == HEARTH_OK) status = check_all(&c, LAYOUT_EXTERNAL, &verify->externals, err);
+  intmap_free(&c.heads);
+  return status == HEARTH_OK ? hearth_ok(err) : status;
+}
