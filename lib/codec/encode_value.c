@@ -75,18 +75,6 @@ uint32_t encode_reach(Encoder *E, int index) {
   return slot;
 }
 
-uint32_t encode_find_reached(Encoder *E, int index, bool *is_object) {
-  int type = lua_type(E->L, index);
-  *is_object = type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TUSERDATA || type == LUA_TTHREAD;
-  if (!*is_object) return HEAP_NONE;
-  uint32_t slot = heap_find(E->heap, (uint64_t)(uintptr_t)lua_topointer(E->L, index));
-  if (slot != HEAP_NONE) return heap_reached(E->heap, slot) ? slot : HEAP_NONE;
-  int permanent = permanents_name(E->L, E->permanents, E->overlay, index);
-  if (permanent < 0) return HEAP_NONE;
-  lua_pop(E->L, 1);
-  return encode_reach(E, index); /* a permanent always lives */
-}
-
 static void encode_object_value(Encoder *E, int index) {
   uint64_t number;
   if (E->ops->foreign != NULL && lua_type(E->L, index) == LUA_TUSERDATA && E->ops->foreign(E, index, &number))

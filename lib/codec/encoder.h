@@ -93,9 +93,6 @@ void encode_ref(Encoder *E, uint32_t slot);
 /* The slot of the object at `index`, met if it is new, and reached. */
 uint32_t encode_reach(Encoder *E, int index);
 
-/* The slot of the object at `index` if the walk reached it already (permanents always are), else HEAP_NONE; *is_object says if it has identity at all. */
-uint32_t encode_find_reached(Encoder *E, int index, bool *is_object);
-
 /* Strings: the dictionary of a blob. */
 struct StringDictionary *strings_new(const hearth_allocator *allocator);
 void strings_free(struct StringDictionary *s);
@@ -112,6 +109,8 @@ uint64_t encode_shape(Encoder *E, const ShapeKey keys[], size_t count, const uin
 
 /* Tables; pops nothing. `index` absolute. */
 void encode_table(Encoder *E, int index);
+/* Pushes a list of the keys of the table at `t`, of a weak one's those that stay, in canonical order. */
+void encode_push_sorted_keys(Encoder *E, int t, int weak);
 
 /*
 ** Weak tables. The walk puts them aside until nothing else is left; a round
