@@ -15,10 +15,10 @@ typedef struct Compaction {
   LogHeader header;
   Index past;        /* the state at the end of the base, when batches after it are kept */
   LogScan old;       /* the old log, when batches are kept */
-  StoreSource from;
+  LogInput from;
   Index index;       /* of the new file */
   LogScan scan;
-  StoreSource fresh;
+  LogInput fresh;
 } Compaction;
 
 static int sink_write(void *ud, uint64_t offset, const void *bytes, size_t size) {
@@ -48,9 +48,8 @@ static hearth_status write_base(Compaction *c, const Index *index, uint64_t sequ
   c->writer.synced = sequence - 1;
   for (MapEntry *e = map_table(&index->map, 0); e != NULL && status == HEARTH_OK; e = map_next(e)) {
     LogOp op = {.kind = HEARTH_PUT, .table = e->table, .key = map_key(e), .key_size = e->key_size};
-    Place place = index_place(e);
-    status = read_value(store, store->file, store->header.salt, place, &scratch, &op.value, err);
-    op.value_size = place.size;
+    status = read_value(store, e, &scratch, &op.value, err);
+    op.value_size = index_place(e).size;
     if (status == HEARTH_OK) status = written(c, log_writer_op(&c->writer, &op), err);
   }
   buffer_free(&scratch);
@@ -76,17 +75,17 @@ static hearth_status old_step(Compaction *c, LogStep step, hearth_error *err) {
   if (step == LOG_STEP_BAD || step == LOG_STEP_END)
     return hearth_fail_at(err, HEARTH_DAMAGED, c->old.at, "%s: damaged at byte %" PRIu64 ": a frame has changed since it was read",
                           c->store->names.path, c->old.at);
-  return store_step_status(c->store, &c->old, step, err);
+  return logfile_step_status(c->store->names.path, &c->old, step, err);
 }
 
 /* The base is the state before batch `first_kept`; the batches from there on follow it. */
 static hearth_status write_with_kept(Compaction *c, uint64_t first_kept, hearth_error *err) {
   hearth_backend_store *store = c->store;
-  LogSource source = store_source(&c->from, store->batch_at);
+  LogSource source = logfile_source(&c->from, store->batch_at);
   LogHeaderState state;
   LogStep step;
   hearth_status status = HEARTH_OK;
-  c->from = (StoreSource){store->env, store->file};
+  c->from = (LogInput){store->env, store->file};
   log_scan_init(&c->old, &source, &store->allocator);
   step = log_scan_header(&c->old, &state);
   if (step != LOG_STEP_FRAME) return old_step(c, step, err);
@@ -124,8 +123,8 @@ static hearth_status write_log(Compaction *c, unsigned keep, hearth_error *err) 
 static hearth_status read_back(Compaction *c, hearth_error *err) {
   hearth_backend_store *store = c->store;
   LogHeaderState state;
-  c->fresh = (StoreSource){store->env, c->file};
-  LogSource source = store_source(&c->fresh, c->writer.at);
+  c->fresh = (LogInput){store->env, c->file};
+  LogSource source = logfile_source(&c->fresh, c->writer.at);
   log_scan_init(&c->scan, &source, &store->allocator);
   LogStep step = log_scan_header(&c->scan, &state);
   while (step == LOG_STEP_FRAME) {
@@ -135,7 +134,7 @@ static hearth_status read_back(Compaction *c, hearth_error *err) {
   if (step == LOG_STEP_END && c->scan.end == c->writer.at && c->scan.sequence == store->sequence &&
       c->index.map.count == store->index.map.count)
     return HEARTH_OK;
-  if (step == LOG_STEP_IO || step == LOG_STEP_NOMEM) return store_step_status(store, &c->scan, step, err);
+  if (step == LOG_STEP_IO || step == LOG_STEP_NOMEM) return logfile_step_status(store->names.fresh, &c->scan, step, err);
   return hearth_fail_at(err, HEARTH_IO, c->scan.at, "%s: cannot be read back at byte %" PRIu64, store->names.fresh,
                         c->scan.at);
 }
@@ -196,7 +195,10 @@ hearth_status compact_store(hearth_backend_store *store, unsigned keep, hearth_e
   (void)env->unlink(env->ud, store->names.fresh); /* one that a crash left behind */
   Compaction c = {.store = store};
   int failure = env->open(env->ud, store->names.fresh, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &c.file);
-  if (failure != 0) return failure_status(err, store->names.fresh, "make it", failure);
+  if (failure != 0) {
+    status = failure_status(err, store->names.fresh, "make it", failure);
+    return status == HEARTH_IO ? store_die(store, err) : status;
+  }
   LogSink sink = {&c, sink_write};
   LogSource none = {0};
   log_writer_init(&c.writer, &sink, &store->allocator);

@@ -4,16 +4,18 @@
 #include "failure.h"
 #include "store.h"
 
-hearth_status read_value(const hearth_backend_store *store, hearth_file file, uint64_t salt, Place place, Buffer *out,
-                         const unsigned char **value, hearth_error *err) {
+hearth_status read_value(const hearth_backend_store *store, MapEntry *e, Buffer *out, const unsigned char **value,
+                         hearth_error *err) {
+  Place place = index_place(e);
   size_t size = LOG_VALUE_CHECK_SIZE + (size_t)place.size, got = 0;
   buffer_clear(out);
   unsigned char *bytes = buffer_reserve(out, size);
   if (bytes == NULL) return failure_nomem(err, store->names.path);
-  int failure = store->env->pread(store->env->ud, file, place.at - LOG_VALUE_CHECK_SIZE, bytes, size, &got);
+  int failure = store->env->pread(store->env->ud, store->file, place.at - LOG_VALUE_CHECK_SIZE, bytes, size, &got);
   if (failure != 0) return failure_io(err, store->names.path, "read", failure);
   *value = bytes + LOG_VALUE_CHECK_SIZE;
-  if (got < size || !log_check_value(salt, place.at, *value, place.size, log_decode_value_check(bytes)))
+  if (got < size || log_decode_value_check(bytes) != log_value_check(store->header.salt, place.at, e->table, map_key(e),
+                                                                     e->key_size, *value, place.size))
     return hearth_fail_at(err, HEARTH_DAMAGED, place.at, "%s: damaged at byte %" PRIu64 ": a value is not what was written",
                           store->names.path, place.at);
   out->size = size;
@@ -24,8 +26,7 @@ hearth_status read_value(const hearth_backend_store *store, hearth_file file, ui
 static hearth_status read_entry(hearth_backend_store *store, MapEntry *e, Buffer *scratch, const unsigned char **value,
                                 hearth_error *err) {
   hearth_error moved;
-  hearth_status status =
-      read_value(store, store->file, store->header.salt, index_place(e), scratch, value, err);
+  hearth_status status = read_value(store, e, scratch, value, err);
   if (status == HEARTH_IO) store_die(store, err);
   if (status == HEARTH_DAMAGED && read_current(store, true, &moved) != HEARTH_OK) {
     *err = moved;

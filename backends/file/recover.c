@@ -17,7 +17,7 @@
 
 typedef struct Recovery {
   hearth_backend_store *store;
-  StoreSource from;
+  LogInput from;
   LogScan scan;
   uint64_t proven_at; /* every frame before this offset is on the device */
   bool torn;          /* the log does not end where the last whole batch and its mark do */
@@ -82,21 +82,10 @@ static hearth_status damaged(const hearth_backend_store *store, uint64_t at, con
 
 static hearth_status judge_header(Recovery *r, hearth_error *err) {
   const hearth_backend_store *store = r->store;
-  const LogHeader *h = &r->scan.header;
   LogHeaderState state;
   LogStep step = log_scan_header(&r->scan, &state);
-  if (step != LOG_STEP_FRAME) return store_step_status(store, &r->scan, step, err);
-  if (state == LOG_HEADER_FOREIGN)
-    return hearth_fail(err, HEARTH_NOTSTORE, "%s: is not a Hearth store", store->names.path);
-  if (state == LOG_HEADER_NEWER)
-    return hearth_fail(err, HEARTH_VERSION, "%s: has format %u, this library reads up to %d", store->names.path,
-                       (unsigned)h->read_version, LOG_READ_VERSION);
-  if (state == LOG_HEADER_DAMAGED || h->first == 0) return damaged(store, 0, "the header is not whole", err);
-  if (h->write_version > LOG_WRITE_VERSION && !store->readonly)
-    return hearth_fail(err, HEARTH_VERSION,
-                       "%s: has format %u, this library writes up to %d; it can be opened read-only",
-                       store->names.path, (unsigned)h->write_version, LOG_WRITE_VERSION);
-  return HEARTH_OK;
+  if (step != LOG_STEP_FRAME) return logfile_step_status(store->names.path, &r->scan, step, err);
+  return logfile_judge_header(store->names.path, &r->scan.header, state, !store->readonly, err);
 }
 
 /* Where do the frames end that what was read so far proves to be on the device? `start` is where the batch of the last frame begins. */
@@ -115,7 +104,7 @@ static hearth_status judge_end(Recovery *r, LogStep step, hearth_error *err) {
   uint64_t proof = 0;
   if (step == LOG_STEP_BAD && !proven) {
     step = log_scan_proof(scan, &proven, &proof);
-    if (step != LOG_STEP_FRAME) return store_step_status(r->store, scan, step, err);
+    if (step != LOG_STEP_FRAME) return logfile_step_status(r->store->names.path, scan, step, err);
     r->torn = true;
   }
   if (proven) return damaged(r->store, scan->at, "what stood there had been on the device", err);
@@ -134,7 +123,7 @@ static hearth_status read_frames(Recovery *r, Index *index, hearth_error *err) {
     if (step == LOG_STEP_BAD) return damaged(r->store, scan->frame_at, "the frame there makes no sense", err);
     if (step != LOG_STEP_FRAME) break;
   }
-  if (step == LOG_STEP_IO || step == LOG_STEP_NOMEM) return store_step_status(r->store, scan, step, err);
+  if (step == LOG_STEP_IO || step == LOG_STEP_NOMEM) return logfile_step_status(r->store->names.path, scan, step, err);
   batch_discard(&index->batch);
   return judge_end(r, step, err);
 }
@@ -243,10 +232,10 @@ static hearth_status mend(Recovery *r, bool bad, hearth_error *err) {
 
 static void recovery_init(Recovery *r, hearth_backend_store *store, hearth_file file, uint64_t length) {
   r->store = store;
-  r->from = (StoreSource){store->env, file};
+  r->from = (LogInput){store->env, file};
   r->proven_at = LOG_HEADER_SIZE;
   r->torn = false;
-  LogSource source = store_source(&r->from, length);
+  LogSource source = logfile_source(&r->from, length);
   log_scan_init(&r->scan, &source, &store->allocator);
 }
 

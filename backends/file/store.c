@@ -43,22 +43,6 @@ hearth_status store_writable(hearth_backend_store *store, hearth_error *err) {
   return status;
 }
 
-static int source_read(void *ud, uint64_t offset, void *bytes, size_t size, size_t *got) {
-  const StoreSource *from = ud;
-  return from->env->pread(from->env->ud, from->file, offset, bytes, size, got);
-}
-
-LogSource store_source(StoreSource *from, uint64_t length) {
-  return (LogSource){from, source_read, length};
-}
-
-hearth_status store_step_status(const hearth_backend_store *store, const LogScan *scan, LogStep step,
-                                hearth_error *err) {
-  if (step == LOG_STEP_NOMEM) return failure_nomem(err, store->names.path);
-  if (step == LOG_STEP_IO) return failure_io(err, store->names.path, "read", scan->failure);
-  return HEARTH_OK;
-}
-
 void store_adopt(hearth_backend_store *store, const LogScan *scan) {
   store->header = scan->header;
   store->sequence = scan->sequence;

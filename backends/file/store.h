@@ -6,6 +6,7 @@
 #include "error.h"
 #include "hearth_environment.h"
 #include "index.h"
+#include "logfile.h"
 #include "names.h"
 #include "owner.h"
 #include "writer.h"
@@ -65,25 +66,14 @@ hearth_status store_alive(hearth_backend_store *store, hearth_error *err);
 /* The same, and READONLY for a reader. */
 hearth_status store_writable(hearth_backend_store *store, hearth_error *err);
 
-/* The file as a source for a scan. */
-typedef struct StoreSource {
-  const hearth_environment *env;
-  hearth_file file;
-} StoreSource;
-LogSource store_source(StoreSource *from, uint64_t length);
-
-/* What a step other than FRAME means. BAD is for the caller to judge. */
-hearth_status store_step_status(const hearth_backend_store *store, const LogScan *scan, LogStep step,
-                                hearth_error *err);
-
 /* Takes over what a scan that ran to the end of the log has found. */
 void store_adopt(hearth_backend_store *store, const LogScan *scan);
 
 /* -------------------------------------------------------------- read.c */
 
-/* Reads a value of `file` with its check: it stands in `out`, *value points to it. DAMAGED with the position, IO, NOMEM. */
-hearth_status read_value(const hearth_backend_store *store, hearth_file file, uint64_t salt, Place place, Buffer *out,
-                         const unsigned char **value, hearth_error *err);
+/* Reads the value of an entry of the index and checks it: it stands in `out`, *value points to it. DAMAGED with the position, IO, NOMEM. */
+hearth_status read_value(const hearth_backend_store *store, MapEntry *e, Buffer *out, const unsigned char **value,
+                         hearth_error *err);
 
 hearth_status read_get(hearth_backend_store *store, uint64_t table, const void *key, size_t key_size,
                        hearth_found found, void *ud, hearth_error *err);

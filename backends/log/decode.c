@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#include "hash.h"
-
 static uint16_t get_u16(const unsigned char *p) {
   return (uint16_t)(p[0] | p[1] << 8);
 }
@@ -69,15 +67,15 @@ bool log_decode_frame(const unsigned char *bytes, uint64_t salt, uint64_t at, Lo
   f->sequence = get_u64(bytes + 16);
   f->time = get_u64(bytes + 24);
   f->synced = get_u64(bytes + 32);
-  f->count = get_u32(bytes + 40);
-  f->payload_check = get_u64(bytes + 48);
+  f->payload_check = get_u64(bytes + 40);
+  f->chain = get_u64(bytes + 48);
   f->check = get_u64(bytes + 56);
   return f->check == hash64(bytes, 56, log_seed(salt, at)) && f->kind >= LOG_BATCH && f->kind <= LOG_CLOSED &&
          (f->kind < LOG_SYNCED || f->length == 0);
 }
 
-bool log_check_payload(const LogFrame *f, const unsigned char *payload, uint64_t chain) {
-  return f->payload_check == hash64(payload, (size_t)f->length, chain);
+bool log_check_payload(const LogFrame *f, const unsigned char *payload, uint64_t salt, uint64_t at) {
+  return f->payload_check == hash64(payload, (size_t)f->length, log_seed(salt, at + LOG_FRAME_SIZE));
 }
 
 void log_ops(LogOps *ops, const unsigned char *payload, uint64_t length, uint64_t at) {
@@ -114,6 +112,7 @@ uint64_t log_decode_value_check(const unsigned char bytes[LOG_VALUE_CHECK_SIZE])
   return get_u64(bytes);
 }
 
-bool log_check_value(uint64_t salt, uint64_t value_at, const void *value, size_t value_size, uint64_t check) {
-  return check == hash64(value, value_size, log_seed(salt, value_at));
+bool log_check_op(const LogOp *op, uint64_t salt) {
+  return op->value_check ==
+         log_value_check(salt, op->value_at, op->table, op->key, op->key_size, op->value, op->value_size);
 }

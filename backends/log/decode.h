@@ -20,8 +20,8 @@ uint64_t log_decode_second_salt(const unsigned char *bytes);
 /* False unless LOG_FRAME_SIZE bytes are a frame header written for this salt and offset. */
 bool log_decode_frame(const unsigned char *bytes, uint64_t salt, uint64_t at, LogFrame *f);
 
-/* Does the payload belong to the frame, and the frame to the chain? */
-bool log_check_payload(const LogFrame *f, const unsigned char *payload, uint64_t chain);
+/* Is this the payload of the frame that stands at `at`? */
+bool log_check_payload(const LogFrame *f, const unsigned char *payload, uint64_t salt, uint64_t at);
 
 /* Walks the operations of a payload. */
 typedef struct LogOps {
@@ -37,6 +37,8 @@ bool log_decode_op(LogOps *ops, LogOp *op);
 
 /* The check that stands before a value. */
 uint64_t log_decode_value_check(const unsigned char bytes[LOG_VALUE_CHECK_SIZE]);
-bool log_check_value(uint64_t salt, uint64_t value_at, const void *value, size_t value_size, uint64_t check);
+
+/* Is a PUT, with its table and key, what was written here? */
+bool log_check_op(const LogOp *op, uint64_t salt);
 
 #endif

@@ -1,7 +1,5 @@
 #include "encode.h"
 
-#include "hash.h"
-
 static void put_u16(unsigned char *p, uint16_t n) {
   p[0] = (unsigned char)(n & 0xff);
   p[1] = (unsigned char)(n >> 8);
@@ -53,7 +51,7 @@ void log_encode_op(Buffer *out, uint64_t salt, uint64_t at, LogOp *op) {
   if (op->kind == HEARTH_DEL) return;
   put_varint(out, op->value_size);
   op->value_at = at + out->size + LOG_VALUE_CHECK_SIZE;
-  op->value_check = hash64(op->value, op->value_size, log_seed(salt, op->value_at));
+  op->value_check = log_value_check(salt, op->value_at, op->table, op->key, op->key_size, op->value, op->value_size);
   unsigned char check[LOG_VALUE_CHECK_SIZE];
   put_u64(check, op->value_check);
   buffer_put(out, check, sizeof check);
@@ -68,8 +66,8 @@ static void encode_frame(unsigned char *out, uint64_t salt, uint64_t at, LogFram
   put_u64(out + 16, f->sequence);
   put_u64(out + 24, f->time);
   put_u64(out + 32, f->synced);
-  put_u32(out + 40, f->count);
-  put_u64(out + 48, f->payload_check);
+  put_u64(out + 40, f->payload_check);
+  put_u64(out + 48, f->chain);
   f->check = hash64(out, 56, log_seed(salt, at));
   put_u64(out + 56, f->check);
 }
@@ -77,13 +75,14 @@ static void encode_frame(unsigned char *out, uint64_t salt, uint64_t at, LogFram
 void log_encode_end(Buffer *out, uint64_t salt, uint64_t at, uint64_t chain, LogFrame *f) {
   if (out->failed) return;
   f->length = out->size - LOG_FRAME_SIZE;
-  f->payload_check = hash64(out->data + LOG_FRAME_SIZE, (size_t)f->length, chain);
+  f->payload_check = hash64(out->data + LOG_FRAME_SIZE, (size_t)f->length, log_seed(salt, at + LOG_FRAME_SIZE));
+  f->chain = chain;
   encode_frame(out->data, salt, at, f);
 }
 
 void log_encode_mark(unsigned char out[LOG_FRAME_SIZE], uint64_t salt, uint64_t at, uint64_t chain, LogFrame *f) {
   f->length = 0;
-  f->count = 0;
-  f->payload_check = hash64("", 0, chain);
+  f->payload_check = hash64("", 0, log_seed(salt, at + LOG_FRAME_SIZE));
+  f->chain = chain;
   encode_frame(out, salt, at, f);
 }

@@ -21,12 +21,13 @@
 **   16  sequence, u64: the number of the batch; of a mark: that of the last batch
 **   24  time, u64, milliseconds since 1970
 **   32  synced, u64: every batch up to this one was on the device when this frame was written
-**   40  count of operations, u32; 44..47: 0
-**   48  payload check, u64: XXH3 of the payload, seeded with the check of the frame before (of the header for the first)
+**   40  payload check, u64: XXH3 of the payload, seeded with salt and its offset
+**   48  chain, u64: the check of the frame before, of the header for the first
 **   56  check, u64: XXH3 of bytes 0..55, seeded with salt and offset
 **
-** So each check covers all that came before it, and a copy of a frame at
-** another place, inside a value for example, is none.
+** So each check covers all that came before it; a copy of a frame at another
+** place, inside a value for example, is none; and a frame behind a damaged one
+** can still be told to be whole.
 **
 ** Kinds: a batch; a part of a batch, whose last frame is a batch with the same
 ** number; and two marks without payload that the next frame overwrites: synced,
@@ -34,8 +35,9 @@
 **
 ** Payload: operations, each its kind (u8, as in hearth_backend.h), the table
 ** (varint), then for PUT and DEL the key's size (varint) and the key, then for
-** PUT the value's size (varint), its check (u64: XXH3 seeded with salt and the
-** offset of the value) and the value. Varints have 7 bits a byte, the lowest
+** PUT the value's size (varint), its check (u64) and the value. The check is XXH3
+** of the value, seeded with salt, offset of the value, table and key (log_value_check):
+** a PUT can be told to be whole by itself. Varints have 7 bits a byte, the lowest
 ** first, the top bit meaning that more follow, in the fewest bytes.
 */
 #ifndef HEARTH_LOG_FORMAT_H
@@ -45,6 +47,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hash.h"
 #include "hearth_backend.h"
 
 #define LOG_HEADER_SIZE 64
@@ -75,8 +78,8 @@ typedef enum LogKind {
 
 typedef struct LogFrame {
   LogKind kind;
-  uint32_t count;
   uint64_t length, sequence, time, synced, payload_check;
+  uint64_t chain; /* the check of the frame before */
   uint64_t check; /* the next link of the chain */
 } LogFrame;
 
@@ -94,6 +97,12 @@ typedef struct LogOp {
 /* The seed of a check that shall hold at this offset of this log only. */
 static inline uint64_t log_seed(uint64_t salt, uint64_t offset) {
   return salt ^ (offset * UINT64_C(0x9e3779b97f4a7c15));
+}
+
+/* What stands before a value. */
+static inline uint64_t log_value_check(uint64_t salt, uint64_t value_at, uint64_t table, const void *key,
+                                       size_t key_size, const void *value, size_t value_size) {
+  return hash64(value, value_size, log_seed(salt, value_at) ^ hash64(key, key_size, table));
 }
 
 static inline size_t log_varint_size(uint64_t n) {

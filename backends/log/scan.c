@@ -62,6 +62,7 @@ void log_scan_resume(LogScan *scan, const LogHeader *h, uint64_t end, uint64_t e
 
 /* A frame header is whole; does it stand where it should? */
 static bool in_order(const LogScan *scan, const LogFrame *f) {
+  if (f->chain != scan->chain) return false;
   if (f->length > scan->source.length - scan->at - LOG_FRAME_SIZE || f->length > SIZE_MAX - LOG_FRAME_SIZE) return false;
   if (f->kind == LOG_SYNCED || f->kind == LOG_CLOSED) /* not inside a batch of parts */
     return f->sequence == scan->sequence && scan->at == scan->end;
@@ -96,7 +97,7 @@ LogStep log_scan_next(LogScan *scan) {
   if (!log_decode_frame(bytes, scan->header.salt, scan->at, &f) || !in_order(scan, &f)) return LOG_STEP_BAD;
   step = look(scan, scan->at, LOG_FRAME_SIZE + (size_t)f.length, &bytes);
   if (step != LOG_STEP_FRAME) return step;
-  if (!log_check_payload(&f, bytes + LOG_FRAME_SIZE, scan->chain)) return LOG_STEP_BAD;
+  if (!log_check_payload(&f, bytes + LOG_FRAME_SIZE, scan->header.salt, scan->at)) return LOG_STEP_BAD;
   scan->payload = bytes + LOG_FRAME_SIZE;
   accept_frame(scan, &f);
   return LOG_STEP_FRAME;
@@ -121,6 +122,26 @@ LogStep log_scan_search(LogScan *scan, uint64_t from, uint64_t *found, LogFrame 
     at += places;
   }
   return LOG_STEP_END;
+}
+
+LogStep log_scan_resync(LogScan *scan, uint64_t from, uint64_t *found) {
+  for (;;) {
+    LogFrame f;
+    const unsigned char *bytes;
+    LogStep step = log_scan_search(scan, from, found, &f);
+    if (step != LOG_STEP_FRAME) return step;
+    from = *found + 1;
+    if (f.length > scan->source.length - *found - LOG_FRAME_SIZE || f.length > SIZE_MAX - LOG_FRAME_SIZE) continue;
+    step = look(scan, *found, LOG_FRAME_SIZE + (size_t)f.length, &bytes);
+    if (step != LOG_STEP_FRAME) return step;
+    if (!log_check_payload(&f, bytes + LOG_FRAME_SIZE, scan->header.salt, *found)) continue;
+    bool mark = f.kind == LOG_SYNCED || f.kind == LOG_CLOSED;
+    scan->at = scan->end = *found;
+    scan->chain = scan->end_chain = f.chain;
+    scan->sequence = mark ? f.sequence : f.sequence - 1;
+    scan->marked = false;
+    return LOG_STEP_FRAME;
+  }
 }
 
 LogStep log_scan_proof(LogScan *scan, bool *proven, uint64_t *proof) {

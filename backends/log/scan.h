@@ -63,6 +63,12 @@ LogStep log_scan_next(LogScan *scan);
 LogStep log_scan_search(LogScan *scan, uint64_t from, uint64_t *found, LogFrame *f);
 
 /*
+** After BAD: goes on at the next frame, at `from` or later, that is whole by itself; the next step
+** gives it. FRAME (*found is its offset), END when there is none, IO or NOMEM.
+*/
+LogStep log_scan_resync(LogScan *scan, uint64_t from, uint64_t *found);
+
+/*
 ** After BAD: was the batch that should stand here on the device once? Sets
 ** *proven, and *proof to the offset of the frame header that says so. FRAME, or IO, NOMEM.
 */

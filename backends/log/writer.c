@@ -15,7 +15,6 @@ void log_writer_free(LogWriter *w) {
 void log_writer_forget(LogWriter *w) {
   if (w->frame.capacity > 2 * LOG_CHUNK) buffer_free(&w->frame); /* one huge value shall not cost memory for ever */
   buffer_clear(&w->frame);
-  w->count = 0;
 }
 
 static LogResult hand_over(LogWriter *w, const void *bytes, size_t size) {
@@ -37,7 +36,6 @@ LogResult log_writer_header(LogWriter *w, LogHeader *h) {
 LogResult log_writer_op(LogWriter *w, LogOp *op) {
   if (w->frame.size == 0) log_encode_begin(&w->frame);
   log_encode_op(&w->frame, w->salt, w->at, op);
-  w->count++;
   if (w->frame.failed) return LOG_NO_MEMORY;
   return w->frame.size >= LOG_CHUNK ? log_writer_end(w, true) : LOG_WRITTEN;
 }
@@ -48,7 +46,6 @@ LogResult log_writer_end(LogWriter *w, bool more) {
     log_encode_begin(&w->frame);
   }
   LogFrame f = {.kind = more ? LOG_PART : LOG_BATCH,
-                .count = w->count,
                 .sequence = w->sequence,
                 .time = w->time,
                 .synced = w->synced};

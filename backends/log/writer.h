@@ -34,7 +34,6 @@ typedef struct LogWriter {
   uint64_t at;    /* offset of the frame that is being made */
   uint64_t chain; /* check of the frame before it */
   uint64_t sequence, time, synced;
-  uint32_t count; /* operations in the frame that is being made */
   Buffer frame;   /* empty between frames */
   int failure;
 } LogWriter;

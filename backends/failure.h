@@ -1,6 +1,6 @@
 /* Turning an errno value into a status and one line that names the file. */
-#ifndef HEARTH_FILE_FAILURE_H
-#define HEARTH_FILE_FAILURE_H
+#ifndef HEARTH_BACKENDS_FAILURE_H
+#define HEARTH_BACKENDS_FAILURE_H
 
 #include <stdbool.h>
 
