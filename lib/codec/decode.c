@@ -47,6 +47,8 @@ static void decode_heads(Decoder *D, const BlobHeader *h) {
     decoder_fail(D, HEARTH_DAMAGED, "a count exceeds the bytes that remain");
   const unsigned char *end = D->c.next + h->heads_size;
   D->most_fields = cursor_left(&D->c) - h->heads_size;
+  if (h->objects <= SIZE_MAX / sizeof(Part)) (void)buffer_reserve(&D->parts, (size_t)h->objects * sizeof(Part));
+  if (D->parts.failed) decoder_fail_memory(D);
   for (uint64_t i = 1; i <= h->objects; i++) (void)decode_head(D, i);
   if (D->c.next != end) decoder_fail(D, HEARTH_DAMAGED, "the heads do not end where they should");
 }
@@ -113,7 +115,7 @@ hearth_status hearth_decode(lua_State *L, const void *bytes, size_t size, const 
   if (err == NULL) err = &own;
   hearth_status status = codec_options_read(L, options, &o, err);
   if (status != HEARTH_OK) return status;
-  DecodeCall call = {&o, err, bytes, size};
+  DecodeCall call = {&o, err, size > 0 ? bytes : "", size}; /* NULL is allowed for no bytes */
   if (!lua_checkstack(L, LUA_MINSTACK)) return hearth_fail(err, HEARTH_NOMEM, "the Lua stack is full");
   if (o.permanents != 0)
     lua_pushvalue(L, o.permanents);

@@ -53,6 +53,7 @@ void decoder_init(Decoder *D, lua_State *L, const hearth_allocator *a) {
   buffer_init(&D->metatables, a);
   buffer_init(&D->order, a);
   buffer_init(&D->stack, a);
+  buffer_init(&D->open, a);
 }
 
 void decoder_free(Decoder *D) {
@@ -61,6 +62,7 @@ void decoder_free(Decoder *D) {
   buffer_free(&D->metatables);
   buffer_free(&D->order);
   buffer_free(&D->stack);
+  buffer_free(&D->open);
 }
 
 void decoder_push_tables(Decoder *D, size_t objects) {
@@ -112,22 +114,25 @@ raise:
   lua_error(L);
 }
 
+static uint32_t upvalues_of(Decoder *D, uint32_t index) {
+  lua_rawgeti(D->L, D->prototypes, -(lua_Integer)index - 1);
+  uint32_t upvalues = (uint32_t)lua_tointeger(D->L, -1);
+  lua_pop(D->L, 1);
+  return upvalues;
+}
+
 /* Pushes a new closure of the prototype at index, or its stand-in; answers the number of upvalues. */
 static uint32_t push_closure(Decoder *D, uint32_t index) {
   lua_State *L = D->L;
-  lua_rawgeti(L, D->prototypes, -(lua_Integer)index - 1);
-  uint32_t upvalues = (uint32_t)lua_tointeger(L, -1);
-  lua_pop(L, 1);
+  uint32_t upvalues = upvalues_of(D, index);
+  decoder_charge(D, 40 + 48 * (uint64_t)upvalues);
   lua_rawgeti(L, D->prototypes, (lua_Integer)index + 1);
   if (lua_type(L, -1) == LUA_TSTRING) {
-    size_t size;
-    const char *record = lua_tolstring(L, -1, &size);
-    prototype_push_placeholder(L, record, size);
+    prototype_push_placeholder(L, lua_gettop(L));
   } else {
     prototype_instantiate(L, lua_gettop(L));
   }
   lua_remove(L, -2);
-  decoder_charge(D, 40 + 48 * (uint64_t)upvalues);
   return upvalues;
 }
 
@@ -186,6 +191,7 @@ static void push_permanent(Decoder *D, const Head *h, Part *p) {
   const char *text = luaL_tolstring(L, name, NULL); /* a scalar: no metamethod */
   if (!(D->flags & HEARTH_PLACEHOLDERS)) decoder_fail(D, HEARTH_UNKNOWN, "the permanent '%s' is not known here", text);
   lua_pop(L, 1);
+  decoder_charge(D, h->flags == PERMANENT_CELL ? 128 : 1024); /* a stand-in has a table of events */
   if (h->flags == PERMANENT_CELL) { /* a cell that holds nil stands in; a store keeps its name */
     push_private_cell(D);
     lua_remove(L, name);
@@ -197,6 +203,13 @@ static void push_permanent(Decoder *D, const Head *h, Part *p) {
 }
 
 /* ----------------------------------------------------------------- heads */
+
+/* What the bodies hold takes a byte each, at least: so much may be made before they are read. */
+static void count_fields(Decoder *D, uint64_t fields) {
+  D->fields += fields;
+  if (D->fields > D->most_fields)
+    decoder_fail(D, HEARTH_DAMAGED, "the objects are larger than the bytes that fill them");
+}
 
 static void check_counts(Decoder *D, const Head *h) {
   /* Every value takes a byte at least; positions are checked again when they are read. */
@@ -216,9 +229,7 @@ static void create_table(Decoder *D, const Head *h, Part *p) {
     fields += lua_rawlen(L, -1);
     lua_pop(L, 1);
   }
-  D->fields += h->array + fields + h->pairs;
-  if (D->fields > D->most_fields)
-    decoder_fail(D, HEARTH_DAMAGED, "the tables are larger than the bytes that fill them");
+  count_fields(D, h->array + fields + h->pairs);
   decoder_charge(D, 56 + 16 * h->array + 80 * fields); /* a node has 40 bytes or less, the count is rounded up */
   lua_createtable(L, (int)h->array, fields < INT_MAX ? (int)fields : INT_MAX);
   p->array = (uint32_t)h->array;
@@ -228,12 +239,20 @@ static void create_table(Decoder *D, const Head *h, Part *p) {
 /* Pushes the new object, or nil for what comes into being later. */
 static void create(Decoder *D, const Head *h, Part *p) {
   switch (h->kind) {
-    case OBJECT_TABLE:
-    case OBJECT_PAGED: create_table(D, h, p); break;
-    case OBJECT_LATE: lua_newtable(D->L); break;
+    case OBJECT_PAGED:
+      if (D->relative) decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");
+      create_table(D, h, p);
+      break;
+    case OBJECT_TABLE: create_table(D, h, p); break;
+    case OBJECT_LATE:
+      if (!D->relative) decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");
+      decoder_charge(D, 56);
+      lua_newtable(D->L);
+      break;
     case OBJECT_CLOSURE:
       p->constant = D->ops->find_constant(D, OBJECT_PROTOTYPE, h->prototype);
       if (p->constant == DECODER_NONE) decoder_fail(D, HEARTH_DAMAGED, "a prototype that is not there");
+      count_fields(D, upvalues_of(D, p->constant));
       p->array = push_closure(D, p->constant);
       break;
     case OBJECT_PERMANENT: push_permanent(D, h, p); break;

@@ -197,51 +197,85 @@ static Frame *top_frame(Decoder *D) {
   return (Frame *)(void *)(D->stack.data + D->stack.size - sizeof(Frame));
 }
 
-/* A special object that the one at `index` needs directly and that is not built; DECODER_NONE: none. */
-static uint32_t find_need(Decoder *D, uint32_t index) {
-  size_t bottom = D->stack.size;
-  uint32_t need = DECODER_NONE;
-  D->mark++;
-  push_frame(D, frame_of(D, index));
-  while (D->stack.size > bottom && need == DECODER_NONE) {
-    Frame f = *top_frame(D);
-    uint32_t child = next_of(D, &f);
-    *top_frame(D) = f;
-    if (child == DECODER_NONE) {
-      D->stack.size -= sizeof(Frame);
-      continue;
-    }
-    const Part *p = decoder_part(D, child);
-    if (p->kind == OBJECT_SPECIAL && p->state != PART_BUILT)
-      need = child;
-    else if (p->mark != D->mark && (p->kind == OBJECT_CLOSURE || p->kind == OBJECT_CELL))
-      push_frame(D, frame_of(D, child));
-  }
-  D->stack.size = bottom;
-  return need;
+/*
+** What a special object needs directly is found by a search through closures, cells and
+** special objects, Tarjan's: it looks at each of them once, however many need it, and finds the cycles.
+** A special object is rebuilt when the search leaves it; one that reaches something entered before
+** it and still open is part of a cycle. Part.mark is the order of entering.
+*/
+typedef struct Search {
+  Frame frame;
+  uint32_t low; /* the earliest open object that is reachable */
+} Search;
+
+#define CLOSED UINT32_MAX /* mark of what needs nothing any more */
+
+static Search *top_search(Decoder *D) {
+  return (Search *)(void *)(D->stack.data + D->stack.size - sizeof(Search));
+}
+
+static void enter(Decoder *D, uint32_t index) {
+  Part *p = decoder_part(D, index);
+  p->mark = ++D->mark;
+  if (p->kind == OBJECT_SPECIAL) p->state = PART_BUILDING;
+  Search s = {frame_of(D, index), D->mark};
+  buffer_put(&D->stack, &s, sizeof s);
+  buffer_put(&D->open, &index, sizeof index);
+  if (D->stack.failed || D->open.failed) decoder_fail_memory(D);
+}
+
+static _Noreturn void fail_cycle(Decoder *D, uint32_t index) {
+  D->c.next = D->c.begin + decoder_part(D, index)->body;
+  decoder_fail(D, HEARTH_CYCLE, "rebuilding functions need each other's results");
+}
+
+/* Marks up to `seen` are those of earlier searches. */
+static void visit(Decoder *D, uint32_t index, uint32_t seen) {
+  const Part *p = decoder_part(D, index);
+  bool special = p->kind == OBJECT_SPECIAL;
+  if (special && p->state == PART_BUILDING) fail_cycle(D, index);
+  if ((!special && p->kind != OBJECT_CLOSURE && p->kind != OBJECT_CELL) || p->mark == CLOSED) return;
+  if (p->mark <= seen)
+    enter(D, index);
+  else if (p->mark < top_search(D)->low)
+    top_search(D)->low = p->mark;
+}
+
+/* The object and what was entered after it and is still open reach nothing before it. */
+static void close_from(Decoder *D, uint32_t index) {
+  uint32_t last;
+  do {
+    D->open.size -= sizeof last;
+    memcpy(&last, D->open.data + D->open.size, sizeof last);
+    decoder_part(D, last)->mark = CLOSED;
+  } while (last != index);
+}
+
+static void leave(Decoder *D) {
+  Search s = *top_search(D);
+  uint32_t index = s.frame.index;
+  bool special = decoder_part(D, index)->kind == OBJECT_SPECIAL;
+  D->stack.size -= sizeof s;
+  if (s.low == decoder_part(D, index)->mark)
+    close_from(D, index);
+  else if (special)
+    fail_cycle(D, index);
+  if (special) rebuild(D, index);
+  if (D->stack.size > 0 && s.low < top_search(D)->low) top_search(D)->low = s.low;
 }
 
 /* Rebuilds the special object at `index` and before it what it needs. */
-static void build(Decoder *D, uint32_t index) {
-  Buffer *stack = &D->order; /* used from its present end on */
-  size_t bottom = stack->size;
-  buffer_put(stack, &index, sizeof index);
-  while (stack->size > bottom && !stack->failed) {
-    uint32_t at;
-    memcpy(&at, stack->data + stack->size - sizeof at, sizeof at);
-    decoder_part(D, at)->state = PART_BUILDING;
-    uint32_t need = find_need(D, at);
-    if (need == DECODER_NONE) {
-      rebuild(D, at);
-      stack->size -= sizeof at;
-    } else if (decoder_part(D, need)->state == PART_BUILDING) {
-      D->c.next = D->c.begin + decoder_part(D, need)->body;
-      decoder_fail(D, HEARTH_CYCLE, "rebuilding functions need each other's results");
-    } else {
-      buffer_put(stack, &need, sizeof need);
-    }
+static void build(Decoder *D, uint32_t index, uint32_t seen) {
+  enter(D, index);
+  while (D->stack.size > 0) {
+    Frame f = top_search(D)->frame;
+    uint32_t child = next_of(D, &f);
+    top_search(D)->frame = f;
+    if (child == DECODER_NONE)
+      leave(D);
+    else
+      visit(D, child, seen);
   }
-  if (stack->failed) decoder_fail_memory(D);
 }
 
 /* Appends the special objects reachable from the one at `index`, and itself last, to D->order. */
@@ -267,11 +301,11 @@ static void build_all(Decoder *D) {
   D->mark++;
   for (uint32_t i = 0; i < count; i++)
     if (decoder_part(D, i)->kind == OBJECT_SPECIAL) put_in_order(D, i);
-  size_t size = D->order.size;
-  for (size_t i = 0; i < size; i += sizeof(uint32_t)) {
+  uint32_t seen = D->mark;
+  for (size_t i = 0; i < D->order.size; i += sizeof(uint32_t)) {
     uint32_t index;
     memcpy(&index, D->order.data + i, sizeof index);
-    if (decoder_part(D, index)->state == PART_WAITING) build(D, index);
+    if (decoder_part(D, index)->state == PART_WAITING) build(D, index, seen);
   }
 }
 
@@ -293,7 +327,21 @@ static bool has_metatable(lua_State *L, int t, int metatable) {
   return same;
 }
 
-/* First those that are plain; then, when all else is done, those with a finalizer or that had to be rebuilt. */
+/* What was a special object may have become anything: found out before the first finalizer is set. */
+static void check_metatables(Decoder *D) {
+  for (size_t i = 0; i < D->metatables.size; i += 2 * sizeof(uint32_t)) {
+    uint32_t pair[2];
+    memcpy(pair, D->metatables.data + i, sizeof pair);
+    lua_rawgeti(D->L, D->objects, (lua_Integer)pair[1] + 1);
+    if (!lua_istable(D->L, -1)) decoder_fail(D, HEARTH_DAMAGED, "a metatable that is no table");
+    lua_pop(D->L, 1);
+  }
+}
+
+/*
+** First those that are plain; then, when all else is done, those with a finalizer (which may
+** have come meanwhile: set again, so that Lua sees it) or that had to be rebuilt.
+*/
 static void set_metatables(Decoder *D, bool last) {
   lua_State *L = D->L;
   for (size_t i = 0; i < D->metatables.size; i += 2 * sizeof(uint32_t)) {
@@ -303,9 +351,8 @@ static void set_metatables(Decoder *D, bool last) {
     if (late && !last) continue;
     lua_rawgeti(L, D->objects, (lua_Integer)pair[0] + 1);
     lua_rawgeti(L, D->objects, (lua_Integer)pair[1] + 1);
-    if (!lua_istable(L, -1)) decoder_fail(D, HEARTH_DAMAGED, "a metatable that is no table");
     late = late || has_finalizer(L, lua_gettop(L));
-    if (late == last && !has_metatable(L, -2, lua_gettop(L)))
+    if (late == last && (last || !has_metatable(L, -2, lua_gettop(L))))
       lua_setmetatable(L, -2);
     else
       lua_pop(L, 1);
@@ -316,5 +363,6 @@ static void set_metatables(Decoder *D, bool last) {
 void decode_finish(Decoder *D) {
   set_metatables(D, false);
   if (D->specials) build_all(D);
+  check_metatables(D);
   set_metatables(D, true);
 }

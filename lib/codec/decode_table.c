@@ -118,6 +118,7 @@ static void decode_late(Decoder *D, uint32_t index) {
   if (h.kind != OBJECT_TABLE || (h.flags & HEAD_SHAPE)) decoder_fail(D, HEARTH_DAMAGED, "a late object that is no weak table");
   if (h.array > cursor_left(&D->c) || h.pairs > cursor_left(&D->c) / 2)
     decoder_fail(D, HEARTH_DAMAGED, "a count exceeds the bytes that remain");
+  decoder_charge(D, 16 * h.array + 80 * h.pairs);
   Part *p = decoder_part(D, index);
   p->array = (uint32_t)h.array;
   p->pairs = (uint32_t)h.pairs;

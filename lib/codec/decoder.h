@@ -62,7 +62,7 @@ struct Decoder {
   Buffer parts;            /* Part, one an object */
   Buffer patches;          /* what waits for special objects */
   Buffer metatables;       /* pairs of indices: object, metatable */
-  Buffer order, stack;     /* searches over special objects */
+  Buffer order, stack, open; /* searches over special objects */
   uint32_t known;          /* strings in the dictionary */
   uint32_t locals;         /* index of the first local object of the special at work, or DECODER_NONE */
   uint32_t local_count;

@@ -1,7 +1,7 @@
 /*
 ** Encoding a value to a blob: a work list instead of recursion.
 */
-#include <limits.h>
+#include <assert.h>
 
 #include <lauxlib.h>
 
@@ -96,6 +96,7 @@ static void encode_all(BlobEncoder *B, int root) {
     memcpy(&slot, E->weak.data + i, sizeof slot);
     put_late(E, slot);
   }
+  assert(done == heap_queued(&B->heap)); /* the last round reached all that weak tables hold, and ran no hook */
 }
 
 static void assemble(BlobEncoder *B, unsigned char flags) {

@@ -22,10 +22,23 @@ static uint32_t meet_cell(Encoder *E, int function, int upvalue, void *id) {
   return slot;
 }
 
+/* debug.upvaluejoin in a hook may have taken the cell from the function that anchors it: its address is then another's. */
+void encode_check_cell(Encoder *E, uint32_t slot) {
+  lua_State *L = E->L;
+  const Object *o = &E->heap->objects[slot];
+  lua_rawgeti(L, E->objects, (lua_Integer)slot + 1);
+  bool same = (uint64_t)(uintptr_t)lua_upvalueid(L, -1, o->upvalue) == o->pointer;
+  lua_pop(L, 1);
+  if (!same) encoder_fail(E, HEARTH_UNSTORABLE, 0, "a hook changed what its functions capture");
+}
+
 uint32_t encode_reach_cell(Encoder *E, int function, int upvalue) {
   void *id = lua_upvalueid(E->L, function, upvalue);
   uint32_t slot = heap_find(E->heap, (uint64_t)(uintptr_t)id);
-  if (slot == HEAP_NONE) slot = meet_cell(E, function, upvalue, id);
+  if (slot == HEAP_NONE)
+    slot = meet_cell(E, function, upvalue, id);
+  else if (E->hooked)
+    encode_check_cell(E, slot);
   if (!heap_reach(E->heap, slot, E->current)) encoder_fail_memory(E);
   return slot;
 }

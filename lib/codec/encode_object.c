@@ -60,7 +60,9 @@ bool encode_object(Encoder *E, uint32_t slot) {
   lua_rawgeti(L, E->objects, (lua_Integer)slot + 1);
   switch (E->heap->objects[slot].kind) {
     case OBJECT_PERMANENT: encode_permanent(E, slot, top + 1); break;
-    case OBJECT_CELL: encode_cell(E, top + 1, E->heap->objects[slot].upvalue); break;
+    case OBJECT_CELL:
+      if (E->hooked) encode_check_cell(E, slot);
+      encode_cell(E, top + 1, E->heap->objects[slot].upvalue); break;
     case OBJECT_CLOSURE: encode_known_closure(E, slot, top + 1); break;
     default:
       if (encode_is_special(E, top + 1)) {

@@ -12,6 +12,8 @@
 static void call_with(Encoder *E, int index, const char *what) {
   lua_State *L = E->L;
   lua_pushvalue(L, index);
+  E->hooked = true;
+  shapes_forget(E->shapes);
   int status = lua_pcall(L, 1, 1, 0);
   if (status == LUA_OK) return;
   if (status == LUA_ERRMEM) encoder_fail_memory(E);

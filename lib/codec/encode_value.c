@@ -8,6 +8,9 @@
 #include "permanents.h"
 #include "prototype.h"
 
+/* A Lua that was configured otherwise (LUA_32BITS) would read other values than were written. */
+_Static_assert(sizeof(lua_Integer) == 8 && sizeof(lua_Number) == 8, "Hearth needs Lua's 64-bit integers and doubles");
+
 static void encode_float(Encoder *E, int index) {
   lua_Number n = lua_tonumber(E->L, index);
   uint64_t bits;

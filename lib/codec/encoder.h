@@ -60,6 +60,7 @@ struct Encoder {
   bool canonical;           /* numbers too */
   bool nested;              /* inside a special object's record */
   bool strip, no_functions;
+  bool hooked;              /* a hook or a type's function ran during this walk */
   /* Stack indices, absolute. */
   int objects;              /* table: slot + 1 -> object */
   int permanents, overlay;  /* overlay: further permanents, value -> name, or 0 */
@@ -80,6 +81,9 @@ _Noreturn void encoder_fail_memory(Encoder *E);
 
 /* Pushes the path of the object in `slot`, or, with index != 0, of the value at `index` inside it. */
 void encoder_push_path(Encoder *E, uint32_t slot, int index);
+
+/* [-0, +1, m] Pushes the step of a path for the key at `key`: `.name`, `[3]`, `["a b"]`. `key` must be absolute. */
+void path_push_key(lua_State *L, int key);
 
 /* Raises if any buffer ran out of memory or the output passes max_bytes. */
 void encoder_check(Encoder *E);
@@ -105,6 +109,7 @@ typedef struct ShapeKey {
 } ShapeKey;
 struct ShapeCache *shapes_new(const hearth_allocator *allocator);
 void shapes_free(struct ShapeCache *s);
+void shapes_forget(struct ShapeCache *s);
 uint64_t encode_shape(Encoder *E, const ShapeKey keys[], size_t count, const uint8_t **order);
 
 /* Tables; pops nothing. `index` absolute. */
@@ -131,6 +136,8 @@ bool encode_weak_keeps(Encoder *E, int mode, int key, int value);
 */
 uint32_t encode_closure(Encoder *E, int index, uint32_t constant);
 void encode_cell(Encoder *E, int function, int upvalue);
+/* Raises if the cell in the slot is no longer that of the function that anchors it. */
+void encode_check_cell(Encoder *E, uint32_t slot);
 /* The slot of a function's cell, met if it is new, and reached. */
 uint32_t encode_reach_cell(Encoder *E, int function, int upvalue);
 

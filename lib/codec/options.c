@@ -18,6 +18,8 @@ hearth_status codec_options_read(lua_State *L, const hearth_codec_options *optio
     return hearth_fail(err, HEARTH_INVALID, "unknown flags %#x in hearth_codec_options", out->flags & ~KNOWN_FLAGS);
   if (out->permanents != 0) {
     out->permanents = lua_absindex(L, out->permanents);
+    if (out->permanents <= 0 && out->permanents > LUA_REGISTRYINDEX)
+      return hearth_fail(err, HEARTH_INVALID, "the permanents are below the stack");
     if (!lua_istable(L, out->permanents))
       return hearth_fail(err, HEARTH_INVALID, "the permanents are a %s, not a table",
                          lua_typename(L, lua_type(L, out->permanents)));

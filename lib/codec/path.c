@@ -4,7 +4,6 @@
 ** searched for in the parent. `root.players[3].on_hit^count^metatable`: what is
 ** reached otherwise than by indexing is set off by '^'.
 */
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,15 +12,16 @@
 
 #include "encoder.h"
 
+/* A Lua name; not by <ctype.h>, which the host's locale may change. */
 static bool is_name(const char *s, size_t size) {
-  if (size == 0 || isdigit((unsigned char)*s)) return false;
+  if (size == 0 || (*s >= '0' && *s <= '9')) return false;
   for (size_t i = 0; i < size; i++)
-    if (!isalnum((unsigned char)s[i]) && s[i] != '_') return false;
+    if (!((s[i] >= '0' && s[i] <= '9') || (s[i] >= 'A' && s[i] <= 'Z') || (s[i] >= 'a' && s[i] <= 'z') || s[i] == '_'))
+      return false;
   return true;
 }
 
-/* Pushes the step for the key at `key`, e.g. `.name`, `[3]`, `["a b"]`. */
-static void push_key_step(lua_State *L, int key) {
+void path_push_key(lua_State *L, int key) {
   size_t size;
   const char *s;
   switch (lua_type(L, key)) {
@@ -73,7 +73,7 @@ static void push_table_step(lua_State *L, int t, int child) {
     bool is_value = lua_rawequal(L, -1, child), is_key = lua_rawequal(L, -2, child);
     lua_pop(L, 1);
     if (is_value) {
-      push_key_step(L, lua_gettop(L));
+      path_push_key(L, lua_gettop(L));
       lua_remove(L, -2);
       return;
     }
@@ -156,8 +156,11 @@ _Noreturn void encoder_fail(Encoder *E, hearth_status code, int index, const cha
   else
     lua_pushstring(L, E->root);
   const char *path = lua_tostring(L, -1);
-  hearth_fail(E->error, code, "%s: %s", path, text);
-  hearth_error_path(E->error, path);
+  hearth_error_path(E->error, path); /* cut, where it is long: the message must keep its reason */
+  char cut[sizeof E->error->path];
+  memcpy(cut, E->error->path, sizeof cut);
+  hearth_fail(E->error, code, "%s: %s", cut, text);
+  hearth_error_path(E->error, cut);
   lua_error(L); /* the boundary looks at the error record only */
   abort();
 }

@@ -252,9 +252,9 @@ static int call_placeholder(lua_State *L) {
   return luaL_error(L, "a stored function cannot be called: %s", describe(&p).text);
 }
 
-void prototype_push_placeholder(lua_State *L, const void *record, size_t size) {
+void prototype_push_placeholder(lua_State *L, int record) {
   luaL_checkstack(L, 3, NULL);
-  lua_pushlstring(L, record, size);
+  lua_pushvalue(L, record);
   lua_newtable(L);
   lua_pushcclosure(L, call_placeholder, 2);
 }

@@ -63,11 +63,11 @@ hearth_status prototype_push_cell_maker(lua_State *L, hearth_error *err);
 
 /*
 ** [-0, +1, m] Pushes a stand-in for a prototype that does not fit: a C closure that raises when it is
-** called, naming the function and what it needs. Upvalue 1 is the record (a string, `size` bytes at `record`,
-** which must parse), upvalue 2 a new table that the caller may use as it likes (for the cells).
+** called, naming the function and what it needs. Upvalue 1 is the record (the string at `record`, which must
+** parse; it is shared, not copied), upvalue 2 a new table that the caller may use as it likes (for the cells).
 ** Each call makes a new one: one per closure.
 */
-void prototype_push_placeholder(lua_State *L, const void *record, size_t size);
+void prototype_push_placeholder(lua_State *L, int record);
 
 /*
 ** [-0, +0, -] The record if the value at `index` is such a stand-in, else NULL. Valid

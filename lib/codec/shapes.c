@@ -11,11 +11,13 @@ typedef struct CachedShape {
   const char *keys[SHAPE_MAX_KEYS];
   uint8_t order[SHAPE_MAX_KEYS];
   uint32_t constant;
-  uint32_t count; /* 0: free */
+  uint32_t count;      /* 0: free */
+  uint32_t generation; /* of the cache when it was filled */
 } CachedShape;
 
 typedef struct ShapeCache {
   hearth_allocator allocator;
+  uint32_t generation;
   CachedShape shapes[CACHE_SIZE];
 } ShapeCache;
 
@@ -23,6 +25,7 @@ ShapeCache *shapes_new(const hearth_allocator *a) {
   ShapeCache *s = hearth_realloc(a, NULL, 0, sizeof *s);
   if (s == NULL) return NULL;
   s->allocator = *a;
+  s->generation = 0;
   for (size_t i = 0; i < CACHE_SIZE; i++) s->shapes[i].count = 0;
   return s;
 }
@@ -33,14 +36,19 @@ void shapes_free(ShapeCache *s) {
   hearth_free(&a, s, sizeof *s);
 }
 
+/* Addresses of keys mean nothing any more once a hook ran: it may have removed keys and collected. */
+void shapes_forget(ShapeCache *s) {
+  s->generation++;
+}
+
 static CachedShape *place_of(ShapeCache *s, const ShapeKey keys[], size_t count) {
   uint64_t h = count;
   for (size_t i = 0; i < count; i++) h = (h ^ (uint64_t)(uintptr_t)keys[i].bytes) * UINT64_C(0x9E3779B97F4A7C15);
   return &s->shapes[(h >> 40) & (CACHE_SIZE - 1)];
 }
 
-static bool holds(const CachedShape *shape, const ShapeKey keys[], size_t count) {
-  if (shape->count != count) return false;
+static bool holds(const ShapeCache *s, const CachedShape *shape, const ShapeKey keys[], size_t count) {
+  if (shape->count != count || shape->generation != s->generation) return false;
   for (size_t i = 0; i < count; i++)
     if (shape->keys[i] != keys[i].bytes) return false;
   return true;
@@ -78,12 +86,13 @@ static uint32_t find_constant(Encoder *E, const ShapeKey keys[], const uint8_t o
 
 uint64_t encode_shape(Encoder *E, const ShapeKey keys[], size_t count, const uint8_t **order) {
   CachedShape *shape = place_of(E->shapes, keys, count);
-  if (!holds(shape, keys, count)) {
+  if (!holds(E->shapes, shape, keys, count)) {
     shape->count = 0; /* in case that memory runs out */
     sort_keys(keys, count, shape->order);
     shape->constant = find_constant(E, keys, shape->order, count);
     for (size_t i = 0; i < count; i++) shape->keys[i] = keys[i].bytes;
     shape->count = (uint32_t)count;
+    shape->generation = E->shapes->generation;
   }
   Constant *c = &E->heap->constants[shape->constant];
   c->epoch = E->heap->epoch;

@@ -42,17 +42,25 @@ void strings_free(StringDictionary *s) {
   hearth_free(&a, s, sizeof *s);
 }
 
-static void encode_short(Encoder *E, StringDictionary *s, const char *bytes, size_t size) {
+/* The dictionary knows strings by their addresses: a hook, which may collect, must not free them. */
+static uint32_t define(Encoder *E, StringDictionary *s, int index) {
+  lua_pushvalue(E->L, index);
+  lua_rawseti(E->L, E->objects, -(lua_Integer)s->count - 1); /* objects have positive keys */
+  return s->count++;
+}
+
+static void encode_short(Encoder *E, StringDictionary *s, int index, const char *bytes, size_t size) {
   uint64_t key = (uint64_t)(uintptr_t)bytes;
   uint32_t number = intmap_get(&s->short_strings, key);
   if (number == INTMAP_NONE) {
     if (!intmap_put(&s->short_strings, key, SEEN_ONCE)) encoder_fail_memory(E);
     value_put_string(&E->body, bytes, size);
   } else if (number == SEEN_ONCE) {
+    /* (It may be another string than the one that was here once: what is written is right all the same.) */
     if (size < WORTH_A_FAR_REFERENCE && s->count >= TAG_FUSED) {
       value_put_string(&E->body, bytes, size);
     } else {
-      (void)intmap_put(&s->short_strings, key, s->count++); /* replaces: cannot fail */
+      (void)intmap_put(&s->short_strings, key, define(E, s, index)); /* replaces: cannot fail */
       value_put_define(&E->body, bytes, size);
     }
   } else {
@@ -60,12 +68,12 @@ static void encode_short(Encoder *E, StringDictionary *s, const char *bytes, siz
   }
 }
 
-static void encode_long(Encoder *E, StringDictionary *s, const char *bytes, size_t size) {
+static void encode_long(Encoder *E, StringDictionary *s, int index, const char *bytes, size_t size) {
   uint64_t key = hash64(bytes, size, 0) | 1; /* a map's key is not 0 */
-  uint32_t index = intmap_get(&s->long_strings, key);
-  if (index != INTMAP_NONE) {
+  uint32_t place = intmap_get(&s->long_strings, key);
+  if (place != INTMAP_NONE) {
     LongString known;
-    memcpy(&known, s->longs.data + index * sizeof known, sizeof known);
+    memcpy(&known, s->longs.data + place * sizeof known, sizeof known);
     if (known.size == size && memcmp(known.bytes, bytes, size) == 0)
       value_put_known(&E->body, known.number);
     else /* another string with this hash: it stays out of the dictionary */
@@ -73,10 +81,10 @@ static void encode_long(Encoder *E, StringDictionary *s, const char *bytes, size
     return;
   }
   LongString fresh = {bytes, size, s->count};
-  index = (uint32_t)(s->longs.size / sizeof fresh);
+  place = (uint32_t)(s->longs.size / sizeof fresh);
   buffer_put(&s->longs, &fresh, sizeof fresh);
-  if (s->longs.failed || !intmap_put(&s->long_strings, key, index)) encoder_fail_memory(E);
-  s->count++;
+  if (s->longs.failed || !intmap_put(&s->long_strings, key, place)) encoder_fail_memory(E);
+  (void)define(E, s, index);
   value_put_define(&E->body, bytes, size);
 }
 
@@ -101,7 +109,7 @@ void encode_string(Encoder *E, int index) {
   else if (!E->relative || size < 2)
     value_put_string(&E->body, bytes, size);
   else if (size <= SHAPE_MAX_KEY_SIZE)
-    encode_short(E, E->strings, bytes, size);
+    encode_short(E, E->strings, index, bytes, size);
   else
-    encode_long(E, E->strings, bytes, size);
+    encode_long(E, E->strings, index, bytes, size);
 }

@@ -119,6 +119,13 @@ static void get_float32(Cursor *c, Value *v) {
   if (!narrow(v->as.bits, &again) || again != bits) cursor_fail(c, "a float of 32 bits that is not plain");
 }
 
+static void get_float64(Cursor *c, Value *v) {
+  uint32_t narrowed;
+  v->kind = VALUE_FLOAT;
+  v->as.bits = fixed_get(c, 8);
+  if (narrow(v->as.bits, &narrowed)) cursor_fail(c, "a float of 64 bits that 32 bits hold");
+}
+
 static void get_string(Cursor *c, ValueKind kind, uint64_t size, Value *v) {
   v->kind = kind;
   v->as.bytes = cursor_bytes(c, size);
@@ -132,14 +139,17 @@ static void get_tagged(Cursor *c, unsigned char tag, Value *v) {
     case TAG_TRUE: v->kind = VALUE_TRUE; break;
     case TAG_FLOAT32: get_float32(c, v); break;
     case TAG_FLOAT64:
-      v->kind = VALUE_FLOAT;
-      v->as.bits = fixed_get(c, 8);
+      get_float64(c, v);
       break;
-    case TAG_LONG_STRING: get_string(c, VALUE_STRING, varint_get(c), v); break;
+    case TAG_LONG_STRING:
+      get_string(c, VALUE_STRING, varint_get(c), v);
+      if (v->size < TAG_FUSED) cursor_fail(c, "a short string in the form of a long one");
+      break;
     case TAG_DEFINE: get_string(c, VALUE_DEFINE, varint_get(c), v); break;
     case TAG_FAR_KNOWN:
       v->kind = VALUE_KNOWN;
       v->as.number = varint_get(c);
+      if (v->as.number < TAG_FUSED) cursor_fail(c, "a near string of the dictionary in the form of a far one");
       break;
     case TAG_REF:
       v->kind = VALUE_REF;

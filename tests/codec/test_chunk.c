@@ -624,7 +624,9 @@ static void test_unfit(void **state) {
     assert_false(prototype_fits(&p));
     assert_int_equal(prototype_load(L, &p, NULL, 100, &err), HEARTH_LUA);
     if (cases[i].at != 5) assert_non_null(strstr(err.message, cases[i].says));
-    prototype_push_placeholder(L, record.data, record.size);
+    lua_pushlstring(L, (const char *)record.data, record.size);
+    prototype_push_placeholder(L, lua_gettop(L));
+    lua_remove(L, -2);
     size_t size = 0;
     const char *kept = prototype_placeholder_record(L, -1, &size);
     assert_non_null(kept);
@@ -760,7 +762,8 @@ static int use_prototypes(lua_State *L) {
   }
   if (status == HEARTH_OK) {
     prototype_instantiate(L, -1);
-    prototype_push_placeholder(L, "record", 6);
+    lua_pushliteral(L, "record");
+    prototype_push_placeholder(L, lua_gettop(L));
   }
   lua_pushinteger(L, status);
   return 1;
