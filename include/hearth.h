@@ -150,7 +150,8 @@ typedef enum hearth_alias {
 
 #define HEARTH_STORE_STRIP 0x0100u          /* store functions without debug information */
 #define HEARTH_STORE_NO_FUNCTIONS 0x0200u   /* refuse functions, on open and on commit */
-#define HEARTH_STORE_MODULES_BY_VALUE 0x0400u
+#define HEARTH_STORE_MODULES_BY_VALUE 0x0400u /* unregistered modules of package.loaded as data */
+#define HEARTH_STORE_PLACEHOLDERS 0x0800u     /* stand-ins for unknown permanents, which keep their names */
 
 typedef struct hearth_options {
   size_t size;                     /* sizeof(hearth_options) */
@@ -185,7 +186,11 @@ HEARTH_API hearth_status hearth_close(lua_State *L, hearth_store *store);
 /* [-0, +0, m] Sets _home and ext, and Memory by policy, in the globals table. */
 HEARTH_API hearth_status hearth_install(lua_State *L, hearth_store *store);
 
-/* [-0, +0, m] Sets them in the table at `index`, which becomes the permanent _G of this store. */
+/*
+** [-0, +0, m] Sets them in the table at `index`, which becomes the permanent _G of this store: stored
+** functions whose globals table was the permanent _G get it. Where it is not the globals table itself the
+** store is read again for that, so install before you change anything.
+*/
 HEARTH_API hearth_status hearth_install_at(lua_State *L, hearth_store *store, int index, hearth_error *err);
 
 /* [-0, +1, -] Pushes the home table. */

@@ -99,7 +99,7 @@ void decode_prototype(Decoder *D, uint32_t index, size_t size) {
     decoder_fail(D, HEARTH_DAMAGED, "%s", fault.why);
   }
   decoder_charge(D, 8 * (uint64_t)size);
-  if ((D->flags & HEARTH_PLACEHOLDERS) && !prototype_fits(&p)) {
+  if ((D->flags & (HEARTH_PLACEHOLDERS | DECODER_KEEP_UNFIT)) && !prototype_fits(&p)) {
     if (prototype_check_seal(&p, D->seal, base, D->error) != HEARTH_OK) goto raise;
     lua_pushlstring(L, (const char *)bytes, size);
   } else if (prototype_load(L, &p, D->seal, base, D->error) != HEARTH_OK) {
@@ -151,7 +151,7 @@ static void push_private_cell(Decoder *D) {
 
 /* ------------------------------------------------------------ permanents */
 
-static void push_name(lua_State *L, const Value *name) {
+void decode_push_name(lua_State *L, const Value *name) {
   lua_Number n;
   switch (name->kind) {
     case VALUE_FALSE: lua_pushboolean(L, 0); break;
@@ -168,7 +168,7 @@ static void push_name(lua_State *L, const Value *name) {
 /* Pushes the permanent, the function that captured it for a cell, or a stand-in. */
 static void push_permanent(Decoder *D, const Head *h, Part *p) {
   lua_State *L = D->L;
-  push_name(L, &h->name);
+  decode_push_name(L, &h->name);
   int name = lua_gettop(L);
   if (!(D->flags & HEARTH_ALLOW_PERMANENTS)) { /* those that the caller lists pass */
     lua_pushvalue(L, name);
@@ -261,7 +261,7 @@ static void create(Decoder *D, const Head *h, Part *p) {
         decoder_fail(D, HEARTH_REFUSED, "an object of a class, which untrusted data may not have");
       D->specials = true;
       if (h->flags & HEAD_TYPED)
-        push_name(D->L, &h->name); /* until it is built */
+        decode_push_name(D->L, &h->name); /* until it is built */
       else
         lua_pushnil(D->L);
       break;

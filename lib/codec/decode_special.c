@@ -155,8 +155,8 @@ static Frame frame_of(Decoder *D, uint32_t index) {
       }
       break;
     case OBJECT_CLOSURE: f.left = p->array; break;
-    case OBJECT_CELL:
-    case OBJECT_SPECIAL: f.left = 1; break;
+    case OBJECT_CELL: f.left = 1; break;
+    case OBJECT_SPECIAL: f.left = p->state == PART_BUILT ? 0 : 1; break;
     default: break; /* weak and paged tables are not looked through: their order is not promised */
   }
   return f;

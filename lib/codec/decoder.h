@@ -20,6 +20,9 @@ typedef struct Decoder Decoder;
 
 #define DECODER_NONE UINT32_MAX
 
+/* Beside the public flags: prototypes that do not fit this Lua get stand-ins, so that a store opens. */
+#define DECODER_KEEP_UNFIT 0x10000u
+
 /* What is remembered of an object between its head and its body. */
 typedef struct Part {
   size_t body;       /* position of the body in the input */
@@ -113,6 +116,9 @@ void decode_prototype(Decoder *D, uint32_t index, size_t size);
 
 /* Reads a head from D->c, creates its object and adds its part; answers the index. */
 uint32_t decode_head(Decoder *D, uint64_t number);
+
+/* Pushes a head's name, a scalar. */
+void decode_push_name(lua_State *L, const Value *name);
 
 /* Reads one value from D->c and pushes it. A special object that is not built yet is pushed as nil, and told in *waiting (else DECODER_NONE). */
 void decode_value(Decoder *D, uint32_t *waiting);

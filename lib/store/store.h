@@ -59,6 +59,8 @@ struct hearth_store {
   unsigned flags;
   hearth_durability durability;
   hearth_alias alias;
+  const struct hearth_environment *environment; /* NULL: the operating system's */
+  char *location;       /* for messages */
   uint32_t home;        /* slot */
   Metadata metadata;    /* of the last commit; written_by 0: no commit yet */
   Heap heap;
@@ -90,6 +92,9 @@ bool store_reserve_saved(hearth_store *S);
 /* Frees what is remembered of a slot. */
 void store_forget(hearth_store *S, uint32_t slot);
 
+/* Sets or removes the global Memory by the store's policy, in the table it was installed in. [-0, +0, m] */
+void alias_apply(lua_State *L, hearth_store *S, hearth_alias policy);
+
 /* One line to the store's warn function, or Lua's. May not raise. */
 void store_warn(lua_State *L, hearth_store *S, const char *format, ...) HEARTH_PRINTF(3, 4);
 
@@ -105,8 +110,8 @@ hearth_status store_load(lua_State *L, hearth_store *S, hearth_error *err);
 
 hearth_status store_commit(lua_State *L, hearth_store *S, hearth_durability durability, hearth_error *err);
 
-/* Is the record that the special object in `slot` would have now other than the committed one? (A hook that raises: yes.) */
-typedef struct Committer Committer;
+/* The same for compact: external tables in cycles are dropped with it. */
+hearth_status store_commit_collecting(lua_State *L, hearth_store *S, hearth_error *err);
 
 /* ----------------------------------------------------------------- pages.c */
 

@@ -1,0 +1,496 @@
+/*
+** Commit: one walk from the home table. Each object's record is made and
+** compared with the committed one by its hash; what differs goes into the batch, what the
+** walk did not reach is deleted with it. Nothing in memory changes before the backend
+** has answered.
+*/
+#include <lauxlib.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "committer.h"
+#include "external.h"
+#include "hearth_environment.h"
+#include "permanents.h"
+#include "prototype.h"
+#include "protect.h"
+
+/* What becomes of a slot's Saved when the batch is in. */
+typedef struct Change {
+  uint32_t slot;
+  uint32_t page_count;
+  Page *pages; /* taken over */
+  Hash128 hash;
+} Change;
+
+/* ----------------------------------------------------------------- state */
+
+static int release(lua_State *L) {
+  Committer *C = lua_touserdata(L, 1);
+  if (C->S == NULL) return 0;
+  for (size_t i = 0; i < C->changes.size; i += sizeof(Change)) {
+    Change change;
+    memcpy(&change, C->changes.data + i, sizeof change);
+    hearth_free(&C->S->allocator, change.pages, change.page_count * sizeof(Page));
+  }
+  encoder_free(&C->E);
+  batch_free(&C->batch);
+  Buffer *buffers[] = {&C->changes, &C->pages, &C->specials, &C->record, &C->local_cells};
+  for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_free(buffers[i]);
+  intmap_free(&C->owners);
+  intmap_free(&C->locals);
+  C->S = NULL;
+  return 0;
+}
+
+_Noreturn static void raise_filled(Committer *C) {
+  lua_pushnil(C->E.L);
+  lua_error(C->E.L);
+  abort();
+}
+
+static void check(Committer *C, hearth_status status) {
+  if (status < 0) raise_filled(C);
+}
+
+/* ------------------------------------------------------------- callbacks */
+
+static void put_constant(Encoder *E, uint32_t index, const void *bytes, size_t size) {
+  Committer *C = E->owner;
+  const Constant *c = &E->heap->constants[index];
+  LayoutKey key = {.kind = LAYOUT_CONSTANT, .number = c->number};
+  Head head = {.kind = (ObjectKind)c->kind, .size = size};
+  size_t mark = C->record.size;
+  head_put(&C->record, &head);
+  if (c->kind != OBJECT_STRING) buffer_put(&C->record, bytes, size);
+  if (C->record.failed) encoder_fail_memory(E);
+  check(C, batch_put_at(&C->batch, &key, C->record.data + mark, C->record.size - mark, E->error));
+  C->record.size = mark;
+  key.kind = LAYOUT_CHUNK;
+  for (size_t at = 0; c->kind == OBJECT_STRING && at < size; at += STRING_CHUNK, key.chunk++) {
+    size_t n = size - at < STRING_CHUNK ? size - at : STRING_CHUNK;
+    check(C, batch_put_at(&C->batch, &key, (const char *)bytes + at, n, E->error));
+  }
+}
+
+/* A cell is no Lua value: a private closure that shares it is its anchor. */
+static void anchor_cell(Encoder *E, uint32_t slot, int function, int upvalue) {
+  lua_State *L = E->L;
+  Committer *C = E->owner;
+  store_push_value(L, C->S, STORE_CELL_MAKER);
+  prototype_instantiate(L, lua_gettop(L));
+  lua_upvaluejoin(L, -1, 1, function, upvalue);
+  lua_rawseti(L, E->objects, (lua_Integer)slot + 1);
+  lua_pop(L, 1);
+  E->heap->objects[slot].upvalue = 1;
+}
+
+static bool push_foreign(Encoder *E, int index, uint64_t *number) {
+  Committer *C = E->owner;
+  const hearth_store *owner;
+  bool stale;
+  if (!external_is_handle(E->L, index, number, &owner, &stale)) return false;
+  if (owner != C->S) encoder_fail(E, HEARTH_FOREIGN, index, "an external table of another store");
+  if (stale) encoder_fail(E, HEARTH_STALE, index, "a stale external table, whose transaction was rolled back");
+  externals_reach(C->S->externals, *number);
+  return true;
+}
+
+static void add_page(void *ud, uint8_t section, uint64_t prefix, uint8_t depth, const Entry *entries, size_t count) {
+  Committer *C = ud;
+  Encoder *E = &C->E;
+  Buffer *b = &E->scratch;
+  buffer_clear(b);
+  page_put(b, section, entries, count, E->entry_bytes.data);
+  if (b->failed) encoder_fail_memory(E);
+  Page page;
+  memset(&page, 0, sizeof page);
+  page.prefix = prefix;
+  page.hash = hash128(b->data, b->size);
+  page.section = section;
+  page.depth = depth;
+  const Saved *saved = &C->S->saved[E->current];
+  bool same = false; /* pages come in order: a binary search among the old ones */
+  for (size_t low = 0, high = saved->page_count; low < high;) {
+    size_t i = low + (high - low) / 2;
+    const Page *old = &saved->pages[i];
+    if (old->section == section && old->prefix == prefix && old->depth == depth) {
+      same = hash128_equal(old->hash, page.hash);
+      break;
+    }
+    if (old->section < section || (old->section == section && (old->prefix < prefix || (old->prefix == prefix && old->depth < depth))))
+      low = i + 1;
+    else
+      high = i;
+  }
+  buffer_put(&C->pages, &page, sizeof page);
+  if (C->pages.failed) encoder_fail_memory(E);
+  if (same || C->dry) return;
+  LayoutKey key = {LAYOUT_PAGE, E->heap->objects[E->current].number, 0, section, depth, prefix};
+  check(C, batch_put_at(&C->batch, &key, b->data, b->size, E->error));
+}
+
+static void put_pages(Encoder *E, const Head *head, const Entry *entries, size_t count) {
+  Committer *C = E->owner;
+  if (!store_reserve_saved(C->S)) encoder_fail_memory(E);
+  head_put(&E->head, head);
+  pages_divide(entries, count, E->page_size, add_page, C);
+}
+
+static bool put_special_aside(Encoder *E, uint32_t slot, int index) {
+  Committer *C = E->owner;
+  (void)index;
+  if (slot == C->S->home) encoder_fail(E, HEARTH_UNSTORABLE, 0, "the home table itself cannot have a __persist or a type");
+  buffer_put(&C->specials, &slot, sizeof slot);
+  if (C->specials.failed) encoder_fail_memory(E);
+  return false;
+}
+
+static const EncoderOps store_ops = {put_constant, put_pages, push_foreign, anchor_cell, put_special_aside, NULL, NULL};
+
+/* --------------------------------------------------------------- records */
+
+static Page page_at(const Buffer *pages, size_t i) {
+  Page page;
+  memcpy(&page, pages->data + i * sizeof page, sizeof page);
+  return page;
+}
+
+/* Deletes the committed pages that are no longer there. Both lists are in order of the keys. */
+static bool delete_pages(Committer *C, uint32_t slot, const Buffer *kept) {
+  const Saved *saved = &C->S->saved[slot];
+  size_t count = kept != NULL ? kept->size / sizeof(Page) : 0, j = 0;
+  bool deleted = false;
+  for (uint32_t i = 0; i < saved->page_count; i++) {
+    const Page *old = &saved->pages[i];
+    while (j < count) {
+      Page p = page_at(kept, j);
+      if (p.section > old->section || (p.section == old->section && p.prefix >= old->prefix)) break;
+      j++;
+    }
+    bool stays = false;
+    for (size_t k = j; k < count && !stays; k++) { /* pages with one prefix differ in depth; there is one at a time */
+      Page p = page_at(kept, k);
+      if (p.section != old->section || p.prefix != old->prefix) break;
+      stays = p.depth == old->depth;
+    }
+    if (stays) continue;
+    LayoutKey key = {LAYOUT_PAGE, C->S->heap.objects[slot].number, 0, old->section, old->depth, old->prefix};
+    check(C, batch_del_at(&C->batch, &key, C->E.error));
+    deleted = true;
+  }
+  return deleted;
+}
+
+static bool same_pages(const Saved *saved, const Buffer *pages) {
+  if (pages->size / sizeof(Page) != saved->page_count) return false;
+  for (uint32_t i = 0; i < saved->page_count; i++) {
+    Page p = page_at(pages, i);
+    if (!hash128_equal(p.hash, saved->pages[i].hash) || p.prefix != saved->pages[i].prefix ||
+        p.depth != saved->pages[i].depth || p.section != saved->pages[i].section)
+      return false;
+  }
+  return true;
+}
+
+bool committer_record(Committer *C, uint32_t slot, const Buffer *record) {
+  Encoder *E = &C->E;
+  Change change = {slot, (uint32_t)(C->pages.size / sizeof(Page)), NULL, hash128(record->data, record->size)};
+  if (!store_reserve_saved(C->S)) encoder_fail_memory(E);
+  const Saved *saved = &C->S->saved[slot];
+  bool same = saved->written && hash128_equal(saved->hash, change.hash);
+  if (C->dry) return !same;
+  if (same && same_pages(saved, &C->pages)) return false;
+  if (!same) {
+    LayoutKey key = {.kind = LAYOUT_OBJECT, .number = E->heap->objects[slot].number};
+    check(C, batch_put_at(&C->batch, &key, record->data, record->size, E->error));
+  }
+  (void)delete_pages(C, slot, &C->pages);
+  buffer_put(&C->changes, &change, sizeof change); /* first, so that the pages have an owner */
+  if (C->changes.failed) encoder_fail_memory(E);
+  if (change.page_count > 0) {
+    change.pages = hearth_realloc(&C->S->allocator, NULL, 0, C->pages.size);
+    if (change.pages == NULL) encoder_fail_memory(E);
+    memcpy(change.pages, C->pages.data, C->pages.size);
+  }
+  memcpy(C->changes.data + C->changes.size - sizeof change, &change, sizeof change);
+  return true;
+}
+
+/* Hands over what the encoder wrote of the object: head and body. */
+static void finish_record(Committer *C, uint32_t slot) {
+  Encoder *E = &C->E;
+  buffer_put(&E->head, E->body.data, E->body.size);
+  encoder_check(E);
+  (void)committer_record(C, slot, &E->head);
+}
+
+static void begin_record(Committer *C) {
+  buffer_clear(&C->E.head);
+  buffer_clear(&C->E.body);
+  buffer_clear(&C->pages);
+}
+
+static void commit_object(Committer *C, uint32_t slot) {
+  const Object *o = &C->E.heap->objects[slot];
+  if (o->kind == OBJECT_PERMANENT && !o->fresh) return; /* it keeps the name by which it is stored */
+  begin_record(C);
+  if (encode_object(&C->E, slot)) finish_record(C, slot);
+}
+
+/* ------------------------------------------------------------------ walk */
+
+static bool explore_specials(Committer *C) {
+  bool any = false;
+  while (C->specials_done < C->specials.size) {
+    uint32_t slot;
+    memcpy(&slot, C->specials.data + C->specials_done, sizeof slot);
+    C->specials_done += sizeof slot;
+    special_explore(C, slot);
+    any = true;
+  }
+  return any;
+}
+
+static void walk(Committer *C) {
+  Heap *heap = &C->S->heap;
+  size_t done = 0;
+  heap_begin_walk(heap);
+  externals_begin_walk(C->S->externals);
+  if (!heap_reach(heap, C->S->home, HEAP_NONE)) encoder_fail_memory(&C->E);
+  do {
+    while (done < heap_queued(heap)) commit_object(C, heap_queue_at(heap, done++));
+  } while (explore_specials(C) || encode_weak_round(&C->E) || done < heap_queued(heap));
+  for (size_t i = 0; i < C->E.weak.size; i += sizeof(uint32_t)) {
+    uint32_t slot;
+    memcpy(&slot, C->E.weak.data + i, sizeof slot);
+    begin_record(C);
+    encode_weak_table(&C->E, slot);
+    finish_record(C, slot);
+  }
+  for (size_t i = 0; i < C->specials.size; i += sizeof(uint32_t)) {
+    uint32_t slot;
+    memcpy(&slot, C->specials.data + i, sizeof slot);
+    (void)special_write(C, slot);
+  }
+}
+
+static bool is_garbage(const Heap *heap, const Object *o) {
+  return o->number != 0 && o->epoch != heap->epoch;
+}
+
+static bool is_garbage_constant(const Heap *heap, const Constant *c) {
+  return c->kind != 0 && c->epoch != heap->epoch;
+}
+
+static void delete_garbage(Committer *C) {
+  Heap *heap = &C->S->heap;
+  if (!store_reserve_saved(C->S)) encoder_fail_memory(&C->E);
+  for (uint32_t i = 0; i < heap->object_count; i++) {
+    if (!is_garbage(heap, &heap->objects[i])) continue;
+    LayoutKey key = {.kind = LAYOUT_OBJECT, .number = heap->objects[i].number};
+    if (C->S->saved[i].written) check(C, batch_del_at(&C->batch, &key, C->E.error));
+    (void)delete_pages(C, i, NULL);
+  }
+  for (uint32_t i = 0; i < heap->constant_count; i++) {
+    const Constant *c = &heap->constants[i];
+    if (!is_garbage_constant(heap, c)) continue;
+    LayoutKey key = {.kind = LAYOUT_CONSTANT, .number = c->number};
+    check(C, batch_del_at(&C->batch, &key, C->E.error));
+    key.kind = LAYOUT_CHUNK;
+    for (size_t at = 0; c->kind == OBJECT_STRING && at < c->size; at += STRING_CHUNK, key.chunk++)
+      check(C, batch_del_at(&C->batch, &key, C->E.error));
+  }
+}
+
+/* ------------------------------------------------------- after the batch */
+
+/* The batch is in: memory follows. Nothing here can fail. */
+static void apply(lua_State *L, Committer *C) {
+  hearth_store *S = C->S;
+  Heap *heap = &S->heap;
+  for (size_t i = 0; i < C->changes.size; i += sizeof(Change)) {
+    Change change;
+    memcpy(&change, C->changes.data + i, sizeof change);
+    store_forget(S, change.slot);
+    S->saved[change.slot] = (Saved){change.hash, change.pages, change.page_count, 1};
+  }
+  C->changes.size = 0; /* their pages belong to the store now */
+  for (uint32_t i = 0; i < heap->object_count; i++) {
+    heap->objects[i].fresh = 0;
+    if (!is_garbage(heap, &heap->objects[i])) continue;
+    store_forget(S, i);
+    heap_remove(heap, i);
+    lua_pushnil(L);
+    lua_rawseti(L, C->E.objects, (lua_Integer)i + 1); /* clearing a field allocates nothing */
+  }
+  for (uint32_t i = 0; i < heap->constant_count; i++) {
+    heap->constants[i].fresh = 0;
+    if (is_garbage_constant(heap, &heap->constants[i])) heap_remove_constant(heap, i);
+  }
+}
+
+void committer_forget_fresh(lua_State *L, hearth_store *S) {
+  Heap *heap = &S->heap;
+  store_push_value(L, S, STORE_OBJECTS);
+  for (uint32_t i = 0; i < heap->object_count; i++) {
+    if (!heap->objects[i].fresh) continue;
+    heap_remove(heap, i);
+    lua_pushnil(L);
+    lua_rawseti(L, -2, (lua_Integer)i + 1);
+  }
+  lua_pop(L, 1);
+  for (uint32_t i = 0; i < heap->constant_count; i++)
+    if (heap->constants[i].fresh) heap_remove_constant(heap, i);
+}
+
+/* ---------------------------------------------------------------- commit */
+
+Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err) {
+  luaL_checkstack(L, 3 * LUA_MINSTACK, "commit");
+  Committer *C = protect_push_state(L, sizeof *C, release);
+  Encoder *E = &C->E;
+  const hearth_allocator *a = &S->allocator;
+  C->S = S;
+  bool made = encoder_init(E, L, a);
+  E->error = err;
+  batch_init(&C->batch, S->backend, S->storage, a);
+  Buffer *buffers[] = {&C->changes, &C->pages, &C->specials, &C->record, &C->local_cells};
+  for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_init(buffers[i], a);
+  intmap_init(&C->owners, a);
+  intmap_init(&C->locals, a);
+  if (!made) encoder_fail_memory(E);
+  E->ops = &store_ops;
+  E->owner = C;
+  E->heap = &S->heap;
+  E->seal = S->seal;
+  E->root = "_home";
+  E->page_size = (size_t)S->metadata.page_size;
+  E->sorted = true;
+  E->strip = (S->flags & HEARTH_STORE_STRIP) != 0;
+  E->no_functions = (S->flags & HEARTH_STORE_NO_FUNCTIONS) != 0;
+  store_push_value(L, S, STORE_OBJECTS);
+  E->objects = lua_gettop(L);
+  store_push_value(L, S, STORE_NAMES);
+  E->overlay = lua_gettop(L);
+  permanents_push(L);
+  E->permanents = lua_gettop(L);
+  if (!(S->flags & HEARTH_STORE_MODULES_BY_VALUE)) {
+    permanents_push_modules(L);
+    E->modules = lua_gettop(L);
+  }
+  lua_newtable(L);
+  C->values = lua_gettop(L);
+  lua_newtable(L);
+  C->work = lua_gettop(L);
+  return C;
+}
+
+/* The program may have replaced the global by another table: its work would be lost without a word. */
+static void check_global(Committer *C, const char *name) {
+  lua_State *L = C->E.L;
+  store_push_value(L, C->S, STORE_ENVIRONMENT);
+  if (lua_istable(L, -1)) {
+    lua_pushstring(L, name);
+    lua_rawget(L, -2);
+    store_push_value(L, C->S, STORE_HOME);
+    if (!lua_rawequal(L, -1, -2)) {
+      hearth_fail(C->E.error, HEARTH_REPLACED,
+                  "the global %s was replaced by a %s; assign into the home table instead, or set %s back", name,
+                  luaL_typename(L, -2), name);
+      raise_filled(C);
+    }
+    lua_pop(L, 2);
+  }
+  lua_pop(L, 1);
+}
+
+static uint64_t now(const hearth_store *S) {
+  (void)S;
+  struct timespec t;
+  if (timespec_get(&t, TIME_UTC) != TIME_UTC) return 0;
+  return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+static void put_metadata(Committer *C, Metadata *m) {
+  *m = C->S->metadata;
+  m->written_by = STORE_FORMAT_VERSION;
+  m->readable_by = STORE_FORMAT_READABLE_BY;
+  m->home_id = m->memory_id = C->S->heap.objects[C->S->home].number;
+  m->next_id = C->S->heap.next_number;
+  m->saved_at = now(C->S);
+  memcpy(m->writer, "hearth " HEARTH_VERSION_STRING, sizeof "hearth " HEARTH_VERSION_STRING);
+  LayoutKey key = {.kind = LAYOUT_METADATA};
+  buffer_clear(&C->record);
+  metadata_put(&C->record, m);
+  if (C->record.failed) encoder_fail_memory(&C->E);
+  check(C, batch_put_at(&C->batch, &key, C->record.data, C->record.size, C->E.error));
+}
+
+typedef struct CommitCall {
+  hearth_store *S;
+  hearth_error *error;
+  hearth_durability durability;
+  hearth_status status; /* OK or PENDING */
+  Committer *committer;
+  bool collect;
+} CommitCall;
+
+/* Stack: [1] the call. */
+static int commit_protected(lua_State *L) {
+  CommitCall *call = lua_touserdata(L, 1);
+  hearth_store *S = call->S;
+  Metadata m;
+  Committer *C = committer_push(L, S, call->error);
+  call->committer = C;
+  check_global(C, "_home");
+  if (S->alias == HEARTH_ALIAS_ON) check_global(C, "Memory");
+  walk(C);
+  delete_garbage(C);
+  if (call->collect) check(C, externals_collect(L, S, call->error));
+  check(C, externals_flush(L, S, &C->batch, call->error));
+  if (C->batch.entries > 0) {
+    if (S->readonly) {
+      hearth_fail(call->error, HEARTH_READONLY, "the store was opened read-only");
+      raise_filled(C);
+    }
+    put_metadata(C, &m);
+    call->status = batch_submit(&C->batch, call->durability, call->error);
+    check(C, call->status);
+    S->metadata = m;
+  }
+  apply(L, C);
+  externals_committed(L, S);
+  S->committed_entries = C->batch.entries;
+  S->committed_bytes = C->batch.size;
+  return 0;
+}
+
+static hearth_status commit(lua_State *L, hearth_store *S, hearth_durability durability, bool collect,
+                            hearth_error *err) {
+  CommitCall call = {S, err, durability, HEARTH_OK, NULL, collect};
+  S->busy = true;
+  hearth_status status = protect_without_collector(L, commit_protected, &call, 0, 0, err);
+  if (status < 0) {
+    if (call.committer != NULL && call.committer->S != NULL) batch_abandon(&call.committer->batch);
+    externals_failed(L, S);
+    committer_forget_fresh(L, S);
+  }
+  S->busy = false;
+  return status < 0 ? status : call.status;
+}
+
+hearth_status store_commit(lua_State *L, hearth_store *S, hearth_durability durability, hearth_error *err) {
+  hearth_status status = store_enter(S, err);
+  if (status != HEARTH_OK) return status;
+  if (durability == HEARTH_DEFAULT_DURABILITY) durability = S->durability;
+  if (durability == HEARTH_DEFAULT_DURABILITY) durability = S->backend->max_durability;
+  if (durability > S->backend->max_durability)
+    return hearth_fail(err, HEARTH_UNSUPPORTED, "the backend '%s' offers no such durability", S->backend->name);
+  return commit(L, S, durability, false, err);
+}
+
+hearth_status store_commit_collecting(lua_State *L, hearth_store *S, hearth_error *err) {
+  hearth_durability level = S->durability != HEARTH_DEFAULT_DURABILITY ? S->durability : S->backend->max_durability;
+  return commit(L, S, level, true, err);
+}

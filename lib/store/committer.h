@@ -1,0 +1,47 @@
+/*
+** The state of one walk over the home graph: what commit.c and special.c share.
+*/
+#ifndef HEARTH_STORE_COMMITTER_H
+#define HEARTH_STORE_COMMITTER_H
+
+#include "store.h"
+
+typedef struct Committer {
+  Encoder E;
+  hearth_store *S;
+  Batch batch;
+  Buffer changes;        /* Change, applied when the batch is in */
+  Buffer pages;          /* Page, of the object at work */
+  Buffer specials;       /* slots, put aside */
+  size_t specials_done;  /* bytes of `specials` whose hooks were called */
+  IntMap owners;         /* pointer -> slot of the only special object that reaches it */
+  IntMap locals;         /* pointer -> index, in the record at work */
+  Buffer record;         /* a special object's record */
+  Buffer local_cells;    /* per local object: upvalue index of a cell, 0 for others */
+  uint32_t local_count;
+  uint32_t owner;        /* slot of the special object whose record is at work */
+  bool dry;              /* only one object is looked at; nothing is submitted */
+  /* Stack indices, absolute. */
+  int values;            /* table: slot + 1 -> what the hook gave; -(slot + 1) -> the type's name or nil */
+  int work;              /* table: objects to look through; the local objects of the record at work */
+} Committer;
+
+/* Sets the encoder up for this store, with its stack frame; raises. Stack: [1] is the store as light userdata. */
+Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err);
+
+/* Compares the record in `record` (and C->pages) with the committed one and adds what differs to the batch. True: it differs. */
+bool committer_record(Committer *C, uint32_t slot, const Buffer *record);
+
+/* After a walk that is not committed: forgets the objects and constants that it met first. */
+void committer_forget_fresh(lua_State *L, hearth_store *S);
+
+/* Calls the hook of the special object in slot and finds out what belongs to it alone. */
+void special_explore(Committer *C, uint32_t slot);
+
+/* Writes the record of the special object, explored before, and hands it to committer_record. True: it differs. */
+bool special_write(Committer *C, uint32_t slot);
+
+/* Is the special object in `slot` still what was committed? A hook that raises, or memory running out: no. */
+bool special_unchanged(lua_State *L, hearth_store *S, uint32_t slot);
+
+#endif

@@ -1,0 +1,768 @@
+/*
+** Reading the home graph: on open everything is made; on rollback and refresh
+** the objects whose numbers are known keep their identity, and their tables are assigned
+** only what differs, so that a loop over one skips and repeats nothing.
+*/
+#include <lauxlib.h>
+#include <stdlib.h>
+
+#include "committer.h"
+#include "decoder.h"
+#include "external.h"
+#include "permanents.h"
+#include "prototype.h"
+#include "protect.h"
+
+/* One entry of the layout's table, copied to the arena. */
+typedef struct Loaded {
+  LayoutKey key;
+  size_t at, size;
+} Loaded;
+
+/* What is remembered of an object beside its Part. */
+typedef struct Origin {
+  size_t body, end;     /* of the record, in the arena; body: behind the head */
+  uint32_t slot;        /* that it had already, or HEAP_NONE */
+  uint32_t local_count; /* special */
+  uint64_t entries;     /* paged: seen in pages so far */
+  uint64_t expected;    /* paged: as its head says */
+  Hash128 hash;         /* of the record */
+} Origin;
+
+typedef struct Loader {
+  Decoder D;
+  hearth_store *S;
+  Heap heap;            /* what the store's will be */
+  Saved *saved;
+  size_t saved_capacity;
+  Buffer arena, entries;
+  Buffer origins;       /* Origin, one an object; not for local ones */
+  Buffer pages;         /* Page and index: PageOf */
+  IntMap numbers;       /* number -> index of an object */
+  IntMap constants;     /* number -> index of a constant */
+  IntMap slots;         /* number -> slot in the store's present heap */
+  Metadata metadata;
+  bool found_metadata;
+  uint32_t object_count;
+  int live;             /* stack: the store's present objects */
+  int temporary;        /* stack: table index + 1 -> what a live table should hold */
+  int strings;          /* stack: constant index + 1 -> large string */
+} Loader;
+
+typedef struct PageOf {
+  Page page;
+  uint32_t index;
+} PageOf;
+
+static Origin *origin_of(Loader *l, uint32_t index) {
+  return (Origin *)(void *)l->origins.data + index;
+}
+
+static Loaded entry_at(const Loader *l, size_t i) {
+  Loaded e;
+  memcpy(&e, l->entries.data + i * sizeof e, sizeof e);
+  return e;
+}
+
+static size_t entry_count(const Loader *l) {
+  return l->entries.size / sizeof(Loaded);
+}
+
+static void free_saved(hearth_store *S, Saved *saved, size_t capacity) {
+  for (size_t i = 0; saved != NULL && i < capacity; i++)
+    hearth_free(&S->allocator, saved[i].pages, saved[i].page_count * sizeof(Page));
+  hearth_free(&S->allocator, saved, capacity * sizeof *saved);
+}
+
+static int release(lua_State *L) {
+  Loader *l = lua_touserdata(L, 1);
+  if (l->S == NULL) return 0;
+  decoder_free(&l->D);
+  heap_free(&l->heap);
+  free_saved(l->S, l->saved, l->saved_capacity);
+  Buffer *buffers[] = {&l->arena, &l->entries, &l->origins, &l->pages};
+  for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_free(buffers[i]);
+  intmap_free(&l->numbers);
+  intmap_free(&l->constants);
+  intmap_free(&l->slots);
+  l->S = NULL;
+  return 0;
+}
+
+_Noreturn static void raise_filled(Loader *l) {
+  lua_pushnil(l->D.L);
+  lua_error(l->D.L);
+  abort();
+}
+
+/* The input at work is one entry; positions in errors are relative to it. */
+static void look_at(Loader *l, const char *what, size_t at, size_t size) {
+  l->D.what = what;
+  l->D.bias = at;
+  l->D.c.next = l->D.c.begin + at;
+  l->D.c.end = l->D.c.next + size;
+  l->D.top = 0;
+}
+
+static void check_end(Loader *l) {
+  if (cursor_left(&l->D.c) > 0) decoder_fail(&l->D, HEARTH_DAMAGED, "bytes follow after its end");
+}
+
+/* ------------------------------------------------------------- callbacks */
+
+static uint32_t find(Decoder *D, uint64_t number) {
+  Loader *l = D->owner;
+  return number == 0 ? DECODER_NONE : intmap_get(&l->numbers, number); /* INTMAP_NONE is DECODER_NONE */
+}
+
+static uint32_t find_constant(Decoder *D, ObjectKind kind, uint64_t number) {
+  Loader *l = D->owner;
+  uint32_t index = number == 0 ? INTMAP_NONE : intmap_get(&l->constants, number);
+  return index != INTMAP_NONE && l->heap.constants[index].kind == kind ? index : DECODER_NONE;
+}
+
+static bool push_other(Decoder *D, uint64_t number) {
+  Loader *l = D->owner;
+  uint32_t index = find_constant(D, OBJECT_STRING, number);
+  if (index != DECODER_NONE) {
+    lua_rawgeti(D->L, l->strings, (lua_Integer)index + 1);
+    return true;
+  }
+  if (!externals_has(l->S->externals, number)) return false;
+  externals_push(D->L, l->S, number);
+  return true;
+}
+
+static const DecoderOps store_ops = {find, push_other, find_constant};
+
+/* --------------------------------------------------------------- reading */
+
+static int copy_entry(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
+                      size_t value_size) {
+  Loader *l = ud;
+  Loaded e = {layout_get_key(key, key_size), l->arena.size, value_size};
+  (void)table;
+  buffer_put(&l->arena, value, value_size);
+  buffer_put(&l->entries, &e, sizeof e);
+  return l->arena.failed || l->entries.failed;
+}
+
+static void read_all(Loader *l) {
+  hearth_store *S = l->S;
+  int result = 0;
+  hearth_status status =
+      S->backend->scan(S->storage, LAYOUT_TABLE, NULL, 0, NULL, 0, false, copy_entry, l, &result, l->D.error);
+  if (status < 0) raise_filled(l);
+  if (result != 0) decoder_fail_memory(&l->D);
+  if (l->arena.data == NULL) (void)buffer_reserve(&l->arena, 1);
+  if (l->arena.failed) decoder_fail_memory(&l->D);
+  l->D.c = cursor_over(l->arena.data, l->arena.size);
+  l->D.most_fields = l->arena.size;
+}
+
+static void load_metadata(Loader *l) {
+  Decoder *D = &l->D;
+  for (size_t i = 0; i < entry_count(l); i++) {
+    Loaded e = entry_at(l, i);
+    look_at(l, "an entry with an unknown key", e.at, 0);
+    if (e.key.kind == LAYOUT_NONE) decoder_fail(D, HEARTH_DAMAGED, "this library writes no such entry");
+    if (e.key.kind != LAYOUT_METADATA) continue;
+    look_at(l, "the metadata", e.at, e.size);
+    metadata_get(&D->c, &l->metadata);
+    decoder_check(D);
+    l->found_metadata = true;
+  }
+  if (!l->found_metadata) {
+    look_at(l, "the store", 0, 0);
+    if (entry_count(l) > 0) decoder_fail(D, HEARTH_DAMAGED, "it has entries and no metadata");
+    return;
+  }
+  const Metadata *m = &l->metadata;
+  if (m->readable_by > STORE_FORMAT_VERSION)
+    decoder_fail(D, HEARTH_VERSION, "format %llu is needed to read it, this library reads up to %d",
+                 (unsigned long long)m->readable_by, STORE_FORMAT_VERSION);
+  if (m->written_by == 0 || m->page_size < 64 || m->page_size > 1 << 20 || m->next_id == 0 ||
+      m->next_id > HEARTH_MAX_TABLE)
+    decoder_fail(D, HEARTH_DAMAGED, "a field is missing or out of range");
+}
+
+/* homeTableId, else memoryTableId with a warning; if they disagree the former, with a warning. */
+static uint64_t home_number(Loader *l) {
+  const Metadata *m = &l->metadata;
+  if (m->home_id == 0 && m->memory_id == 0)
+    decoder_fail(&l->D, HEARTH_DAMAGED, "it has neither homeTableId nor memoryTableId");
+  if (m->home_id == 0) {
+    store_warn(l->D.L, l->S, "[Deprecated] Using legacy \"memoryTableId\" - please migrate to \"homeTableId\"");
+    return m->memory_id;
+  }
+  if (m->memory_id != 0 && m->memory_id != m->home_id)
+    store_warn(l->D.L, l->S, "homeTableId is %llu and memoryTableId is %llu: using homeTableId",
+               (unsigned long long)m->home_id, (unsigned long long)m->memory_id);
+  return m->home_id;
+}
+
+/* ------------------------------------------------------------- constants */
+
+/* Pushes the large string whose chunks follow entry i. */
+static Hash128 push_string(Loader *l, size_t i, uint64_t size) {
+  Decoder *D = &l->D;
+  luaL_Buffer b;
+  if (size > D->most_fields) decoder_fail(D, HEARTH_DAMAGED, "a string is longer than the store");
+  luaL_buffinit(D->L, &b);
+  uint64_t number = entry_at(l, i).key.number, left = size;
+  for (size_t j = i + 1; left > 0; j++) {
+    Loaded e = j < entry_count(l) ? entry_at(l, j) : (Loaded){{0}, 0, 0};
+    uint64_t expected = left < STRING_CHUNK ? left : STRING_CHUNK;
+    if (e.key.kind != LAYOUT_CHUNK || e.key.number != number || e.key.chunk != j - i - 1 || e.size != expected)
+      decoder_fail(D, HEARTH_DAMAGED, "a part of a large string is missing");
+    luaL_addlstring(&b, (const char *)l->arena.data + e.at, e.size);
+    left -= expected;
+  }
+  luaL_pushresult(&b);
+  size_t length;
+  const char *bytes = lua_tolstring(D->L, -1, &length);
+  return hash128(bytes, length);
+}
+
+static uint32_t add_constant(Loader *l, ObjectKind kind, Hash128 hash, uint64_t number) {
+  bool is_new;
+  uint32_t index = heap_constant(&l->heap, kind, hash, number, &is_new);
+  if (index == HEAP_NONE || !intmap_put(&l->constants, number, index)) decoder_fail_memory(&l->D);
+  if (!is_new) decoder_fail(&l->D, HEARTH_DAMAGED, "a constant that is there twice");
+  l->heap.constants[index].fresh = 0;
+  return index;
+}
+
+static void load_constant(Loader *l, size_t i) {
+  Decoder *D = &l->D;
+  Loaded e = entry_at(l, i);
+  Head head;
+  look_at(l, "a constant", e.at, e.size);
+  if (e.key.number == 0) decoder_fail(D, HEARTH_DAMAGED, "its number is 0");
+  head_get(&D->c, &head);
+  decoder_check(D);
+  size_t size = cursor_left(&D->c);
+  if (head.kind == OBJECT_STRING) {
+    check_end(l);
+    Hash128 hash = push_string(l, i, head.size);
+    uint32_t index = add_constant(l, head.kind, hash, e.key.number);
+    l->heap.constants[index].size = (size_t)head.size;
+    lua_rawseti(D->L, l->strings, (lua_Integer)index + 1);
+    return;
+  }
+  if (head.kind != OBJECT_SHAPE && head.kind != OBJECT_PROTOTYPE)
+    decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");
+  uint32_t index = add_constant(l, head.kind, hash128(D->c.next, size), e.key.number);
+  if (head.kind == OBJECT_SHAPE)
+    decode_shape(D, index);
+  else
+    decode_prototype(D, index, size);
+  check_end(l);
+}
+
+/* --------------------------------------------------------------- objects */
+
+/* Does the permanent's name still mean the object in `slot`? (install may have given _G another meaning.) */
+static bool is_still_named(Loader *l, uint32_t slot, const Head *h) {
+  lua_State *L = l->D.L;
+  int top = lua_gettop(L);
+  if (h->flags == PERMANENT_CELL) return true;
+  decode_push_name(L, &h->name);
+  bool same = true;
+  if (permanents_value(L, l->D.permanents, l->D.overlay, top + 1)) {
+    lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
+    same = lua_rawequal(L, -1, -2);
+  }
+  lua_settop(L, top);
+  return same;
+}
+
+/* Can the object that has this number keep its identity? */
+static bool is_reusable(Loader *l, uint32_t slot, const Head *h, Hash128 hash) {
+  const Object *o = &l->S->heap.objects[slot];
+  const Saved *saved = &l->S->saved[slot];
+  lua_State *L = l->D.L;
+  switch (h->kind) {
+    case OBJECT_TABLE:
+    case OBJECT_PAGED: {
+      lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
+      bool is_table = lua_istable(L, -1);
+      lua_pop(L, 1);
+      return is_table && (o->kind != OBJECT_PERMANENT);
+    }
+    case OBJECT_CELL: return o->kind == OBJECT_CELL;
+    case OBJECT_CLOSURE: /* what it does never changes under its number: the prototype is the same */
+      return o->kind == OBJECT_CLOSURE && o->constant != HEAP_NONE &&
+             l->S->heap.constants[o->constant].number == h->prototype;
+    case OBJECT_PERMANENT:
+      return o->kind == OBJECT_PERMANENT && hash128_equal(saved->hash, hash) && is_still_named(l, slot, h);
+    case OBJECT_SPECIAL: return hash128_equal(saved->hash, hash) && special_unchanged(L, l->S, slot);
+    default: return false;
+  }
+}
+
+/* The part of an object that is there: nothing is made. */
+static void reuse(Loader *l, const Head *h, uint64_t number, uint32_t slot) {
+  Decoder *D = &l->D;
+  const Object *o = &l->S->heap.objects[slot];
+  Part p = {0};
+  p.number = number;
+  p.kind = (uint8_t)h->kind;
+  p.flags = h->flags;
+  p.locals = DECODER_NONE;
+  p.state = PART_BUILT;
+  lua_rawgeti(D->L, l->live, (lua_Integer)slot + 1);
+  if (h->kind == OBJECT_TABLE || h->kind == OBJECT_PAGED) {
+    p.array = (uint32_t)h->array;
+    p.pairs = (uint32_t)h->pairs;
+    p.constant = h->flags & HEAD_SHAPE ? find_constant(D, OBJECT_SHAPE, h->shape) : DECODER_NONE;
+    if ((h->flags & HEAD_SHAPE) && p.constant == DECODER_NONE)
+      decoder_fail(D, HEARTH_DAMAGED, "a shape that is not there");
+    lua_newtable(D->L);
+    lua_rawseti(D->L, l->temporary, (lua_Integer)decoder_count(D) + 1);
+  } else if (h->kind == OBJECT_CLOSURE) {
+    p.constant = find_constant(D, OBJECT_PROTOTYPE, h->prototype);
+    if (p.constant == DECODER_NONE) decoder_fail(D, HEARTH_DAMAGED, "a prototype that is not there");
+    lua_rawgeti(D->L, D->prototypes, -(lua_Integer)p.constant - 1);
+    p.array = (uint32_t)lua_tointeger(D->L, -1);
+    lua_pop(D->L, 1);
+  } else if (h->kind == OBJECT_CELL || (h->kind == OBJECT_PERMANENT && h->flags == PERMANENT_CELL)) {
+    p.upvalue = o->upvalue;
+  }
+  lua_rawseti(D->L, D->objects, (lua_Integer)decoder_count(D) + 1);
+  buffer_put(&D->parts, &p, sizeof p);
+  if (D->parts.failed) decoder_fail_memory(D);
+}
+
+static void load_head(Loader *l, const Loaded *e) {
+  Decoder *D = &l->D;
+  Head head;
+  Origin origin = {.end = e->at + e->size, .slot = HEAP_NONE};
+  uint32_t index = decoder_count(D);
+  look_at(l, "an object", e->at, e->size);
+  if (e->key.number == 0) decoder_fail(D, HEARTH_DAMAGED, "its number is 0");
+  head_get(&D->c, &head);
+  decoder_check(D);
+  origin.body = cursor_position(&D->c);
+  origin.expected = head.kind == OBJECT_PAGED ? head.array + head.pairs : 0;
+  origin.hash = hash128(l->arena.data + e->at, e->size);
+  if (!intmap_put(&l->numbers, e->key.number, index)) decoder_fail_memory(D);
+  uint32_t slot = intmap_get(&l->slots, e->key.number);
+  if (slot != INTMAP_NONE && is_reusable(l, slot, &head, origin.hash)) {
+    origin.slot = slot;
+    reuse(l, &head, e->key.number, slot);
+  } else {
+    look_at(l, "an object", e->at, l->arena.size - e->at); /* a paged table's entries come later in the arena */
+    (void)decode_head(D, e->key.number);
+  }
+  buffer_put(&l->origins, &origin, sizeof origin);
+  if (l->origins.failed) decoder_fail_memory(D);
+}
+
+/* The local objects of special ones come behind all others, so that indices of the latter are dense. */
+static void load_local_heads(Loader *l, uint32_t index) {
+  Decoder *D = &l->D;
+  Origin *o = origin_of(l, index);
+  look_at(l, "a special object", o->body, o->end - o->body);
+  size_t count = count_get(&D->c);
+  decoder_check(D);
+  D->locals = decoder_count(D);
+  decoder_part(D, index)->locals = D->locals;
+  for (size_t i = 0; i < count; i++) {
+    uint32_t local = decode_head(D, 0);
+    uint8_t kind = decoder_part(D, local)->kind;
+    if (kind != OBJECT_TABLE && kind != OBJECT_CLOSURE && kind != OBJECT_CELL)
+      decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");
+  }
+  o = origin_of(l, index);
+  o->body = cursor_position(&D->c);
+  o->local_count = (uint32_t)count;
+  D->locals = DECODER_NONE;
+}
+
+static void load_body(Loader *l, uint32_t index) {
+  Decoder *D = &l->D;
+  const Origin *o = origin_of(l, index);
+  uint8_t kind = decoder_part(D, index)->kind;
+  look_at(l, "an object", o->body, o->end - o->body);
+  decoder_part(D, index)->body = o->body; /* for searches; decode_body sets it for what it reads */
+  if (kind == OBJECT_SPECIAL) {
+    if (o->slot != HEAP_NONE) return; /* as it was committed */
+    D->locals = decoder_part(D, index)->locals;
+    D->local_count = o->local_count;
+    decode_body(D, index);
+    for (uint32_t i = 0; i < o->local_count; i++) decode_body(D, D->locals + i);
+    D->locals = DECODER_NONE;
+    D->local_count = 0;
+  } else if (kind == OBJECT_PAGED) {
+    if (decoder_part(D, index)->flags & HEAD_METATABLE) decode_metatable(D, index);
+  } else if (kind == OBJECT_TABLE && o->slot != HEAP_NONE) {
+    lua_rawgeti(D->L, l->temporary, (lua_Integer)index + 1);
+    decode_table_into(D, index, lua_gettop(D->L));
+    lua_pop(D->L, 1);
+  } else {
+    decode_body(D, index);
+  }
+  check_end(l);
+}
+
+/* ----------------------------------------------------------------- pages */
+
+static void load_runs(Loader *l, uint32_t index, int t) {
+  Decoder *D = &l->D;
+  while (cursor_left(&D->c) > 0) {
+    Value first;
+    value_get(&D->c, &first);
+    size_t count = count_get(&D->c);
+    decoder_check(D);
+    if (first.kind != VALUE_INTEGER || count == 0 || first.as.integer > INT64_MAX - (int64_t)count)
+      decoder_fail(D, HEARTH_DAMAGED, "a run of integer keys that is none");
+    decode_array(D, index, t, (uint64_t)first.as.integer, count);
+    origin_of(l, index)->entries += count;
+  }
+}
+
+static void load_page(Loader *l, const Loaded *e) {
+  Decoder *D = &l->D;
+  uint32_t index = find(D, e->key.number);
+  look_at(l, "a page", e->at, e->size);
+  if (index == DECODER_NONE || decoder_part(D, index)->kind != OBJECT_PAGED)
+    decoder_fail(D, HEARTH_DAMAGED, "it belongs to no paged table");
+  bool reused = origin_of(l, index)->slot != HEAP_NONE;
+  lua_rawgeti(D->L, reused ? l->temporary : D->objects, (lua_Integer)index + 1);
+  int t = lua_gettop(D->L);
+  if (e->key.section == 0) {
+    load_runs(l, index, t);
+  } else {
+    for (; cursor_left(&D->c) > 0; origin_of(l, index)->entries++) decode_pairs(D, index, t, 1);
+  }
+  lua_pop(D->L, 1);
+  PageOf p;
+  memset(&p, 0, sizeof p);
+  p.index = index;
+  p.page.prefix = e->key.prefix;
+  p.page.section = e->key.section;
+  p.page.depth = e->key.depth;
+  p.page.hash = hash128(l->arena.data + e->at, e->size);
+  buffer_put(&l->pages, &p, sizeof p);
+  if (l->pages.failed) decoder_fail_memory(D);
+}
+
+static void check_pages(Loader *l) {
+  for (uint32_t i = 0; i < l->object_count; i++) {
+    const Origin *o = origin_of(l, i);
+    look_at(l, "a paged table", o->body, 0);
+    if (o->entries != o->expected)
+      decoder_fail(&l->D, HEARTH_DAMAGED, "it has %llu entries in its pages instead of %llu",
+                   (unsigned long long)o->entries, (unsigned long long)o->expected);
+  }
+}
+
+/* ----------------------------------------------------- into live tables */
+
+static bool is_same(lua_State *L, int a, int b) {
+  if (!lua_rawequal(L, a, b)) return false;
+  if (lua_type(L, a) != LUA_TNUMBER) return true;
+  if (lua_isinteger(L, a) != lua_isinteger(L, b)) return false;
+  lua_Number x = lua_tonumber(L, a), y = lua_tonumber(L, b);
+  return lua_isinteger(L, a) || memcmp(&x, &y, sizeof x) == 0; /* 0.0 is not -0.0 */
+}
+
+/* Assigns what differs: fields that are there already first, so that a loop over the table goes on undisturbed. */
+static void assign_differences(lua_State *L, int live, int wanted) {
+  lua_pushnil(L);
+  while (lua_next(L, wanted)) {
+    int value = lua_gettop(L);
+    lua_pushvalue(L, value - 1);
+    lua_rawget(L, live);
+    if (!is_same(L, value, -1)) {
+      lua_pushvalue(L, value - 1);
+      lua_pushvalue(L, value);
+      lua_rawset(L, live);
+    }
+    lua_settop(L, value - 1);
+  }
+  lua_pushnil(L);
+  while (lua_next(L, live)) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, wanted) == LUA_TNIL) {
+      lua_pushvalue(L, -2);
+      lua_pushnil(L);
+      lua_rawset(L, live); /* clearing a field is allowed in a traversal */
+    }
+    lua_pop(L, 1);
+  }
+}
+
+static void restore_tables(Loader *l) {
+  lua_State *L = l->D.L;
+  for (uint32_t i = 0; i < l->object_count; i++) {
+    const Part *p = decoder_part(&l->D, i);
+    if (origin_of(l, i)->slot == HEAP_NONE || (p->kind != OBJECT_TABLE && p->kind != OBJECT_PAGED)) continue;
+    lua_rawgeti(L, l->D.objects, (lua_Integer)i + 1);
+    lua_rawgeti(L, l->temporary, (lua_Integer)i + 1);
+    int live = lua_gettop(L) - 1;
+    assign_differences(L, live, live + 1);
+    if (!(p->flags & HEAD_METATABLE) && lua_getmetatable(L, live)) {
+      lua_pushnil(L);
+      lua_setmetatable(L, live);
+    }
+    lua_settop(L, live - 1);
+  }
+}
+
+/* ---------------------------------------------------------- the new heap */
+
+/* A cell's anchor must be a closure that nobody else can join elsewhere. */
+static void make_private(Loader *l, uint32_t index) {
+  Decoder *D = &l->D;
+  lua_State *L = D->L;
+  uint8_t upvalue = decoder_part(D, index)->upvalue;
+  if (origin_of(l, index)->slot != HEAP_NONE || upvalue == 0) return;
+  store_push_value(L, l->S, STORE_CELL_MAKER);
+  prototype_instantiate(L, lua_gettop(L));
+  lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
+  lua_upvaluejoin(L, -2, 1, -1, upvalue);
+  lua_pop(L, 1);
+  lua_rawseti(L, D->objects, (lua_Integer)index + 1);
+  lua_pop(L, 1);
+  decoder_part(D, index)->upvalue = 1;
+}
+
+static bool is_cell(const Part *p) {
+  return p->kind == OBJECT_CELL || (p->kind == OBJECT_PERMANENT && p->flags == PERMANENT_CELL);
+}
+
+static void add_object(Loader *l, uint32_t index) {
+  Decoder *D = &l->D;
+  lua_State *L = D->L;
+  const Part *p = decoder_part(D, index);
+  lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
+  const void *pointer = is_cell(p) ? lua_upvalueid(L, -1, p->upvalue) : lua_topointer(L, -1);
+  lua_pop(L, 1);
+  if (intmap_get(&l->heap.by_pointer, (uint64_t)(uintptr_t)pointer) != INTMAP_NONE) {
+    /* Two names for one permanent, say: the second is known by its number only until nothing refers to it. */
+    pointer = NULL;
+  }
+  uint32_t slot = heap_add(&l->heap, (uint64_t)(uintptr_t)pointer, p->number);
+  if (slot == HEAP_NONE) decoder_fail_memory(D);
+  Object *o = &l->heap.objects[slot];
+  o->kind = p->kind == OBJECT_PAGED ? OBJECT_TABLE : p->kind;
+  o->upvalue = is_cell(p) ? p->upvalue : 0;
+  o->constant = p->kind == OBJECT_CLOSURE ? p->constant : HEAP_NONE;
+  o->fresh = 0;
+  l->saved[slot].hash = origin_of(l, index)->hash;
+  l->saved[slot].written = 1;
+}
+
+static void add_pages(Loader *l) {
+  for (size_t i = 0; i < l->pages.size;) {
+    PageOf first, p;
+    size_t count = 0;
+    memcpy(&first, l->pages.data + i, sizeof first);
+    for (; i + count * sizeof p < l->pages.size; count++) {
+      memcpy(&p, l->pages.data + i + count * sizeof p, sizeof p);
+      if (p.index != first.index) break;
+    }
+    Saved *saved = &l->saved[first.index];
+    saved->pages = hearth_realloc(&l->S->allocator, NULL, 0, count * sizeof(Page));
+    if (saved->pages == NULL) decoder_fail_memory(&l->D);
+    saved->page_count = (uint32_t)count;
+    for (size_t j = 0; j < count; j++, i += sizeof p) {
+      memcpy(&p, l->pages.data + i, sizeof p);
+      saved->pages[j] = p.page;
+    }
+  }
+}
+
+/* Objects get the slots 0, 1, ... in the order of their numbers, which is the order of parts. */
+static void build_heap(Loader *l) {
+  size_t count = l->object_count > 0 ? l->object_count : 1;
+  for (uint32_t i = 0; i < l->object_count; i++)
+    if (is_cell(decoder_part(&l->D, i))) make_private(l, i);
+  l->saved = hearth_realloc(&l->S->allocator, NULL, 0, count * sizeof *l->saved);
+  if (l->saved == NULL) decoder_fail_memory(&l->D);
+  memset(l->saved, 0, count * sizeof *l->saved);
+  l->saved_capacity = count;
+  for (uint32_t i = 0; i < l->object_count; i++) add_object(l, i);
+  add_pages(l);
+}
+
+/* The store takes over what was built. Nothing here can fail. */
+static void install(Loader *l, uint32_t home) {
+  hearth_store *S = l->S;
+  lua_State *L = l->D.L;
+  uint64_t next = S->heap.next_number; /* a number is never used again, not after a rollback either */
+  uint32_t epoch = S->heap.epoch;
+  lua_Integer extra = (lua_Integer)decoder_count(&l->D);
+  for (lua_Integer i = (lua_Integer)l->object_count + 1; i <= extra; i++) { /* local objects have no number */
+    lua_pushnil(L);
+    lua_rawseti(L, l->D.objects, i);
+  }
+  Heap old = S->heap;
+  S->heap = l->heap;
+  l->heap = old;
+  if (S->heap.next_number < l->metadata.next_id) S->heap.next_number = l->metadata.next_id;
+  if (S->heap.next_number < next) S->heap.next_number = next;
+  S->heap.epoch = epoch + 1;
+  Saved *saved = S->saved;
+  size_t capacity = S->saved_capacity;
+  S->saved = l->saved;
+  S->saved_capacity = (uint32_t)l->saved_capacity;
+  l->saved = saved;
+  l->saved_capacity = capacity;
+  S->metadata = l->metadata;
+  S->home = home;
+  lua_pushvalue(L, l->D.objects);
+  store_set_value(L, S, STORE_OBJECTS);
+  lua_rawgeti(L, l->D.objects, (lua_Integer)home + 1);
+  store_set_value(L, S, STORE_HOME);
+}
+
+/* ------------------------------------------------------------- all of it */
+
+/* Nothing was committed yet: an empty home table, the one that is there if there is. */
+static void install_empty(Loader *l) {
+  hearth_store *S = l->S;
+  Decoder *D = &l->D;
+  lua_State *L = D->L;
+  store_push_value(L, S, STORE_HOME);
+  if (!lua_istable(L, -1)) {
+    lua_pop(L, 1);
+    lua_newtable(L);
+  }
+  int home = lua_gettop(L);
+  lua_newtable(L);
+  assign_differences(L, home, home + 1);
+  uint32_t slot = heap_add(&l->heap, (uint64_t)(uintptr_t)lua_topointer(L, home), LAYOUT_HOME_ID);
+  l->saved = hearth_realloc(&S->allocator, NULL, 0, sizeof *l->saved);
+  if (slot == HEAP_NONE || l->saved == NULL) decoder_fail_memory(D);
+  memset(l->saved, 0, sizeof *l->saved);
+  l->saved_capacity = 1;
+  l->heap.objects[slot].fresh = 0;
+  l->heap.next_number = LAYOUT_HOME_ID + 1;
+  lua_pushvalue(L, home);
+  lua_rawseti(L, D->objects, 1);
+  l->object_count = 1;
+  l->metadata.page_size = S->metadata.page_size;
+  Part p = {0};
+  buffer_put(&D->parts, &p, sizeof p);
+  if (D->parts.failed) decoder_fail_memory(D);
+  install(l, slot);
+}
+
+static uint32_t home_index(Loader *l) {
+  look_at(l, "the metadata", 0, 0);
+  uint64_t number = home_number(l);
+  uint32_t index = find(&l->D, number);
+  if (index != DECODER_NONE) {
+    lua_rawgeti(l->D.L, l->D.objects, (lua_Integer)index + 1);
+    bool is_table = lua_istable(l->D.L, -1) && decoder_part(&l->D, index)->kind != OBJECT_PERMANENT;
+    lua_pop(l->D.L, 1);
+    if (is_table) return index;
+  }
+  decoder_fail(&l->D, HEARTH_DAMAGED, "the home table's id, %llu, names no table", (unsigned long long)number);
+}
+
+static void load_objects(Loader *l) {
+  Decoder *D = &l->D;
+  for (size_t i = 0; i < entry_count(l); i++) {
+    Loaded e = entry_at(l, i);
+    if (e.key.kind == LAYOUT_OBJECT) load_head(l, &e);
+  }
+  l->object_count = decoder_count(D);
+  D->c.end = D->c.begin + l->arena.size;
+  for (uint32_t i = 0; i < l->object_count; i++)
+    if (decoder_part(D, i)->kind == OBJECT_SPECIAL && origin_of(l, i)->slot == HEAP_NONE) load_local_heads(l, i);
+  for (uint32_t i = 0; i < l->object_count; i++)
+    if (decoder_part(D, i)->kind == OBJECT_CELL) decode_ensure_cell(D, i);
+  for (uint32_t i = 0; i < l->object_count; i++) load_body(l, i);
+  for (size_t i = 0; i < entry_count(l); i++) {
+    Loaded e = entry_at(l, i);
+    if (e.key.kind == LAYOUT_PAGE) load_page(l, &e);
+  }
+  check_pages(l);
+  look_at(l, "the store", 0, l->arena.size);
+  restore_tables(l);
+  decode_finish(D);
+}
+
+static void set_up(lua_State *L, Loader *l, hearth_store *S, hearth_error *err) {
+  const hearth_allocator *a = &S->allocator;
+  l->S = S;
+  decoder_init(&l->D, L, a);
+  heap_init(&l->heap, a);
+  Buffer *buffers[] = {&l->arena, &l->entries, &l->origins, &l->pages};
+  for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_init(buffers[i], a);
+  intmap_init(&l->numbers, a);
+  intmap_init(&l->constants, a);
+  intmap_init(&l->slots, a);
+  l->D.ops = &store_ops;
+  l->D.owner = l;
+  l->D.error = err;
+  l->D.what = "the store";
+  l->D.seal = S->seal;
+  l->D.flags = HEARTH_TRUSTED | DECODER_KEEP_UNFIT;
+  if (S->flags & HEARTH_STORE_NO_FUNCTIONS) l->D.flags &= ~HEARTH_ALLOW_FUNCTIONS;
+  if (S->flags & HEARTH_STORE_PLACEHOLDERS) l->D.flags |= HEARTH_PLACEHOLDERS;
+}
+
+static void know_slots(Loader *l) {
+  const Heap *heap = &l->S->heap;
+  for (uint32_t i = 0; i < heap->object_count; i++)
+    if (heap->objects[i].number != 0 && !intmap_put(&l->slots, heap->objects[i].number, i))
+      decoder_fail_memory(&l->D);
+}
+
+typedef struct LoadCall {
+  hearth_store *S;
+  hearth_error *error;
+} LoadCall;
+
+static int load_protected(lua_State *L) {
+  const LoadCall *call = lua_touserdata(L, 1);
+  hearth_store *S = call->S;
+  luaL_checkstack(L, 4 * LUA_MINSTACK, "load");
+  Loader *l = protect_push_state(L, sizeof *l, release);
+  set_up(L, l, S, call->error);
+  read_all(l);
+  load_metadata(l);
+  decoder_push_tables(&l->D, entry_count(l));
+  store_push_value(L, S, STORE_VALUES);
+  l->D.overlay = lua_gettop(L);
+  store_push_value(L, S, STORE_OBJECTS);
+  l->live = lua_gettop(L);
+  lua_newtable(L);
+  l->temporary = lua_gettop(L);
+  lua_newtable(L);
+  l->strings = lua_gettop(L);
+  externals_begin_load(S->externals);
+  if (!l->found_metadata) {
+    install_empty(l);
+    return 0;
+  }
+  know_slots(l);
+  for (size_t i = 0; i < entry_count(l); i++) {
+    Loaded e = entry_at(l, i);
+    if (e.key.kind == LAYOUT_CONSTANT) load_constant(l, i);
+    if (e.key.kind == LAYOUT_EXTERNAL &&
+        !externals_load(S->externals, e.key.number, l->arena.data + e.at, e.size)) {
+      look_at(l, "an external table's record", e.at, e.size);
+      decoder_fail(&l->D, HEARTH_DAMAGED, "it is not two counts");
+    }
+  }
+  load_objects(l);
+  uint32_t home = home_index(l);
+  build_heap(l);
+  install(l, home);
+  return 0;
+}
+
+hearth_status store_load(lua_State *L, hearth_store *S, hearth_error *err) {
+  LoadCall call = {S, err};
+  S->busy = true;
+  hearth_status status = protect_without_collector(L, load_protected, &call, 0, 0, err);
+  S->busy = false;
+  return status;
+}

@@ -1,0 +1,272 @@
+/*
+** Special objects in a store. A hook gives a new rebuilding function at each
+** commit, so what it reaches must not get numbers of its own: it would be written
+** each time. What one special object alone reaches and nothing else in the graph does
+** is part of its record, as local objects, in canonical order; what two reach is an
+** object of the store like any other.
+**
+** So hooks are called when the rest of the graph was walked, what they reach is looked
+** through (explore), and the records are written when no hook is left (write).
+*/
+#include <lauxlib.h>
+
+#include "committer.h"
+#include "external.h"
+#include "permanents.h"
+#include "protect.h"
+#include "prototype.h"
+
+#define NO_PAGES ((size_t)0)
+
+/* ---------------------------------------------------------------- explore */
+
+/* Is the object at `index` one that could be part of a record? Others are always objects of the store. */
+static bool could_be_local(Committer *C, int index) {
+  Encoder *E = &C->E;
+  lua_State *L = E->L;
+  int permanent = permanents_name(L, E->permanents, E->overlay, index);
+  if (permanent != PERMANENT_NONE) {
+    if (permanent >= 0) lua_pop(L, 1);
+    return false;
+  }
+  if (lua_istable(L, index)) return !encode_is_special(E, index);
+  return lua_isfunction(L, index) && !lua_iscfunction(L, index);
+}
+
+static void push_work(Committer *C, int index, size_t *count) {
+  lua_pushvalue(C->E.L, index);
+  lua_rawseti(C->E.L, C->work, (lua_Integer)++*count);
+}
+
+/* Decides whose the object is that the special in C->owner reaches. True: it is now its own, and to be looked through. */
+static bool claim(Committer *C, uint64_t pointer, bool *known) {
+  uint32_t slot = heap_find(C->E.heap, pointer);
+  *known = slot != HEAP_NONE;
+  if (*known) {
+    if (!heap_reach(C->E.heap, slot, C->owner)) encoder_fail_memory(&C->E);
+    return false;
+  }
+  uint32_t owner = intmap_get(&C->owners, pointer);
+  if (owner == C->owner) {
+    *known = true;
+    return false;
+  }
+  return owner == INTMAP_NONE;
+}
+
+static void own(Committer *C, uint64_t pointer) {
+  if (!intmap_put(&C->owners, pointer, C->owner)) encoder_fail_memory(&C->E);
+}
+
+static void visit(Committer *C, int index, size_t *count) {
+  Encoder *E = &C->E;
+  lua_State *L = E->L;
+  uint64_t number;
+  bool known;
+  if (lua_type(L, index) < LUA_TTABLE) { /* no identity */
+    if (lua_type(L, index) == LUA_TLIGHTUSERDATA)
+      encoder_fail(E, HEARTH_UNSTORABLE, index, "a light userdata cannot be stored");
+    return;
+  }
+  if (lua_type(L, index) == LUA_TUSERDATA && E->ops->foreign(E, index, &number)) return;
+  uint64_t pointer = (uint64_t)(uintptr_t)lua_topointer(L, index);
+  if (claim(C, pointer, &known) && could_be_local(C, index)) {
+    encode_check_storable(E, index);
+    own(C, pointer);
+    push_work(C, index, count);
+  } else if (!known) {
+    (void)encode_reach(E, index);
+  }
+}
+
+static void visit_cell(Committer *C, int function, int upvalue, size_t *count) {
+  Encoder *E = &C->E;
+  lua_State *L = E->L;
+  void *id = lua_upvalueid(L, function, upvalue);
+  bool known;
+  if (!claim(C, (uint64_t)(uintptr_t)id, &known)) {
+    if (!known) (void)encode_reach_cell(E, function, upvalue);
+    return;
+  }
+  if (permanents_cell_name(L, E->permanents, id)) {
+    lua_pop(L, 1);
+    (void)encode_reach_cell(E, function, upvalue);
+    return;
+  }
+  own(C, (uint64_t)(uintptr_t)id);
+  lua_getupvalue(L, function, upvalue);
+  visit(C, lua_gettop(L), count);
+  lua_pop(L, 1);
+}
+
+static void look_through(Committer *C, int index, size_t *count) {
+  lua_State *L = C->E.L;
+  if (lua_isfunction(L, index)) {
+    for (int i = 1; lua_getupvalue(L, index, i) != NULL; i++) {
+      lua_pop(L, 1);
+      visit_cell(C, index, i, count);
+    }
+    return;
+  }
+  if (lua_getmetatable(L, index)) {
+    visit(C, lua_gettop(L), count);
+    lua_pop(L, 1);
+  }
+  lua_pushnil(L);
+  while (lua_next(L, index)) {
+    int top = lua_gettop(L);
+    visit(C, top - 1, count);
+    visit(C, top, count);
+    lua_pop(L, 1);
+  }
+}
+
+void special_explore(Committer *C, uint32_t slot) {
+  Encoder *E = &C->E;
+  lua_State *L = E->L;
+  int top = lua_gettop(L);
+  size_t count = 0;
+  Head head;
+  E->current = C->owner = slot;
+  lua_rawgeti(L, E->objects, (lua_Integer)slot + 1);
+  encode_special_value(E, top + 1, &head);
+  lua_pushvalue(L, -1);
+  lua_rawseti(L, C->values, (lua_Integer)slot + 1);
+  if (head.flags & HEAD_TYPED)
+    lua_pushlstring(L, (const char *)head.name.as.bytes, head.name.size);
+  else
+    lua_pushnil(L);
+  lua_rawseti(L, C->values, -(lua_Integer)slot - 1);
+  visit(C, top + 2, &count);
+  while (count > 0) {
+    lua_rawgeti(L, C->work, (lua_Integer)count--);
+    look_through(C, lua_gettop(L), &count);
+    lua_pop(L, 1);
+  }
+  lua_settop(L, top);
+  encoder_check(E);
+}
+
+/* ------------------------------------------------------------------ write */
+
+/* The index of a local object, given one if it is new. */
+static uint32_t local_index(Committer *C, uint64_t pointer, int index, uint8_t upvalue) {
+  uint32_t local = intmap_get(&C->locals, pointer);
+  if (local != INTMAP_NONE) return local;
+  local = C->local_count++;
+  buffer_byte(&C->local_cells, upvalue);
+  if (C->local_cells.failed || !intmap_put(&C->locals, pointer, local)) encoder_fail_memory(&C->E);
+  lua_pushvalue(C->E.L, index);
+  lua_rawseti(C->E.L, C->work, (lua_Integer)local + 1);
+  return local;
+}
+
+static bool put_local(Encoder *E, int index) {
+  Committer *C = E->owner;
+  uint64_t pointer = (uint64_t)(uintptr_t)lua_topointer(E->L, index);
+  if (heap_find(E->heap, pointer) != HEAP_NONE || intmap_get(&C->owners, pointer) != C->owner) return false;
+  value_put_local(&E->body, local_index(C, pointer, index, 0));
+  return true;
+}
+
+static bool put_local_cell(Encoder *E, int function, int upvalue) {
+  Committer *C = E->owner;
+  uint64_t pointer = (uint64_t)(uintptr_t)lua_upvalueid(E->L, function, upvalue);
+  if (heap_find(E->heap, pointer) != HEAP_NONE || intmap_get(&C->owners, pointer) != C->owner) return false;
+  value_put_local(&E->body, local_index(C, pointer, function, (uint8_t)upvalue));
+  return true;
+}
+
+static void write_local(Committer *C, uint32_t local) {
+  Encoder *E = &C->E;
+  lua_State *L = E->L;
+  lua_rawgeti(L, C->work, (lua_Integer)local + 1);
+  int top = lua_gettop(L);
+  uint8_t upvalue = C->local_cells.data[local];
+  if (upvalue != 0)
+    encode_cell(E, top, upvalue);
+  else if (lua_isfunction(L, top))
+    (void)encode_closure(E, top, HEAP_NONE);
+  else
+    encode_table(E, top);
+  lua_settop(L, top - 1);
+  encoder_check(E);
+}
+
+/* Head and body of the special object as E->head and E->body hold its local objects and its value. */
+static void assemble(Committer *C, uint32_t slot) {
+  Encoder *E = &C->E;
+  Head head = {.kind = OBJECT_SPECIAL};
+  if (lua_rawgeti(E->L, C->values, -(lua_Integer)slot - 1) == LUA_TSTRING) {
+    head.flags = HEAD_TYPED;
+    head.name.kind = VALUE_STRING;
+    head.name.as.bytes = (const unsigned char *)lua_tolstring(E->L, -1, &head.name.size);
+  }
+  buffer_clear(&C->record);
+  head_put(&C->record, &head);
+  varint_put(&C->record, C->local_count);
+  buffer_put(&C->record, E->head.data, E->head.size);
+  buffer_put(&C->record, E->body.data, E->body.size);
+  lua_pop(E->L, 1);
+  if (C->record.failed) encoder_fail_memory(E);
+}
+
+bool special_write(Committer *C, uint32_t slot) {
+  Encoder *E = &C->E;
+  EncoderOps ops = *E->ops;
+  const EncoderOps *outer = E->ops;
+  size_t page_size = E->page_size;
+  ops.local = put_local;
+  ops.local_cell = put_local_cell;
+  E->ops = &ops; /* should the encoder raise meanwhile, it is not used again */
+  E->page_size = NO_PAGES;
+  E->nested = E->canonical = true;
+  E->current = C->owner = slot;
+  intmap_free(&C->locals);
+  buffer_clear(&C->local_cells);
+  buffer_clear(&E->head);
+  buffer_clear(&E->body);
+  buffer_clear(&C->pages);
+  C->local_count = 0;
+  lua_rawgeti(E->L, C->values, (lua_Integer)slot + 1);
+  encode_value(E, lua_gettop(E->L));
+  lua_pop(E->L, 1);
+  for (uint32_t i = 0; i < C->local_count; i++) write_local(C, i);
+  assemble(C, slot);
+  E->ops = outer;
+  E->page_size = page_size;
+  E->nested = E->canonical = false;
+  return committer_record(C, slot, &C->record);
+}
+
+/* ------------------------------------------------------------------ probe */
+
+typedef struct ProbeCall {
+  hearth_store *S;
+  hearth_error *error;
+  uint32_t slot;
+  bool differs;
+} ProbeCall;
+
+static int probe_protected(lua_State *L) {
+  ProbeCall *call = lua_touserdata(L, 1);
+  Committer *C = committer_push(L, call->S, call->error);
+  C->dry = true;
+  heap_begin_walk(&call->S->heap);
+  lua_rawgeti(L, C->E.objects, (lua_Integer)call->slot + 1);
+  bool special = encode_is_special(&C->E, lua_gettop(L));
+  lua_pop(L, 1);
+  if (special) {
+    special_explore(C, call->slot);
+    call->differs = special_write(C, call->slot);
+  }
+  return 0;
+}
+
+bool special_unchanged(lua_State *L, hearth_store *S, uint32_t slot) {
+  hearth_error error;
+  ProbeCall call = {S, &error, slot, true};
+  hearth_status status = protect_without_collector(L, probe_protected, &call, 0, 0, &error);
+  committer_forget_fresh(L, S);
+  return status == HEARTH_OK && !call.differs;
+}
