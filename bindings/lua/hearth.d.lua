@@ -82,6 +82,7 @@ local hearth = {}
 ---@field functions? boolean false refuses functions, on open and on commit; default true
 ---@field strip? boolean functions are stored without debug information
 ---@field modules_by_value? boolean unregistered modules are stored as data, not refused
+---@field placeholders? boolean stand-ins for unknown permanents, which keep their names when they are committed again
 ---@field alias? hearth.alias default "off"
 ---@field durability? hearth.durability of commits that do not say theirs; default: the best of the backend
 ---@field seal? hearth.seal signs every function, and refuses to read one that it did not sign
@@ -253,7 +254,9 @@ function store:refresh() end
 function store:stat() end
 
 ---Sets `_home` and `ext`, and `Memory` by policy, in an environment (default: the globals), which becomes the
----permanent `_G` of this store. The store then lives as long as that environment, until it is closed.
+---permanent `_G` of this store: stored functions get it as their globals. Install before you change anything: where
+---the environment is not the globals table itself, the store is read again for that. The store then lives as long as the
+---environment, until it is closed.
 ---@param env? table
 ---@return true|nil ok
 ---@return string? message

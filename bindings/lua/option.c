@@ -54,6 +54,7 @@ const Option option_open[] = {
   DENY("functions", HEARTH_STORE_NO_FUNCTIONS),
   FLAG("strip", HEARTH_STORE_STRIP),
   FLAG("modules_by_value", HEARTH_STORE_MODULES_BY_VALUE),
+  FLAG("placeholders", HEARTH_STORE_PLACEHOLDERS),
   CHOICE(alias),
   CHOICE(durability),
   SEAL(),
