@@ -57,12 +57,12 @@ hearth_status contract_level(const hearth_backend *backend, hearth_durability *l
   return HEARTH_OK;
 }
 
-void batch_init(Batch *b, Map *map) {
+void map_batch_init(MapBatch *b, Map *map) {
   b->map = map;
   b->first = b->last = NULL;
 }
 
-void batch_discard(Batch *b) {
+void map_batch_discard(MapBatch *b) {
   for (MapEntry *e = b->first; e != NULL;) {
     MapEntry *next = e->right;
     map_discard(b->map, e);
@@ -71,7 +71,7 @@ void batch_discard(Batch *b) {
   b->first = b->last = NULL;
 }
 
-bool batch_add(Batch *b, const hearth_op *op, const void *value, size_t value_size) {
+bool map_batch_add(MapBatch *b, const hearth_op *op, const void *value, size_t value_size) {
   MapEntry *e = op->kind == HEARTH_DROP ? map_make(b->map, op->table, NULL, 0, NULL, 0)
                                         : map_make(b->map, op->table, op->key, op->key_size, value, value_size);
   if (e == NULL) return false;
@@ -82,12 +82,12 @@ bool batch_add(Batch *b, const hearth_op *op, const void *value, size_t value_si
   return true;
 }
 
-static void leave(Batch *b, MapEntry *e, BatchCount count, void *ud) {
+static void leave(MapBatch *b, MapEntry *e, MapBatchCount count, void *ud) {
   count(ud, e, -1);
   map_discard(b->map, e);
 }
 
-static void apply_drop(Batch *b, uint64_t table, BatchCount count, void *ud) {
+static void apply_drop(MapBatch *b, uint64_t table, MapBatchCount count, void *ud) {
   MapEntry *e = map_table(b->map, table);
   while (e != NULL && e->table == table) {
     MapEntry *next = map_next(e);
@@ -97,14 +97,14 @@ static void apply_drop(Batch *b, uint64_t table, BatchCount count, void *ud) {
   }
 }
 
-static void apply_put(Batch *b, MapEntry *e, BatchCount count, void *ud) {
+static void apply_put(MapBatch *b, MapEntry *e, MapBatchCount count, void *ud) {
   e->mark = 0;
   MapEntry *old = map_link(b->map, e);
   count(ud, e, 1);
   if (old != NULL) leave(b, old, count, ud);
 }
 
-void batch_apply(Batch *b, BatchCount count, void *ud) {
+void map_batch_apply(MapBatch *b, MapBatchCount count, void *ud) {
   MapEntry *e = b->first;
   b->first = b->last = NULL;
   while (e != NULL) {

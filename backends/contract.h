@@ -22,26 +22,26 @@ hearth_status contract_check(const hearth_op *ops, size_t count, unsigned flags,
 hearth_status contract_level(const hearth_backend *backend, hearth_durability *level, hearth_error *err);
 
 /* Called when an entry comes into the map (sign 1) or leaves it (sign -1). */
-typedef void (*BatchCount)(void *ud, MapEntry *e, int sign);
+typedef void (*MapBatchCount)(void *ud, MapEntry *e, int sign);
 
 /*
 ** A batch being made: entries that are allocated but not in the map yet,
 ** in the order of the operations, over all parts.
 */
-typedef struct Batch {
+typedef struct MapBatch {
   Map *map;
   MapEntry *first, *last; /* linked through `right`; `mark` is the operation's kind */
-} Batch;
+} MapBatch;
 
-void batch_init(Batch *b, Map *map);
+void map_batch_init(MapBatch *b, Map *map);
 
 /* Forgets everything added so far. */
-void batch_discard(Batch *b);
+void map_batch_discard(MapBatch *b);
 
 /* Adds an operation (PUT, DEL or DROP) with `value` as what the map will hold. False: memory exhausted. */
-bool batch_add(Batch *b, const hearth_op *op, const void *value, size_t value_size);
+bool map_batch_add(MapBatch *b, const hearth_op *op, const void *value, size_t value_size);
 
 /* Changes the map; cannot fail. The batch is empty afterwards. */
-void batch_apply(Batch *b, BatchCount count, void *ud);
+void map_batch_apply(MapBatch *b, MapBatchCount count, void *ud);
 
 #endif

@@ -66,7 +66,7 @@ hearth_status append_mark(hearth_backend_store *store, LogKind kind, hearth_erro
 }
 
 hearth_status append_abandon(hearth_backend_store *store, hearth_error *err) {
-  batch_discard(&store->index.batch);
+  map_batch_discard(&store->index.batch);
   log_writer_forget(&store->writer);
   store->writer.at = store->batch_at;
   store->writer.chain = store->batch_chain;

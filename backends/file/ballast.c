@@ -34,7 +34,10 @@ void ballast_make(hearth_backend_store *store) {
   hearth_file_info info;
   if (store->ballast_tried) return;
   store->ballast_tried = true;
-  if (env->stat(env->ud, store->names.ballast, &info) == 0 && info.length == BALLAST) return;
+  if (env->stat(env->ud, store->names.ballast, &info) == 0 && info.length == BALLAST) {
+    store->ballast_given = false;
+    return;
+  }
   (void)env->unlink(env->ud, store->names.ballast); /* one that was cut short */
   int failure = env->open(env->ud, store->names.ballast, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &file);
   if (failure == 0) {
@@ -43,10 +46,13 @@ void ballast_make(hearth_backend_store *store) {
     if (failure == 0) failure = close_failure;
     if (failure != 0) (void)env->unlink(env->ud, store->names.ballast);
   }
-  if (failure != 0)
-    store_warn(store, "%s: no room could be kept for a full disk: %s", store->names.path, strerror(failure));
+  if (failure == 0) store->ballast_given = false;
+  else
+    file_warn(store, "%s: no room could be kept for a full disk: %s", store->names.path, strerror(failure));
 }
 
 bool ballast_release(hearth_backend_store *store) {
-  return store->env->unlink(store->env->ud, store->names.ballast) == 0;
+  bool released = store->env->unlink(store->env->ud, store->names.ballast) == 0;
+  if (released) store->ballast_given = true;
+  return released;
 }

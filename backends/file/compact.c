@@ -227,12 +227,17 @@ static uint64_t dead_bytes(const hearth_backend_store *store) {
   return store->batch_at - LOG_HEADER_SIZE - store->index.live_log;
 }
 
+/* Small stores and small gains are not worth it, unless the disk is full and each byte counts. */
+static uint64_t dead_limit(const hearth_backend_store *store) {
+  uint64_t live = store->index.live_log;
+  return store->ballast_given || live > STORE_LEAST_DEAD ? live : STORE_LEAST_DEAD;
+}
+
 void compact_when_due(hearth_backend_store *store) {
   hearth_error err;
   uint64_t dead = dead_bytes(store);
-  uint64_t limit = store->index.live_log > STORE_LEAST_DEAD ? store->index.live_log : STORE_LEAST_DEAD;
-  if (dead <= limit || dead <= store->compact_above) return;
+  if (dead <= dead_limit(store) || dead <= store->compact_above) return;
   if (compact_store(store, 0, &err) == HEARTH_OK) return;
-  store->compact_above = dead + STORE_LEAST_DEAD; /* not again at every batch */
-  store_warn(store, "compaction failed and will be tried later: %s", err.message);
+  store->compact_above = dead + dead_limit(store) / 4; /* not again at every batch */
+  file_warn(store, "compaction failed and will be tried later: %s", err.message);
 }

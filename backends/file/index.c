@@ -2,12 +2,12 @@
 
 void index_init(Index *index, const hearth_allocator *allocator) {
   map_init(&index->map, allocator);
-  batch_init(&index->batch, &index->map);
+  map_batch_init(&index->batch, &index->map);
   index->live_bytes = index->live_log = 0;
 }
 
 void index_free(Index *index) {
-  batch_discard(&index->batch);
+  map_batch_discard(&index->batch);
   map_free(&index->map);
 }
 
@@ -23,14 +23,14 @@ static void count_entry(void *ud, MapEntry *e, int sign) {
 bool index_add(Index *index, const hearth_op *op, uint64_t at) {
   unsigned char place[PLACE_BYTES];
   uint32_t size = (uint32_t)op->value_size;
-  if (op->kind != HEARTH_PUT) return batch_add(&index->batch, op, NULL, 0);
+  if (op->kind != HEARTH_PUT) return map_batch_add(&index->batch, op, NULL, 0);
   memcpy(place, &at, sizeof at);
   memcpy(place + sizeof at, &size, sizeof size);
-  return batch_add(&index->batch, op, place, sizeof place);
+  return map_batch_add(&index->batch, op, place, sizeof place);
 }
 
 void index_apply(Index *index) {
-  batch_apply(&index->batch, count_entry, index);
+  map_batch_apply(&index->batch, count_entry, index);
 }
 
 LogStep index_replay(Index *index, const LogScan *scan) {

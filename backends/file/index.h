@@ -19,7 +19,7 @@ typedef struct Place { /* of a value */
 
 typedef struct Index {
   Map map;
-  Batch batch;         /* what comes into the map when the batch is whole */
+  MapBatch batch;         /* what comes into the map when the batch is whole */
   uint64_t live_bytes; /* of keys and values */
   uint64_t live_log;   /* of the operations that put them: the rest of the log is dead */
 } Index;

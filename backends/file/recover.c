@@ -124,7 +124,7 @@ static hearth_status read_frames(Recovery *r, Index *index, hearth_error *err) {
     if (step != LOG_STEP_FRAME) break;
   }
   if (step == LOG_STEP_IO || step == LOG_STEP_NOMEM) return logfile_step_status(r->store->names.path, scan, step, err);
-  batch_discard(&index->batch);
+  map_batch_discard(&index->batch);
   return judge_end(r, step, err);
 }
 
@@ -187,7 +187,7 @@ static hearth_status cut_tail(Recovery *r, bool keep, Buffer *buffer, hearth_err
     int failure = keep_tail(store, at, length, name, buffer);
     if (failure_is_full(failure) && ballast_release(store)) failure = keep_tail(store, at, length, name, buffer);
     if (failure != 0) return failure_status(err, store->names.path, "keep the bytes of its torn tail", failure);
-    store_warn(store, "%s: a torn tail of %" PRIu64 " bytes at byte %" PRIu64 " was cut off and kept in %s",
+    file_warn(store, "%s: a torn tail of %" PRIu64 " bytes at byte %" PRIu64 " was cut off and kept in %s",
                store->names.path, length, at, name);
   }
   int failure = env->truncate(env->ud, store->file, r->scan.end);
@@ -294,7 +294,7 @@ static hearth_status read_on(hearth_backend_store *store, uint64_t length, heart
   recovery_init(&r, store, store->file, length);
   log_scan_resume(&r.scan, &store->header, store->batch_at, store->batch_chain, store->sequence, store->durable);
   hearth_status status = read_frames(&r, &store->index, err);
-  batch_discard(&store->index.batch);
+  map_batch_discard(&store->index.batch);
   store_adopt(store, &r.scan); /* the batches that were read are in the index, whatever came after them */
   log_scan_free(&r.scan);
   if (status == HEARTH_OK) store->was.length = length;

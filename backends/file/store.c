@@ -4,7 +4,7 @@
 
 #include "failure.h"
 
-void store_warn(const hearth_backend_store *store, const char *format, ...) {
+void file_warn(const hearth_backend_store *store, const char *format, ...) {
   char line[1024];
   va_list args;
   if (store->warn == NULL) return;

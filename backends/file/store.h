@@ -45,6 +45,7 @@ struct hearth_backend_store {
   uint64_t sequence, durable;
   uint64_t last_sync;     /* milliseconds */
   uint64_t compact_above; /* dead bytes below which no compaction starts by itself, raised after a failed one */
+  bool ballast_given;     /* the disk is full: the ballast was given up and is not back yet */
   bool ballast_tried;     /* making it again is not tried before the next compaction */
   uint64_t synced, written;
 };
@@ -52,7 +53,7 @@ struct hearth_backend_store {
 /* ------------------------------------------------------------ store.c */
 
 /* Calls the host's warn with one line. */
-void store_warn(const hearth_backend_store *store, const char *format, ...) HEARTH_PRINTF(2, 3);
+void file_warn(const hearth_backend_store *store, const char *format, ...) HEARTH_PRINTF(2, 3);
 
 /* From now on every call but close answers DEAD; answers `err`'s code. */
 hearth_status store_die(hearth_backend_store *store, hearth_error *err);

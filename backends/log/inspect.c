@@ -101,11 +101,12 @@ LogStep log_inspect(const LogSource *source, const hearth_allocator *allocator, 
   LogStep step = begin(&in);
   if (step == LOG_STEP_FRAME && report->header_state == LOG_HEADER_DAMAGED) {
     step = choose_salt(&in);
+    in.scan.chain = 0; /* unknown: the walk finds its way in at the first whole frame */
     if (step == LOG_STEP_END && source->length > LOG_HEADER_SIZE) /* nothing can be made out */
       (void)visit_gap(&in, LOG_HEADER_SIZE, source->length - LOG_HEADER_SIZE, true);
   }
-  if (step == LOG_STEP_FRAME) step = walk(&in);
   report->salt = in.scan.header.salt;
+  if (step == LOG_STEP_FRAME) step = walk(&in);
   report->failure = in.scan.failure;
   log_scan_free(&in.scan);
   return step;

@@ -12,7 +12,7 @@
 struct hearth_backend_store {
   hearth_allocator allocator;
   Map map;
-  Batch batch; /* the parts submitted so far */
+  MapBatch batch; /* the parts submitted so far */
   uint64_t sequence;
   uint64_t live_bytes;
   bool readonly;
@@ -31,7 +31,7 @@ static hearth_status memory_open(const hearth_backend_config *given, hearth_back
   store->allocator = config.allocator;
   store->readonly = (config.flags & HEARTH_OPEN_READONLY) != 0;
   map_init(&store->map, &store->allocator);
-  batch_init(&store->batch, &store->map);
+  map_batch_init(&store->batch, &store->map);
   *out = store;
   return hearth_ok(err);
 }
@@ -39,7 +39,7 @@ static hearth_status memory_open(const hearth_backend_config *given, hearth_back
 static hearth_status memory_close(hearth_backend_store *store, hearth_error *err) {
   if (store != NULL) {
     hearth_allocator allocator = store->allocator;
-    batch_discard(&store->batch);
+    map_batch_discard(&store->batch);
     map_free(&store->map);
     hearth_free(&allocator, store, sizeof *store);
   }
@@ -80,7 +80,7 @@ static hearth_status add_part(hearth_backend_store *store, const hearth_op *ops,
     if (op->kind == HEARTH_CHECK_EQUAL || op->kind == HEARTH_CHECK_ABSENT) {
       if (!check_holds(store, op))
         return hearth_fail(err, HEARTH_CONFLICT, "memory: the check of operation %zu failed", i + 1);
-    } else if (!batch_add(&store->batch, op, op->value, op->value_size)) {
+    } else if (!map_batch_add(&store->batch, op, op->value, op->value_size)) {
       return hearth_fail(err, HEARTH_NOMEM, "memory: out of memory");
     }
   }
@@ -101,12 +101,12 @@ static hearth_status memory_submit(hearth_backend_store *store, const hearth_op 
     status = hearth_fail(err, HEARTH_READONLY, "memory: the store was opened read-only");
   if (status == HEARTH_OK) status = add_part(store, ops, count, err);
   if (status != HEARTH_OK || (flags & HEARTH_BATCH_ABANDON) != 0) {
-    batch_discard(&store->batch);
+    map_batch_discard(&store->batch);
     return status != HEARTH_OK ? status : hearth_ok(err);
   }
   if ((flags & HEARTH_BATCH_MORE) == 0) {
     if (store->batch.first != NULL) store->sequence++; /* a batch that changes nothing has no number */
-    batch_apply(&store->batch, count_entry, store);
+    map_batch_apply(&store->batch, count_entry, store);
     if (sequence != NULL) *sequence = store->sequence;
   }
   return hearth_ok(err);
