@@ -9,7 +9,7 @@
 #ifndef BALLAST /* tests make it small */
 #define BALLAST ((size_t)64 << 10)
 #endif
-#define STEP ((size_t)512)
+#define STEP ((size_t)4 << 10)
 
 /* Bytes that a file system cannot squeeze. */
 static int fill(const hearth_environment *env, hearth_file file) {
