@@ -1,0 +1,170 @@
+/* Exports: the same bytes from every backend, and whole or not there. */
+#include "export.h"
+
+#include "diskstore.h"
+#include "format.h"
+#include "scenario.h"
+
+#define OUT "/out.hearth"
+
+static const hearth_backend *file = &hearth_file_backend;
+static const hearth_backend *memory = &hearth_memory_backend;
+
+static hearth_backend_store *memory_store(uint64_t batches) {
+  hearth_backend_config config = {.size = sizeof config};
+  hearth_backend_store *store;
+  assert_int_equal(memory->open(&config, &store, NULL), HEARTH_OK);
+  for (uint64_t n = 1; n <= batches; n++)
+    assert_int_equal(scenario_submit(memory, store, n, false, HEARTH_VISIBLE, NULL), HEARTH_OK);
+  return store;
+}
+
+static hearth_status export_to(DiskStore *d, const hearth_backend *backend, hearth_backend_store *store,
+                               const char *path) {
+  hearth_allocator allocator = counting_allocator(&d->memory);
+  return hearth_export(backend, store, disk_environment(d->disk), &allocator, path, &d->err);
+}
+
+static hearth_status import_from(DiskStore *d, const hearth_backend *backend, hearth_backend_store *store,
+                                 const char *path) {
+  hearth_allocator allocator = counting_allocator(&d->memory);
+  return hearth_import(backend, store, disk_environment(d->disk), &allocator, path, &d->err);
+}
+
+static void the_same_bytes_from_every_backend(void **state) {
+  (void)state;
+  const uint64_t counts[] = {0, 1, 40};
+  for (size_t i = 0; i < 3; i++) {
+    DiskStore d;
+    diskstore_init(&d);
+    disk_set_clock(d.disk, 1700000000000 + i);
+    assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
+    for (uint64_t n = 1; n <= counts[i]; n++)
+      assert_int_equal(scenario_submit(file, d.store, n, n % 2 == 0, HEARTH_COMPLETE, &d.err), HEARTH_OK);
+    hearth_backend_store *store = memory_store(counts[i]);
+    assert_int_equal(export_to(&d, memory, store, "/a.hearth"), HEARTH_OK);
+    assert_int_equal(export_to(&d, file, d.store, "/b.hearth"), HEARTH_OK);
+    assert_int_equal(file->compact(d.store, 0, &d.err), HEARTH_OK);
+    assert_int_equal(export_to(&d, file, d.store, "/c.hearth"), HEARTH_OK);
+    assert_int_equal(export_to(&d, file, d.store, "/c.hearth"), HEARTH_EXISTS);
+    size_t a, b, c;
+    const unsigned char *first = disk_bytes(d.disk, "/a.hearth", &a);
+    assert_non_null(first);
+    const unsigned char *second = disk_bytes(d.disk, "/b.hearth", &b);
+    const unsigned char *third = disk_bytes(d.disk, "/c.hearth", &c);
+    assert_int_equal(a, b);
+    assert_int_equal(a, c);
+    assert_memory_equal(first, second, a);
+    assert_memory_equal(first, third, a);
+    memory->close(store, NULL);
+    diskstore_done(&d);
+  }
+}
+
+/* Into memory, into a file, and opened as what it is: a store. */
+static void an_export_comes_back(void **state) {
+  (void)state;
+  char expected[SCENARIO_TEXT], text[SCENARIO_TEXT];
+  DiskStore d;
+  diskstore_init(&d);
+  hearth_backend_store *store = memory_store(40), *back = memory_store(0);
+  scenario_expected(40, expected);
+  assert_int_equal(export_to(&d, memory, store, OUT), HEARTH_OK);
+  assert_int_equal(import_from(&d, memory, back, OUT), HEARTH_OK);
+  assert_int_equal(scenario_text(memory, back, text, &d.err), HEARTH_OK);
+  assert_string_equal(text, expected);
+  assert_int_equal(import_from(&d, memory, back, OUT), HEARTH_EXISTS);
+  assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
+  assert_int_equal(import_from(&d, file, d.store, OUT), HEARTH_OK);
+  assert_int_equal(diskstore_stat(&d).sequence, 1);
+  diskstore_close(&d);
+  assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
+  assert_int_equal(scenario_text(file, d.store, text, &d.err), HEARTH_OK);
+  assert_string_equal(text, expected);
+  diskstore_close(&d);
+  hearth_backend_config config = {.size = sizeof config, .location = OUT, .environment = disk_environment(d.disk)};
+  hearth_backend_store *opened;
+  assert_int_equal(file->open(&config, &opened, &d.err), HEARTH_OK);
+  assert_int_equal(scenario_text(file, opened, text, &d.err), HEARTH_OK);
+  assert_string_equal(text, expected);
+  file->close(opened, NULL);
+  /* a store's own file, with all its history, can be imported too */
+  hearth_backend_store *third = memory_store(0);
+  assert_int_equal(import_from(&d, memory, third, PLACE), HEARTH_OK);
+  assert_int_equal(scenario_text(memory, third, text, &d.err), HEARTH_OK);
+  assert_string_equal(text, expected);
+  memory->close(third, NULL);
+  memory->close(store, NULL);
+  memory->close(back, NULL);
+  diskstore_done(&d);
+}
+
+static void nothing_is_imported_from_damaged_files(void **state) {
+  (void)state;
+  DiskStore d;
+  diskstore_init(&d);
+  hearth_backend_store *store = memory_store(12);
+  assert_int_equal(export_to(&d, memory, store, OUT), HEARTH_OK);
+  size_t size;
+  const unsigned char *bytes = disk_bytes(d.disk, OUT, &size);
+  unsigned char *copy = malloc(size);
+  memcpy(copy, bytes, size);
+  hearth_backend_store *back = memory_store(0);
+  for (size_t at = 0; at < size; at++)
+    for (int cut = 0; cut < 2; cut++) {
+      copy[at] ^= 0x04;
+      disk_put(d.disk, OUT, copy, cut ? at : size);
+      hearth_status status = import_from(&d, memory, back, OUT);
+      copy[at] ^= 0x04;
+      if (cut && at == size - LOG_FRAME_SIZE) { /* all but the closing mark: still whole */
+        assert_int_equal(status, HEARTH_OK);
+        memory->close(back, NULL);
+        back = memory_store(0);
+        continue;
+      }
+      assert_true(status == HEARTH_DAMAGED || status == HEARTH_NOTSTORE);
+      hearth_backend_stat stat = {.size = sizeof stat};
+      assert_int_equal(memory->stat(back, &stat, NULL), HEARTH_OK);
+      assert_int_equal(stat.entries, 0);
+    }
+  free(copy);
+  assert_int_equal(import_from(&d, memory, back, "/none"), HEARTH_NOTFOUND);
+  memory->close(back, NULL);
+  memory->close(store, NULL);
+  diskstore_done(&d);
+}
+
+static void every_failure_leaves_no_file(void **state) {
+  (void)state;
+  hearth_backend_store *store = memory_store(12);
+  for (int kind = 0; kind < 3; kind++) {
+    long n = 0;
+    for (bool struck = true; struck; n++) {
+      DiskStore d;
+      size_t size;
+      diskstore_init(&d);
+      if (kind == 0) disk_arm(d.disk, (DiskFault){DISK_ALL_CALLS, n, 5, false, false});
+      if (kind == 1) disk_arm(d.disk, (DiskFault){DISK_WRITES, n, 28, false, true});
+      if (kind == 2) d.memory.fail_at = n;
+      hearth_status status = export_to(&d, memory, store, OUT);
+      struck = kind == 2 ? d.memory.calls > n : disk_struck(d.disk);
+      const hearth_status expected[] = {HEARTH_IO, HEARTH_FULL, HEARTH_NOMEM};
+      assert_int_equal(status, struck ? expected[kind] : HEARTH_OK);
+      assert_int_equal(disk_bytes(d.disk, OUT, &size) != NULL, status == HEARTH_OK);
+      assert_int_equal(d.memory.bytes, 0);
+      diskstore_done(&d);
+    }
+    assert_true(n > 2);
+  }
+  memory->close(store, NULL);
+}
+
+int main(void) {
+  const struct CMUnitTest tests[] = {
+      cmocka_unit_test(the_same_bytes_from_every_backend),
+      cmocka_unit_test(an_export_comes_back),
+      cmocka_unit_test(nothing_is_imported_from_damaged_files),
+      cmocka_unit_test(every_failure_leaves_no_file),
+  };
+  return cmocka_run_group_tests_name("export", tests, NULL, NULL);
+}

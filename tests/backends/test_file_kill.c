@@ -1,0 +1,269 @@
+/*
+** Real files and real processes: a child that commits is killed at any moment, and
+** everything that it had acknowledged is there; a second process is told who has the store.
+*/
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "folder.h"
+#include "hearth_environment.h"
+#include "scenario.h"
+
+#define KILLS 200
+
+static const hearth_backend *file = &hearth_file_backend;
+
+typedef struct Place {
+  char folder[512], path[600];
+} Place;
+
+static int setup(void **state) {
+  Place *p = calloc(1, sizeof *p);
+  folder_make(p->folder, sizeof p->folder);
+  (void)snprintf(p->path, sizeof p->path, "%s/world.hearth", p->folder);
+  *state = p;
+  return 0;
+}
+
+static int teardown(void **state) {
+  folder_remove(((Place *)*state)->folder);
+  free(*state);
+  return 0;
+}
+
+static hearth_status open_store(const char *path, unsigned flags, hearth_backend_store **store, hearth_error *err) {
+  hearth_backend_config config = {.size = sizeof config, .location = path, .flags = flags};
+  return file->open(&config, store, err);
+}
+
+/* In the child: commits batch after batch and writes the number of each to the pipe once it is acknowledged. */
+static void commit_for_ever(const char *path, int to) {
+  hearth_backend_store *store;
+  hearth_error err;
+  hearth_backend_stat stat = {.size = sizeof stat};
+  if (open_store(path, 0, &store, &err) != HEARTH_OK) {
+    (void)fprintf(stderr, "%s\n", err.message);
+    _exit(3);
+  }
+  if (file->stat(store, &stat, &err) != HEARTH_OK) _exit(4);
+  for (uint64_t n = stat.sequence + 1;; n++) {
+    if (scenario_submit(file, store, n, n % 2 == 0, n % 3 == 0 ? HEARTH_COMPLETE : HEARTH_DURABLE, &err) != HEARTH_OK) _exit(5);
+    if (write(to, &n, sizeof n) != (ssize_t)sizeof n) _exit(6);
+    if (n % 50 == 0 && file->compact(store, (unsigned)(n % 3), &err) != HEARTH_OK) _exit(7);
+  }
+}
+
+/* Starts the child, waits until it has acknowledged `first` batches and a little longer, kills it: the last number acknowledged. */
+static uint64_t run_and_kill(const char *path, unsigned first, long nanoseconds, uint64_t acknowledged) {
+  int ends[2], how;
+  assert_int_equal(pipe(ends), 0);
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) {
+    (void)close(ends[0]);
+    commit_for_ever(path, ends[1]);
+  }
+  (void)close(ends[1]);
+  uint64_t n;
+  for (unsigned i = 0; i < first; i++) {
+    if (read(ends[0], &n, sizeof n) != (ssize_t)sizeof n) fail_msg("the child ended by itself");
+    acknowledged = n;
+  }
+  struct timespec wait = {0, nanoseconds};
+  (void)nanosleep(&wait, NULL);
+  assert_int_equal(kill(child, SIGKILL), 0);
+  assert_int_equal(waitpid(child, &how, 0), child);
+  assert_true(WIFSIGNALED(how));
+  while (read(ends[0], &n, sizeof n) == (ssize_t)sizeof n) acknowledged = n;
+  (void)close(ends[0]);
+  return acknowledged;
+}
+
+static void killed_at_any_moment(void **state) {
+  Place *p = *state;
+  uint64_t acknowledged = 0;
+  srand(1);
+  for (int i = 0; i < KILLS; i++) {
+    unsigned first = (unsigned)rand() % 3;
+    acknowledged = run_and_kill(p->path, first, rand() % 3000000, acknowledged);
+    hearth_backend_store *store;
+    hearth_error err;
+    hearth_backend_stat stat = {.size = sizeof stat};
+    if (open_store(p->path, 0, &store, &err) != HEARTH_OK) fail_msg("after kill %d: %s", i, err.message);
+    assert_int_equal(file->stat(store, &stat, NULL), HEARTH_OK);
+    if (stat.sequence < acknowledged) fail_msg("batch %d of %d is gone", (int)stat.sequence, (int)acknowledged);
+    assert_true(stat.sequence <= acknowledged + 1); /* at most the one that was under way */
+    if (i % 10 == 0) (void)scenario_verify(file, store);
+    assert_int_equal(file->close(store, &err), HEARTH_OK);
+    acknowledged = stat.sequence;
+  }
+  assert_true(acknowledged > KILLS);
+}
+
+static void a_second_process_is_told_who_has_it(void **state) {
+  Place *p = *state;
+  int ends[2], how;
+  char go, expected[64];
+  assert_int_equal(pipe(ends), 0);
+  pid_t child = fork();
+  if (child == 0) {
+    commit_for_ever(p->path, ends[1]);
+  }
+  assert_int_equal(read(ends[0], &go, 1), 1);
+  hearth_backend_store *store;
+  hearth_error err;
+  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_BUSY);
+  (void)snprintf(expected, sizeof expected, "process %d", (int)child);
+  if (strstr(err.message, expected) == NULL) fail_msg("%s", err.message);
+  assert_int_equal(open_store(p->path, HEARTH_OPEN_READONLY, &store, &err), HEARTH_OK);
+  assert_int_equal(file->close(store, NULL), HEARTH_OK);
+  assert_int_equal(kill(child, SIGKILL), 0);
+  assert_int_equal(waitpid(child, &how, 0), child);
+  (void)close(ends[0]);
+  (void)close(ends[1]);
+  if (open_store(p->path, 0, &store, &err) != HEARTH_OK) fail_msg("%s", err.message);
+  (void)scenario_verify(file, store);
+  assert_int_equal(file->close(store, NULL), HEARTH_OK);
+}
+
+static void two_names_are_one_store(void **state) {
+  Place *p = *state;
+  char other[700], dotted[700], here[512], dangling[700];
+  hearth_backend_store *store, *second;
+  hearth_error err;
+  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
+  (void)snprintf(other, sizeof other, "%s/link", p->folder);
+  (void)snprintf(dotted, sizeof dotted, "%s/./../%s/world.hearth", p->folder, strrchr(p->folder, '/') + 1);
+  assert_int_equal(symlink("world.hearth", other), 0);
+  assert_int_equal(open_store(other, 0, &second, &err), HEARTH_BUSY);
+  assert_int_equal(open_store(dotted, 0, &second, &err), HEARTH_BUSY);
+  assert_non_null(getcwd(here, sizeof here));
+  assert_int_equal(chdir(p->folder), 0);
+  assert_int_equal(open_store("world.hearth", 0, &second, &err), HEARTH_BUSY);
+  assert_int_equal(open_store("world.hearth", HEARTH_OPEN_READONLY, &second, &err), HEARTH_OK);
+  assert_int_equal(file->close(second, &err), HEARTH_OK);
+  assert_int_equal(open_store("fresh.hearth", 0, &second, &err), HEARTH_OK);
+  assert_int_equal(chdir(here), 0);
+  /* it belongs to where it was opened, whatever the working folder is now */
+  assert_int_equal(scenario_submit(file, second, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  assert_int_equal(file->close(second, &err), HEARTH_OK);
+  assert_int_equal(file->close(store, &err), HEARTH_OK);
+  (void)snprintf(dangling, sizeof dangling, "%s/dangling", p->folder);
+  assert_int_equal(symlink("nowhere", dangling), 0);
+  assert_int_equal(open_store(dangling, 0, &store, &err), HEARTH_EXISTS); /* not replaced by a file */
+}
+
+static void bad_places_are_named(void **state) {
+  Place *p = *state;
+  char path[700];
+  hearth_backend_store *store;
+  hearth_error err;
+  assert_int_equal(open_store(p->folder, 0, &store, &err), HEARTH_NOTSTORE);
+  assert_non_null(strstr(err.message, p->folder));
+  assert_non_null(strstr(err.message, "folder"));
+  (void)snprintf(path, sizeof path, "%s/none/world.hearth", p->folder);
+  assert_int_equal(open_store(path, 0, &store, &err), HEARTH_NOTFOUND);
+  assert_non_null(strstr(err.message, path));
+  (void)snprintf(path, sizeof path, "%s/world.hearth/", p->folder);
+  assert_int_equal(open_store(path, 0, &store, &err), HEARTH_NOTFOUND);
+  assert_int_equal(open_store("/dev/null", 0, &store, &err), HEARTH_NOTSTORE);
+  assert_int_equal(open_store("", 0, &store, &err), HEARTH_INVALID);
+  assert_int_equal(open_store(NULL, 0, &store, &err), HEARTH_INVALID);
+  char *longest = malloc(6000);
+  memset(longest, 'x', 5999);
+  longest[5999] = '\0';
+  assert_int_equal(open_store(longest, 0, &store, &err), HEARTH_INVALID);
+  free(longest);
+  assert_int_equal(open_store(p->path, HEARTH_OPEN_NO_CREATE, &store, &err), HEARTH_NOTFOUND);
+  assert_non_null(strstr(err.message, p->path));
+}
+
+/* A limit on file sizes makes the system's writes come up short. */
+static void a_write_that_the_system_cuts_short(void **state) {
+  Place *p = *state;
+  struct rlimit old, small;
+  hearth_backend_store *store;
+  hearth_error err;
+  static char value[200000];
+  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
+  assert_int_equal(scenario_submit(file, store, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+  small = old;
+  small.rlim_cur = 100000;
+  (void)signal(SIGXFSZ, SIG_IGN);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+  hearth_op op = {HEARTH_PUT, 9, "k", 1, value, sizeof value};
+  hearth_status status = file->submit(store, &op, 1, 0, HEARTH_DURABLE, NULL, &err);
+  uint64_t sequence = scenario_verify(file, store);
+  assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+  assert_int_equal(status, HEARTH_FULL);
+  assert_int_equal(sequence, 1);
+  assert_int_equal(file->submit(store, &op, 1, 0, HEARTH_DURABLE, NULL, &err), HEARTH_OK);
+  assert_int_equal(file->close(store, &err), HEARTH_OK);
+}
+
+static void the_system_answers_as_promised(void **state) {
+  Place *p = *state;
+  const hearth_environment *env = &hearth_posix_environment;
+  char path[700], boot[HEARTH_BOOT_SIZE], again[HEARTH_BOOT_SIZE];
+  hearth_file a, b;
+  hearth_file_info info;
+  (void)snprintf(path, sizeof path, "%s/file", p->folder);
+  assert_int_equal(env->open(env->ud, path, HEARTH_FILE_WRITE, &a), ENOENT);
+  assert_int_equal(env->open(env->ud, path, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &a), 0);
+  assert_int_equal(env->open(env->ud, path, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &b), EEXIST);
+  assert_int_equal(env->open(env->ud, path, HEARTH_FILE_WRITE, &b), 0);
+  assert_int_equal(env->lock(env->ud, a), 0);
+  assert_int_equal(env->lock(env->ud, b), EAGAIN);
+  assert_int_equal(env->unlock(env->ud, a), 0);
+  assert_int_equal(env->lock(env->ud, b), 0);
+  assert_int_equal(env->lock(env->ud, a), EAGAIN);
+  assert_int_equal(env->close(env->ud, b), 0);
+  assert_int_equal(env->lock(env->ud, a), 0);
+  size_t got;
+  assert_int_equal(env->pwrite(env->ud, a, 3, "abc", 3), 0);
+  assert_int_equal(env->pread(env->ud, a, 2, boot, 60, &got), 0);
+  assert_int_equal(got, 4);
+  assert_memory_equal(boot, "\0abc", 4);
+  assert_int_equal(env->truncate(env->ud, a, 4), 0);
+  assert_int_equal(env->file_stat(env->ud, a, &info), 0);
+  assert_true(info.length == 4 && info.regular && !info.folder);
+  assert_int_equal(env->sync(env->ud, a), 0);
+  assert_int_equal(env->sync_folder(env->ud, p->folder), 0);
+  assert_int_equal(env->stat(env->ud, p->folder, &info), 0);
+  assert_true(info.folder && !info.regular);
+  assert_int_equal(env->close(env->ud, a), 0);
+  assert_int_equal(env->boot(env->ud, boot), 0);
+  assert_int_equal(env->boot(env->ud, again), 0);
+  assert_string_equal(boot, again);
+  assert_true(strlen(boot) > 0);
+  assert_true(env->alive(env->ud, env->process(env->ud)));
+  assert_false(env->alive(env->ud, 0));
+  pid_t child = fork();
+  if (child == 0) _exit(0);
+  assert_int_equal(waitpid(child, NULL, 0), child);
+  assert_false(env->alive(env->ud, (uint64_t)child));
+  unsigned char random[32] = {0}, zeros[32] = {0};
+  assert_int_equal(env->random(env->ud, random, sizeof random), 0);
+  assert_memory_not_equal(random, zeros, sizeof random);
+  assert_true(env->clock(env->ud) > UINT64_C(1600000000000));
+}
+
+int main(void) {
+#define CHECK(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+  const struct CMUnitTest tests[] = {
+      CHECK(killed_at_any_moment),
+      CHECK(a_second_process_is_told_who_has_it),
+      CHECK(two_names_are_one_store),
+      CHECK(bad_places_are_named),
+      CHECK(a_write_that_the_system_cuts_short),
+      CHECK(the_system_answers_as_promised),
+  };
+  return cmocka_run_group_tests_name("file kill", tests, NULL, NULL);
+}
