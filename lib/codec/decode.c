@@ -31,7 +31,7 @@ static uint32_t find_constant(Decoder *D, ObjectKind kind, uint64_t number) {
   return number < (kind == OBJECT_SHAPE ? h->shapes : h->prototypes) ? (uint32_t)number : DECODER_NONE;
 }
 
-static const DecoderOps blob_ops = {find, NULL, find_constant};
+static const DecoderOps blob_ops = {find, NULL, find_constant, NULL};
 
 static void decode_constants(Decoder *D, const BlobHeader *h) {
   for (uint64_t i = 0; i < h->shapes; i++) decode_shape(D, (uint32_t)i);

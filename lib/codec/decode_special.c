@@ -126,6 +126,7 @@ static void rebuild(Decoder *D, uint32_t index) {
                  lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1));
   if (lua_type(L, -1) < LUA_TTABLE) /* table, function, userdata, thread */
     decoder_fail(D, HEARTH_RAISED, "a rebuilding function returned a %s, not an object", luaL_typename(L, -1));
+  if (D->ops->adopt != NULL) D->ops->adopt(D, index);
   lua_rawseti(L, D->objects, (lua_Integer)index + 1);
   lua_settop(L, top);
   decoder_part(D, index)->state = PART_BUILT;

@@ -47,6 +47,8 @@ typedef struct DecoderOps {
   bool (*push_other)(Decoder *D, uint64_t number);
   /* The index of a constant (shape or prototype) with this number, or DECODER_NONE. */
   uint32_t (*find_constant)(Decoder *D, ObjectKind kind, uint64_t number);
+  /* A special object was rebuilt and is on the top; another may be put in its place. NULL: none. */
+  void (*adopt)(Decoder *D, uint32_t index);
 } DecoderOps;
 
 struct Decoder {

@@ -22,6 +22,7 @@ static int keep_value(void *ud, uint64_t table, const void *key, size_t key_size
 static hearth_status get_committed(Externals *X, const ExternalTable *t, const void *key, size_t key_size,
                                    const unsigned char **value, size_t *size, hearth_error *err) {
   *value = NULL;
+  *size = 0;
   if (t->fresh) return HEARTH_OK;
   if (X->read.capacity > KEEP_READ_BUFFER) buffer_free(&X->read);
   buffer_clear(&X->read);
@@ -128,9 +129,8 @@ hearth_status externals_each_reference(Externals *X, const ExternalTable *t, Ext
   hearth_status status = HEARTH_OK;
   ReferenceScan scan = {X, found};
   uint64_t number = t->number;
-  bool in_backend = !t->fresh && (t->from != 0 || t->saved_from != 0);
   if (t->from == 0) return HEARTH_OK;
-  if (in_backend)
+  if (t->saved_from != 0)
     status = X->S->backend->scan(X->S->storage, number, NULL, 0, NULL, 0, false, scan_reference, &scan, NULL, err);
   if (status != HEARTH_OK) return status;
   for (MapEntry *e = map_table(&X->overlay, number); e != NULL && e->table == number; e = map_next(e)) {
@@ -202,15 +202,25 @@ static int read_ahead(void *ud, uint64_t table, const void *key, size_t key_size
   return fits ? 0 : 1;
 }
 
+/* The size of the bound just behind the key, which a zero byte makes; the longest key has none. */
+static size_t size_after(const ExternalKey *key) {
+  return key->size < EXTERNAL_MAX_KEY ? key->size + 1 : key->size;
+}
+
+/* read_ahead leaves out what a bound lets through. */
 static hearth_status fill(Externals *X, ExternalCursor *c, hearth_error *err) {
   int result = 0;
-  const ExternalKey *low = c->reverse ? &c->from : c->position.size > 0 ? &c->position : &c->from;
-  const ExternalKey *high = c->reverse && c->position.size > 0 ? &c->position : NULL; /* `to` itself belongs to it */
+  bool moved = c->position.size > 0;
+  const ExternalKey *low = moved && !c->reverse ? &c->position : &c->from;
+  const ExternalKey *high = moved && c->reverse ? &c->position : &c->to;
+  size_t low_size = moved && !c->reverse ? size_after(low) : low->size;
+  size_t high_size = moved && c->reverse ? high->size : size_after(high);
+  bool open_high = high->size == 0 || (high == &c->to && high->size == EXTERNAL_MAX_KEY);
   c->next = c->used = 0;
-  hearth_status status = X->S->backend->scan(X->S->storage, c->table, low->size > 0 ? low->bytes : NULL, low->size,
-                                             high != NULL ? high->bytes : NULL, high != NULL ? high->size : 0,
-                                             c->reverse, read_ahead, c, &result, err);
-  c->exhausted = result != 1;
+  hearth_status status =
+      X->S->backend->scan(X->S->storage, c->table, low->size > 0 ? low->bytes : NULL, low_size,
+                          open_high ? NULL : high->bytes, open_high ? 0 : high_size, c->reverse, read_ahead, c, &result, err);
+  if (status == HEARTH_OK) c->exhausted = result != 1;
   return status;
 }
 
@@ -270,6 +280,7 @@ static MapEntry *peek_open(const Externals *X, const ExternalCursor *c) {
 
 static void move_to(ExternalCursor *c, const void *key, size_t size) {
   memcpy(c->position.bytes, key, size);
+  c->position.bytes[size] = 0;
   c->position.size = size;
 }
 

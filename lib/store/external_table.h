@@ -53,7 +53,7 @@ void externals_add(Externals *X, uint64_t number);
 
 typedef struct ExternalKey {
   size_t size; /* 0: none */
-  unsigned char bytes[EXTERNAL_MAX_KEY];
+  unsigned char bytes[EXTERNAL_MAX_KEY + 1]; /* a zero byte at its end */
 } ExternalKey;
 
 /*

@@ -22,7 +22,8 @@ typedef struct Loaded {
 /* What is remembered of an object beside its Part. */
 typedef struct Origin {
   size_t body, end;     /* of the record, in the arena; body: behind the head */
-  uint32_t slot;        /* that it had already, or HEAP_NONE */
+  uint32_t slot;        /* of the object that is kept, or HEAP_NONE: it is made anew */
+  uint32_t former;      /* special: slot of the object that had the number, or HEAP_NONE */
   uint32_t local_count; /* special */
   uint64_t entries;     /* paged: seen in pages so far */
   uint64_t expected;    /* paged: as its head says */
@@ -43,6 +44,7 @@ typedef struct Loader {
   IntMap slots;         /* number -> slot in the store's present heap */
   Metadata metadata;
   bool found_metadata;
+  bool rebuild_specials; /* a userdata among them changed: others may hold it */
   uint32_t object_count;
   int live;             /* stack: the store's present objects */
   int temporary;        /* stack: table index + 1 -> what a live table should hold */
@@ -108,6 +110,50 @@ static void check_end(Loader *l) {
   if (cursor_left(&l->D.c) > 0) decoder_fail(&l->D, HEARTH_DAMAGED, "bytes follow after its end");
 }
 
+/* ----------------------------------------------------- into live tables */
+
+static bool is_same(lua_State *L, int a, int b) {
+  if (!lua_rawequal(L, a, b)) return false;
+  if (lua_type(L, a) != LUA_TNUMBER) return true;
+  if (lua_isinteger(L, a) != lua_isinteger(L, b)) return false;
+  lua_Number x = lua_tonumber(L, a), y = lua_tonumber(L, b);
+  return lua_isinteger(L, a) || memcmp(&x, &y, sizeof x) == 0; /* 0.0 is not -0.0 */
+}
+
+/*
+** Makes `live` hold what `wanted` holds (itself where that holds itself). Assigns only what differs: fields that
+** are there already come first, so that a loop over the table goes on undisturbed.
+*/
+static void assign_differences(lua_State *L, int live, int wanted) {
+  lua_pushnil(L);
+  while (lua_next(L, wanted)) {
+    int value = lua_gettop(L);
+    if (lua_rawequal(L, value, wanted)) {
+      lua_pushvalue(L, live);
+      lua_replace(L, value);
+    }
+    lua_pushvalue(L, value - 1);
+    lua_rawget(L, live);
+    if (!is_same(L, value, -1)) {
+      lua_pushvalue(L, value - 1);
+      lua_pushvalue(L, value);
+      lua_rawset(L, live);
+    }
+    lua_settop(L, value - 1);
+  }
+  lua_pushnil(L);
+  while (lua_next(L, live)) {
+    lua_pop(L, 1);
+    lua_pushvalue(L, -1);
+    if (lua_rawget(L, wanted) == LUA_TNIL) {
+      lua_pushvalue(L, -2);
+      lua_pushnil(L);
+      lua_rawset(L, live); /* clearing a field is allowed in a traversal */
+    }
+    lua_pop(L, 1);
+  }
+}
+
 /* ------------------------------------------------------------- callbacks */
 
 static uint32_t find(Decoder *D, uint64_t number) {
@@ -133,7 +179,29 @@ static bool push_other(Decoder *D, uint64_t number) {
   return true;
 }
 
-static const DecoderOps store_ops = {find, push_other, find_constant};
+/*
+** A special object was rebuilt for a number that a live table has: the table keeps its identity
+** and takes over the contents. The other one is let go without its finalizer being called.
+*/
+static void adopt(Decoder *D, uint32_t index) {
+  Loader *l = D->owner;
+  lua_State *L = D->L;
+  uint32_t slot = index < l->object_count ? origin_of(l, index)->former : HEAP_NONE;
+  int rebuilt = lua_gettop(L);
+  if (slot == HEAP_NONE) return;
+  lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
+  if (lua_istable(L, rebuilt) && lua_istable(L, rebuilt + 1) && l->S->heap.objects[slot].kind == OBJECT_SPECIAL) {
+    assign_differences(L, rebuilt + 1, rebuilt);
+    if (!lua_getmetatable(L, rebuilt)) lua_pushnil(L);
+    lua_setmetatable(L, rebuilt + 1);
+    lua_pushnil(L);
+    lua_setmetatable(L, rebuilt);
+    lua_replace(L, rebuilt);
+  }
+  lua_settop(L, rebuilt);
+}
+
+static const DecoderOps store_ops = {find, push_other, find_constant, adopt};
 
 /* --------------------------------------------------------------- reading */
 
@@ -296,7 +364,9 @@ static bool is_reusable(Loader *l, uint32_t slot, const Head *h, Hash128 hash) {
              l->S->heap.constants[o->constant].number == h->prototype;
     case OBJECT_PERMANENT:
       return o->kind == OBJECT_PERMANENT && hash128_equal(saved->hash, hash) && is_still_named(l, slot, h);
-    case OBJECT_SPECIAL: return hash128_equal(saved->hash, hash) && special_unchanged(L, l->S, slot);
+    case OBJECT_SPECIAL:
+      return !l->rebuild_specials && o->kind == OBJECT_SPECIAL && hash128_equal(saved->hash, hash) &&
+             special_unchanged(L, l->S, slot);
     default: return false;
   }
 }
@@ -337,7 +407,7 @@ static void reuse(Loader *l, const Head *h, uint64_t number, uint32_t slot) {
 static void load_head(Loader *l, const Loaded *e) {
   Decoder *D = &l->D;
   Head head;
-  Origin origin = {.end = e->at + e->size, .slot = HEAP_NONE};
+  Origin origin = {.end = e->at + e->size, .slot = HEAP_NONE, .former = HEAP_NONE};
   uint32_t index = decoder_count(D);
   look_at(l, "an object", e->at, e->size);
   if (e->key.number == 0) decoder_fail(D, HEARTH_DAMAGED, "its number is 0");
@@ -352,6 +422,7 @@ static void load_head(Loader *l, const Loaded *e) {
     origin.slot = slot;
     reuse(l, &head, e->key.number, slot);
   } else {
+    origin.former = slot; /* INTMAP_NONE is HEAP_NONE */
     look_at(l, "an object", e->at, l->arena.size - e->at); /* a paged table's entries come later in the arena */
     (void)decode_head(D, e->key.number);
   }
@@ -455,43 +526,6 @@ static void check_pages(Loader *l) {
     if (o->entries != o->expected)
       decoder_fail(&l->D, HEARTH_DAMAGED, "it has %llu entries in its pages instead of %llu",
                    (unsigned long long)o->entries, (unsigned long long)o->expected);
-  }
-}
-
-/* ----------------------------------------------------- into live tables */
-
-static bool is_same(lua_State *L, int a, int b) {
-  if (!lua_rawequal(L, a, b)) return false;
-  if (lua_type(L, a) != LUA_TNUMBER) return true;
-  if (lua_isinteger(L, a) != lua_isinteger(L, b)) return false;
-  lua_Number x = lua_tonumber(L, a), y = lua_tonumber(L, b);
-  return lua_isinteger(L, a) || memcmp(&x, &y, sizeof x) == 0; /* 0.0 is not -0.0 */
-}
-
-/* Assigns what differs: fields that are there already first, so that a loop over the table goes on undisturbed. */
-static void assign_differences(lua_State *L, int live, int wanted) {
-  lua_pushnil(L);
-  while (lua_next(L, wanted)) {
-    int value = lua_gettop(L);
-    lua_pushvalue(L, value - 1);
-    lua_rawget(L, live);
-    if (!is_same(L, value, -1)) {
-      lua_pushvalue(L, value - 1);
-      lua_pushvalue(L, value);
-      lua_rawset(L, live);
-    }
-    lua_settop(L, value - 1);
-  }
-  lua_pushnil(L);
-  while (lua_next(L, live)) {
-    lua_pop(L, 1);
-    lua_pushvalue(L, -1);
-    if (lua_rawget(L, wanted) == LUA_TNIL) {
-      lua_pushvalue(L, -2);
-      lua_pushnil(L);
-      lua_rawset(L, live); /* clearing a field is allowed in a traversal */
-    }
-    lua_pop(L, 1);
   }
 }
 
@@ -665,8 +699,22 @@ static uint32_t home_index(Loader *l) {
   decoder_fail(&l->D, HEARTH_DAMAGED, "the home table's id, %llu, names no table", (unsigned long long)number);
 }
 
+/* Is there a userdata that would have to be made anew? */
+static void look_for_changed_userdata(Loader *l) {
+  lua_State *L = l->D.L;
+  for (size_t i = 0; i < entry_count(l) && !l->rebuild_specials; i++) {
+    Loaded e = entry_at(l, i);
+    uint32_t slot = e.key.kind == LAYOUT_OBJECT ? intmap_get(&l->slots, e.key.number) : INTMAP_NONE;
+    if (slot == INTMAP_NONE || l->S->heap.objects[slot].kind != OBJECT_SPECIAL) continue;
+    lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
+    l->rebuild_specials = lua_isuserdata(L, -1) && !special_unchanged(L, l->S, slot);
+    lua_pop(L, 1);
+  }
+}
+
 static void load_objects(Loader *l) {
   Decoder *D = &l->D;
+  look_for_changed_userdata(l);
   for (size_t i = 0; i < entry_count(l); i++) {
     Loaded e = entry_at(l, i);
     if (e.key.kind == LAYOUT_OBJECT) load_head(l, &e);

@@ -1,0 +1,522 @@
+/*
+** Lua's keys and values to bytes and back, and the assignment of an entry.
+**
+** An assignment copies plain tables into new external tables. Everything is made
+** first, out of sight, and then put in place by what cannot fail.
+*/
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <lauxlib.h>
+
+#include "external_table.h"
+#include "permanents.h"
+#include "protect.h"
+#include "prototype.h"
+
+/* ------------------------------------------------------------------- keys */
+
+ExternalKeyFault externals_to_key(lua_State *L, int index, ExternalKey *out) {
+  Value v = {.kind = VALUE_NIL};
+  int is_integer;
+  lua_Number n;
+  switch (lua_type(L, index)) {
+    case LUA_TBOOLEAN: v.kind = lua_toboolean(L, index) ? VALUE_TRUE : VALUE_FALSE; break;
+    case LUA_TNUMBER:
+      v.kind = VALUE_INTEGER;
+      v.as.integer = (int64_t)lua_tointegerx(L, index, &is_integer); /* as Lua normalises keys */
+      if (is_integer) break;
+      n = lua_tonumber(L, index);
+      if (n != n) return EXTERNAL_KEY_NAN;
+      v.kind = VALUE_FLOAT;
+      memcpy(&v.as.bits, &n, sizeof n);
+      break;
+    case LUA_TSTRING:
+      v.kind = VALUE_STRING;
+      v.as.bytes = (const unsigned char *)lua_tolstring(L, index, &v.size);
+      break;
+    case LUA_TNIL:
+    case LUA_TNONE: return EXTERNAL_KEY_NIL;
+    default: return EXTERNAL_KEY_TYPE;
+  }
+  out->size = external_put_key(out->bytes, &v);
+  if (out->size == 0) return EXTERNAL_KEY_TOOBIG;
+  out->bytes[out->size] = 0;
+  return EXTERNAL_KEY_OK;
+}
+
+/* What is wrong with a key, in words. */
+static const char *key_fault_text(ExternalKeyFault fault) {
+  switch (fault) {
+    case EXTERNAL_KEY_NIL: return "a key is nil";
+    case EXTERNAL_KEY_NAN: return "a key is NaN";
+    case EXTERNAL_KEY_TOOBIG: return "too big: a key of an external table has at most 1,024 encoded bytes";
+    default: return "a key of an external table must be a boolean, a number or a string";
+  }
+}
+
+void externals_check_key(lua_State *L, int index, ExternalKeyFault fault) {
+  if (fault == EXTERNAL_KEY_OK) return;
+  if (fault == EXTERNAL_KEY_TYPE)
+    luaL_error(L, "%s, not a %s", key_fault_text(fault), luaL_typename(L, index));
+  luaL_error(L, "%s", key_fault_text(fault));
+}
+
+static void push_scalar(lua_State *L, const Value *v) {
+  lua_Number n;
+  switch (v->kind) {
+    case VALUE_FALSE: lua_pushboolean(L, 0); break;
+    case VALUE_TRUE: lua_pushboolean(L, 1); break;
+    case VALUE_INTEGER: lua_pushinteger(L, (lua_Integer)v->as.integer); break;
+    case VALUE_FLOAT:
+      memcpy(&n, &v->as.bits, sizeof n);
+      lua_pushnumber(L, n);
+      break;
+    default: lua_pushlstring(L, (const char *)v->as.bytes, v->size);
+  }
+}
+
+static void check_cursor(lua_State *L, const Cursor *c) {
+  if (c->why != NULL) luaL_error(L, "an external table is damaged: %s", c->why);
+}
+
+void externals_push_key(lua_State *L, const void *bytes, size_t size) {
+  Value key;
+  Cursor c = cursor_over(bytes, size);
+  external_get_key(&c, &key);
+  check_cursor(L, &c);
+  push_scalar(L, &key);
+}
+
+/* ----------------------------------------------------------- reading values */
+
+/* [-1, +1, v] Replaces the blob on the top by its value. */
+static void decode_blob(lua_State *L, const hearth_store *S) {
+  hearth_error err;
+  hearth_codec_options o = {.size = sizeof o, .flags = HEARTH_TRUSTED, .seal = S->seal};
+  size_t size;
+  const char *bytes = lua_tolstring(L, -1, &size);
+  if (S->flags & HEARTH_STORE_NO_FUNCTIONS) o.flags &= ~(unsigned)HEARTH_ALLOW_FUNCTIONS;
+  store_push_value(L, S, STORE_VALUES);
+  if (lua_istable(L, -1)) o.permanents = lua_gettop(L);
+  if (hearth_decode(L, bytes, size, &o, &err) != HEARTH_OK) luaL_error(L, "%s", err.message);
+  lua_replace(L, -3);
+  lua_pop(L, 1);
+}
+
+void externals_push_value(lua_State *L, hearth_store *S, const unsigned char *bytes, size_t size) {
+  ExternalValue v;
+  Cursor c = cursor_over(bytes, size);
+  luaL_checkstack(L, 4, "external tables");
+  external_get_value(&c, &v);
+  check_cursor(L, &c);
+  if (v.blob) {
+    lua_pushlstring(L, (const char *)v.bytes, v.size); /* decoding may run Lua, which may read other entries */
+    decode_blob(L, S);
+  } else if (v.value.kind == VALUE_REF) {
+    if (!externals_has(S->externals, v.value.as.number))
+      luaL_error(L, "an external table is damaged: it refers to table %I, which is not there",
+                 (LUAI_UACINT)v.value.as.number);
+    externals_push(L, S, v.value.as.number);
+  } else {
+    push_scalar(L, &v.value);
+  }
+}
+
+/* ----------------------------------------------------------- the assignment */
+
+/* What must be freed if Lua raises: the entries that are not in the overlay yet. */
+typedef struct Staging {
+  Map entries;
+  Buffer copies; /* Copy, one a new table */
+} Staging;
+
+/* A new external table that a plain table is copied to. */
+typedef struct Copy {
+  uint64_t number;
+  uint32_t parent; /* the copy from which it was first reached; UINT32_MAX: the assigned value itself */
+} Copy;
+
+#define COPY_NONE UINT32_MAX
+
+typedef struct Assignment {
+  lua_State *L;
+  hearth_store *S;
+  uint64_t number;  /* the table assigned to */
+  uint32_t current; /* the copy whose entries are made; COPY_NONE: the assigned value itself */
+  Staging *staging; /* NULL while there is no copy */
+  MapEntry *entry;  /* for a value that is no table: the one entry, made by put_plain */
+  /* Stack indices, absolute; 0: not there yet. */
+  int key, value;
+  int sources; /* list: copy + 1 -> the plain table */
+  int keys;    /* list: copy + 1 -> the key under which it was first reached */
+  int seen;    /* plain table -> copy + 1 */
+  int permanents, names, modules;
+} Assignment;
+
+static const Copy *copy_at(const Assignment *A, uint32_t index) {
+  return (const Copy *)(const void *)A->staging->copies.data + index; /* the allocator's memory is aligned for it */
+}
+
+static uint32_t copy_count(const Assignment *A) {
+  return (uint32_t)(A->staging->copies.size / sizeof(Copy));
+}
+
+/* Pushes `t.players[3].on_hit`: the value under the key at `key` in the current copy. */
+static void push_path(const Assignment *A, int key) {
+  enum { MOST_STEPS = 64 };
+  lua_State *L = A->L;
+  uint32_t at = A->current;
+  int steps = 1;
+  luaL_checkstack(L, LUA_MINSTACK, "path");
+  path_push_key(L, key);
+  for (; at != COPY_NONE && steps < MOST_STEPS; steps++) {
+    lua_rawgeti(L, A->keys, (lua_Integer)at + 1);
+    path_push_key(L, lua_gettop(L));
+    lua_remove(L, -2);
+    lua_insert(L, -2);
+    lua_concat(L, 2);
+    at = copy_at(A, at)->parent;
+  }
+  lua_pushstring(L, at == COPY_NONE ? "t" : "...");
+  lua_insert(L, -2);
+  lua_concat(L, 2);
+}
+
+static void refuse(const Assignment *A, int key, const char *format, ...) HEARTH_PRINTF(3, 4);
+
+static void refuse(const Assignment *A, int key, const char *format, ...) {
+  char text[512];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  push_path(A, key);
+  luaL_error(A->L, "%s: %s", lua_tostring(A->L, -1), text);
+}
+
+static void raise_memory(lua_State *L) {
+  luaL_error(L, "%s", hearth_status_text(HEARTH_NOMEM));
+}
+
+/* Stays on the stack until the assignment ends. */
+static void need_permanents(Assignment *A) {
+  if (A->permanents != 0) return;
+  permanents_push(A->L);
+  A->permanents = lua_gettop(A->L);
+  store_push_value(A->L, A->S, STORE_NAMES);
+  A->names = lua_istable(A->L, -1) ? lua_gettop(A->L) : 0;
+}
+
+static bool is_permanent(Assignment *A, int key, int index) {
+  int kind = permanents_name(A->L, A->permanents, A->names, index);
+  if (kind == PERMANENT_BAD_NAME) refuse(A, key, "its name as a permanent is no string, number or boolean");
+  if (kind == PERMANENT_NONE) return false;
+  lua_pop(A->L, 1);
+  return true;
+}
+
+/* A copy would have another identity than what the home graph holds. */
+static void refuse_home(const Assignment *A, int key, int index) {
+  uint64_t pointer = (uint64_t)(uintptr_t)lua_topointer(A->L, index);
+  store_push_value(A->L, A->S, STORE_HOME);
+  bool is_home = lua_rawequal(A->L, -1, index);
+  lua_pop(A->L, 1);
+  if (is_home || heap_find(&A->S->heap, pointer) != HEAP_NONE)
+    refuse(A, key, "it is an object of the home graph; an external table keeps no references to those");
+}
+
+static void check_upvalues(Assignment *A, int key, int function) {
+  lua_State *L = A->L;
+  const char *name;
+  for (int i = 1; (name = lua_getupvalue(L, function, i)) != NULL; i++) {
+    bool known = is_permanent(A, key, lua_gettop(L));
+    lua_pop(L, 1);
+    if (!known && permanents_cell_name(L, A->permanents, lua_upvalueid(L, function, i))) {
+      lua_pop(L, 1);
+      known = true;
+    }
+    if (!known)
+      refuse(A, key, "a function with upvalues other than permanents has no place in an external table (its upvalue '%s')",
+             name);
+  }
+}
+
+static void check_function(Assignment *A, int key, int index) {
+  lua_State *L = A->L;
+  bool stand_in = prototype_placeholder_record(L, index, NULL) != NULL;
+  if (lua_iscfunction(L, index) && !stand_in) refuse(A, key, "a C function without a name cannot be stored");
+  if (A->S->flags & HEARTH_STORE_NO_FUNCTIONS) refuse(A, key, "functions are refused in this store");
+  refuse_home(A, key, index);
+  if (!stand_in) check_upvalues(A, key, index);
+}
+
+/* Pushes the blob of the function or permanent at `index`. */
+static void push_blob(Assignment *A, int key, int index) {
+  hearth_error err;
+  hearth_codec_options o = {.size = sizeof o, .flags = HEARTH_CANONICAL, .seal = A->S->seal, .permanents = A->names};
+  if (A->S->flags & HEARTH_STORE_STRIP) o.flags |= HEARTH_STRIP;
+  if (hearth_encode(A->L, index, &o, &err) == HEARTH_OK) return;
+  bool rooted = strncmp(err.message, "root: ", 6) == 0;
+  refuse(A, key, "%s", rooted ? err.message + 6 : err.message);
+}
+
+/* Makes the entry of a table: head, then bytes. */
+static MapEntry *make_entry(Assignment *A, uint64_t table, int key, const void *head, size_t head_size,
+                            const void *bytes, size_t size) {
+  ExternalKey k;
+  ExternalKeyFault fault = externals_to_key(A->L, key, &k);
+  Map *map = A->staging != NULL ? &A->staging->entries : &A->S->externals->overlay;
+  if (fault != EXTERNAL_KEY_OK && A->staging != NULL) refuse(A, key, "%s", key_fault_text(fault));
+  externals_check_key(A->L, key, fault);
+  if (size > HEARTH_MAX_VALUE - head_size) refuse(A, key, "too big: a value has at most 2^31 - 1 bytes");
+  MapEntry *e = map_make(map, table, k.bytes, k.size, NULL, head_size + size);
+  if (e == NULL) raise_memory(A->L);
+  memcpy(map_value(e), head, head_size);
+  if (size > 0) memcpy(map_value(e) + head_size, bytes, size);
+  return e;
+}
+
+/* Keeps the entry where an error frees it, or in A->entry: nothing can raise after that. */
+static void keep_entry(Assignment *A, MapEntry *e) {
+  if (A->staging != NULL)
+    map_discard(&A->staging->entries, map_link(&A->staging->entries, e));
+  else
+    A->entry = e;
+}
+
+static void put_value(Assignment *A, uint64_t table, int key, const Value *v) {
+  Buffer *head = &A->S->externals->head;
+  buffer_clear(head);
+  external_put_plain(head, v);
+  keep_entry(A, make_entry(A, table, key, head->data, head->size, NULL, 0));
+}
+
+static void put_string(Assignment *A, uint64_t table, int key, int index) {
+  Buffer *head = &A->S->externals->head;
+  size_t size;
+  const char *bytes = lua_tolstring(A->L, index, &size);
+  buffer_clear(head);
+  external_put_string_head(head, size);
+  keep_entry(A, make_entry(A, table, key, head->data, head->size, bytes, size));
+}
+
+static void put_blob(Assignment *A, uint64_t table, int key, int index) {
+  static const unsigned char form = EXTERNAL_BLOB;
+  size_t size;
+  push_blob(A, key, index);
+  const char *bytes = lua_tolstring(A->L, -1, &size);
+  externals_check_store(A->L, A->S, true); /* a finalizer may have run meanwhile */
+  keep_entry(A, make_entry(A, table, key, &form, 1, bytes, size));
+  lua_pop(A->L, 1);
+}
+
+static void put_number(Assignment *A, uint64_t table, int key, int index) {
+  Value v = {.kind = VALUE_INTEGER};
+  lua_Number n;
+  if (lua_isinteger(A->L, index)) {
+    v.as.integer = (int64_t)lua_tointeger(A->L, index);
+  } else {
+    v.kind = VALUE_FLOAT;
+    n = lua_tonumber(A->L, index);
+    memcpy(&v.as.bits, &n, sizeof n);
+  }
+  put_value(A, table, key, &v);
+}
+
+static void put_userdata(Assignment *A, uint64_t table, int key, int index) {
+  Value v = {.kind = VALUE_REF};
+  const hearth_store *owner;
+  bool stale;
+  if (external_is_handle(A->L, index, &v.as.number, &owner, &stale)) {
+    if (owner == NULL) refuse(A, key, "an external table whose store is closed");
+    if (owner != A->S) refuse(A, key, "an external table of another store: it %s", hearth_status_text(HEARTH_FOREIGN));
+    if (stale) refuse(A, key, "a stale external table: it was made in a transaction that was rolled back");
+    put_value(A, table, key, &v);
+    return;
+  }
+  need_permanents(A);
+  if (!is_permanent(A, key, index)) refuse(A, key, "a userdata cannot be kept in an external table");
+  put_blob(A, table, key, index);
+}
+
+static void put_function(Assignment *A, uint64_t table, int key, int index) {
+  need_permanents(A);
+  if (!is_permanent(A, key, index)) check_function(A, key, index);
+  put_blob(A, table, key, index);
+}
+
+/* ------------------------------------------------------- copies of tables */
+
+static int release_staging(lua_State *L) {
+  Staging *staging = lua_touserdata(L, 1);
+  map_free(&staging->entries);
+  buffer_free(&staging->copies);
+  return 0;
+}
+
+/* What copies need; it stays on the stack until the assignment ends. */
+static void need_staging(Assignment *A) {
+  lua_State *L = A->L;
+  if (A->staging != NULL) return;
+  Staging *staging = lua_newuserdatauv(L, sizeof *staging, 0);
+  map_init(&staging->entries, &A->S->allocator);
+  buffer_init(&staging->copies, &A->S->allocator);
+  lua_createtable(L, 0, 1);
+  lua_pushcfunction(L, release_staging);
+  lua_setfield(L, -2, "__gc");
+  lua_setmetatable(L, -2);
+  lua_newtable(L);
+  A->sources = lua_gettop(L);
+  lua_newtable(L);
+  A->keys = lua_gettop(L);
+  lua_newtable(L);
+  A->seen = lua_gettop(L);
+  if (!(A->S->flags & HEARTH_STORE_MODULES_BY_VALUE)) {
+    permanents_push_modules(L);
+    A->modules = lua_gettop(L);
+  }
+  A->staging = staging;
+}
+
+/* Numbers the plain table at `index`, first met under the key at `key`, and queues it. */
+static uint64_t add_copy(Assignment *A, int key, int index) {
+  lua_State *L = A->L;
+  Copy copy = {A->S->heap.next_number, A->current};
+  uint32_t at = copy_count(A);
+  if (lua_getmetatable(L, index)) refuse(A, key, "a table with a metatable cannot be kept in an external table");
+  if (A->modules != 0 && permanents_module_of(L, A->modules, index))
+    refuse(A, key, "the module '%s' is not registered", lua_tostring(L, -1));
+  refuse_home(A, key, index);
+  lua_pushvalue(L, index);
+  lua_rawseti(L, A->sources, (lua_Integer)at + 1);
+  lua_pushvalue(L, key);
+  lua_rawseti(L, A->keys, (lua_Integer)at + 1);
+  lua_pushvalue(L, index);
+  lua_pushinteger(L, (lua_Integer)at + 1);
+  lua_rawset(L, A->seen);
+  copy.number = A->S->heap.next_number++; /* not before: a finalizer may have taken one */
+  buffer_put(&A->staging->copies, &copy, sizeof copy);
+  if (A->staging->copies.failed) raise_memory(L);
+  return copy.number;
+}
+
+static void put_table(Assignment *A, uint64_t table, int key, int index) {
+  lua_State *L = A->L;
+  Value v = {.kind = VALUE_REF};
+  need_permanents(A);
+  if (is_permanent(A, key, index)) {
+    put_blob(A, table, key, index);
+    return;
+  }
+  need_staging(A);
+  lua_pushvalue(L, index);
+  lua_rawget(L, A->seen);
+  lua_Integer seen = lua_tointeger(L, -1);
+  lua_pop(L, 1);
+  v.as.number = seen > 0 ? copy_at(A, (uint32_t)(seen - 1))->number : add_copy(A, key, index);
+  put_value(A, table, key, &v);
+}
+
+/* Makes the entry table[key] = value; key and value are absolute indices. */
+static void put(Assignment *A, uint64_t table, int key, int value) {
+  Value v = {.kind = VALUE_FALSE};
+  switch (lua_type(A->L, value)) {
+    case LUA_TBOOLEAN:
+      if (lua_toboolean(A->L, value)) v.kind = VALUE_TRUE;
+      put_value(A, table, key, &v);
+      break;
+    case LUA_TNUMBER: put_number(A, table, key, value); break;
+    case LUA_TSTRING: put_string(A, table, key, value); break;
+    case LUA_TTABLE: put_table(A, table, key, value); break;
+    case LUA_TFUNCTION: put_function(A, table, key, value); break;
+    case LUA_TUSERDATA: put_userdata(A, table, key, value); break;
+    case LUA_TTHREAD: refuse(A, key, "a coroutine cannot be stored"); break;
+    default: refuse(A, key, "a light userdata cannot be stored");
+  }
+}
+
+/* The entries of every copy; new copies join while this goes on. */
+static void fill_copies(Assignment *A) {
+  lua_State *L = A->L;
+  for (uint32_t i = 0; i < copy_count(A); i++) {
+    A->current = i;
+    lua_rawgeti(L, A->sources, (lua_Integer)i + 1);
+    int source = lua_gettop(L);
+    lua_pushnil(L);
+    while (lua_next(L, source)) {
+      ExternalKey ignored;
+      int key = lua_gettop(L) - 1;
+      ExternalKeyFault fault = externals_to_key(L, key, &ignored);
+      if (fault != EXTERNAL_KEY_OK) refuse(A, key, "%s", key_fault_text(fault));
+      put(A, copy_at(A, i)->number, key, key + 1);
+      lua_settop(L, key);
+    }
+    lua_settop(L, source - 1);
+  }
+}
+
+static void check_status(lua_State *L, hearth_status status, const hearth_error *err) {
+  if (status != HEARTH_OK) luaL_error(L, "%s", err->message);
+}
+
+/* Everything is made: from here on only reading the old entry, and memory, can fail, both before anything changes. */
+static void put_staged(Assignment *A, uint64_t generation) {
+  lua_State *L = A->L;
+  Staging *staging = A->staging;
+  hearth_error err;
+  externals_check_store(L, A->S, true);
+  Externals *X = A->S->externals;
+  if (X->generation != generation) luaL_error(L, "the store was committed or rolled back during the assignment");
+  if (!externals_reserve(X, copy_count(A))) raise_memory(L);
+  ExternalTable *t = externals_check_table(L, A->S, A->number);
+  MapEntry *first = map_table(&staging->entries, A->number);
+  for (uint32_t i = 0; i < copy_count(A); i++) externals_add(X, copy_at(A, i)->number);
+  map_unlink(&staging->entries, first);
+  hearth_status status = externals_put(X, t, first, false, &err);
+  if (status != HEARTH_OK) {
+    map_discard(&staging->entries, first);
+    for (uint32_t i = 0; i < copy_count(A); i++) externals_remove_last(X);
+    check_status(L, status, &err);
+  }
+  for (MapEntry *e; (e = staging->entries.root) != NULL;) {
+    map_unlink(&staging->entries, e);
+    (void)externals_put(X, externals_find(X, e->table), e, true, NULL); /* a new table: nothing is read */
+  }
+}
+
+static void put_single(Assignment *A) {
+  Externals *X = A->S->externals;
+  hearth_error err;
+  ExternalTable *t = externals_find(X, A->number);
+  hearth_status status = HEARTH_STALE;
+  if (t != NULL)
+    status = externals_put(X, t, A->entry, false, &err);
+  else
+    hearth_fail(&err, HEARTH_STALE, "a stale external table: it was made in a transaction that was rolled back");
+  if (status != HEARTH_OK) map_discard(&X->overlay, A->entry);
+  check_status(A->L, status, &err);
+}
+
+void externals_assign(lua_State *L, hearth_store *S, uint64_t number, int key, int value) {
+  Assignment A = {.L = L, .S = S, .number = number, .current = COPY_NONE, .key = key, .value = value};
+  ExternalKey k;
+  uint64_t generation = S->externals->generation;
+  luaL_checkstack(L, LUA_MINSTACK, "external tables");
+  externals_check_key(L, key, externals_to_key(L, key, &k));
+  if (lua_isnil(L, value)) {
+    hearth_error err;
+    ExternalTable *t = externals_check_table(L, S, number);
+    check_status(L, externals_delete(S->externals, t, k.bytes, k.size, &err), &err);
+    return;
+  }
+  int top = lua_gettop(L);
+  put(&A, number, key, value);
+  if (A.staging == NULL) {
+    put_single(&A);
+  } else {
+    fill_copies(&A);
+    put_staged(&A, generation);
+  }
+  lua_settop(L, top);
+}
