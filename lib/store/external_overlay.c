@@ -52,9 +52,8 @@ uint64_t externals_reference(const void *bytes, size_t size) {
   return c.why == NULL && !v.blob && v.value.kind == VALUE_REF ? v.value.as.number : 0;
 }
 
-/* The reference that the entry holds now, or 0. Reads only where there are any. */
-static hearth_status present_reference(Externals *X, const ExternalTable *t, const void *key, size_t key_size,
-                                       uint64_t *number, hearth_error *err) {
+hearth_status externals_old_reference(Externals *X, const ExternalTable *t, const void *key, size_t key_size,
+                                      uint64_t *number, hearth_error *err) {
   const unsigned char *value;
   size_t size;
   *number = 0;
@@ -79,23 +78,17 @@ static void unrefer(Externals *X, ExternalTable *t, uint64_t number) {
   if (other != NULL && other->to > 0) other->to--;
 }
 
-hearth_status externals_put(Externals *X, ExternalTable *t, MapEntry *e, bool fresh, hearth_error *err) {
-  uint64_t old = 0;
-  if (!fresh) {
-    hearth_status status = present_reference(X, t, map_key(e), e->key_size, &old, err);
-    if (status != HEARTH_OK) return status;
-  }
+void externals_put(Externals *X, ExternalTable *t, MapEntry *e, uint64_t old) {
   refer(X, t, externals_reference(map_value(e), e->value_size));
   unrefer(X, t, old);
   map_discard(&X->overlay, map_link(&X->overlay, e));
-  return HEARTH_OK;
 }
 
 hearth_status externals_delete(Externals *X, ExternalTable *t, const void *key, size_t key_size, hearth_error *err) {
   uint64_t old;
   const unsigned char *committed;
   size_t size;
-  hearth_status status = present_reference(X, t, key, key_size, &old, err);
+  hearth_status status = externals_old_reference(X, t, key, key_size, &old, err);
   if (status == HEARTH_OK) status = get_committed(X, t, key, key_size, &committed, &size, err);
   if (status != HEARTH_OK) return status;
   if (committed != NULL) {
@@ -288,7 +281,7 @@ hearth_status externals_cursor_next(Externals *X, ExternalCursor *c, const unsig
                                     hearth_error *err) {
   *value = NULL;
   while (true) {
-    Ahead a;
+    Ahead a = {0, 0, 0, NULL, NULL};
     bool committed;
     hearth_status status = peek_committed(X, c, &a, &committed, err);
     if (status != HEARTH_OK) return status;

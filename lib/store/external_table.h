@@ -66,11 +66,14 @@ hearth_status externals_get(Externals *X, const ExternalTable *t, const void *ke
 /* The number of the external table that an entry's value refers to, or 0. */
 uint64_t externals_reference(const void *value, size_t size);
 
-/*
-** Puts a made entry (of X->overlay's allocator) in the open batch, references counted; it becomes the overlay's. The
-** entry is not in the table if `fresh`, so that nothing has to be read. Unless OK, nothing changed and it is the caller's.
-*/
-hearth_status externals_put(Externals *X, ExternalTable *t, MapEntry *e, bool fresh, hearth_error *err);
+/* The reference that the entry holds, or 0. Reads only where the table has any. As externals_get. */
+hearth_status externals_old_reference(Externals *X, const ExternalTable *t, const void *key, size_t key_size,
+                                      uint64_t *number, hearth_error *err);
+
+/* Puts a made entry (with the overlay's allocator), which becomes the overlay's. `old` is what it referred to before. */
+void externals_put(Externals *X, ExternalTable *t, MapEntry *e, uint64_t old);
+
+/* Deletes an entry, if it is there. On failure nothing changed. As externals_get. */
 hearth_status externals_delete(Externals *X, ExternalTable *t, const void *key, size_t key_size, hearth_error *err);
 
 /* Calls found with every reference in the table. It may not change overlay or backend. */

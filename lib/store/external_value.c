@@ -6,6 +6,7 @@
 */
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <lauxlib.h>
 
@@ -145,9 +146,9 @@ typedef struct Assignment {
   uint64_t number;  /* the table assigned to */
   uint32_t current; /* the copy whose entries are made; COPY_NONE: the assigned value itself */
   Staging *staging; /* NULL while there is no copy */
-  MapEntry *entry;  /* for a value that is no table: the one entry, made by put_plain */
+  MapEntry *entry;  /* without copies: the one entry that was made */
+  ExternalKey k;    /* of the entry at work */
   /* Stack indices, absolute; 0: not there yet. */
-  int key, value;
   int sources; /* list: copy + 1 -> the plain table */
   int keys;    /* list: copy + 1 -> the key under which it was first reached */
   int seen;    /* plain table -> copy + 1 */
@@ -183,9 +184,9 @@ static void push_path(const Assignment *A, int key) {
   lua_concat(L, 2);
 }
 
-static void refuse(const Assignment *A, int key, const char *format, ...) HEARTH_PRINTF(3, 4);
+static _Noreturn void refuse(const Assignment *A, int key, const char *format, ...) HEARTH_PRINTF(3, 4);
 
-static void refuse(const Assignment *A, int key, const char *format, ...) {
+static _Noreturn void refuse(const Assignment *A, int key, const char *format, ...) {
   char text[512];
   va_list args;
   va_start(args, format);
@@ -193,10 +194,12 @@ static void refuse(const Assignment *A, int key, const char *format, ...) {
   va_end(args);
   push_path(A, key);
   luaL_error(A->L, "%s: %s", lua_tostring(A->L, -1), text);
+  abort(); /* it does not return */
 }
 
-static void raise_memory(lua_State *L) {
+static _Noreturn void raise_memory(lua_State *L) {
   luaL_error(L, "%s", hearth_status_text(HEARTH_NOMEM));
+  abort();
 }
 
 /* Stays on the stack until the assignment ends. */
@@ -257,57 +260,53 @@ static void push_blob(Assignment *A, int key, int index) {
   hearth_codec_options o = {.size = sizeof o, .flags = HEARTH_CANONICAL, .seal = A->S->seal, .permanents = A->names};
   if (A->S->flags & HEARTH_STORE_STRIP) o.flags |= HEARTH_STRIP;
   if (hearth_encode(A->L, index, &o, &err) == HEARTH_OK) return;
-  bool rooted = strncmp(err.message, "root: ", 6) == 0;
-  refuse(A, key, "%s", rooted ? err.message + 6 : err.message);
+  if (strncmp(err.message, "root", 4) != 0) refuse(A, key, "%s", err.message);
+  push_path(A, key); /* in place of "root" */
+  luaL_error(A->L, "%s%s", lua_tostring(A->L, -1), err.message + 4);
 }
 
-/* Makes the entry of a table: head, then bytes. */
-static MapEntry *make_entry(Assignment *A, uint64_t table, int key, const void *head, size_t head_size,
-                            const void *bytes, size_t size) {
-  ExternalKey k;
-  ExternalKeyFault fault = externals_to_key(A->L, key, &k);
+/* The place where a value's head is written. Finalizers that ran since the assignment began may have closed the store. */
+static Buffer *clear_head(Assignment *A) {
+  externals_check_store(A->L, A->S, true);
+  buffer_clear(&A->S->externals->head);
+  return &A->S->externals->head;
+}
+
+/* Makes the entry of a table: head, then bytes. It is kept where an error frees it, or nothing raises any more. */
+static void make_entry(Assignment *A, uint64_t table, int key, const Buffer *head, const void *bytes, size_t size) {
   Map *map = A->staging != NULL ? &A->staging->entries : &A->S->externals->overlay;
-  if (fault != EXTERNAL_KEY_OK && A->staging != NULL) refuse(A, key, "%s", key_fault_text(fault));
-  externals_check_key(A->L, key, fault);
-  if (size > HEARTH_MAX_VALUE - head_size) refuse(A, key, "too big: a value has at most 2^31 - 1 bytes");
-  MapEntry *e = map_make(map, table, k.bytes, k.size, NULL, head_size + size);
+  if (size > HEARTH_MAX_VALUE - head->size) refuse(A, key, "too big: a value has at most 2^31 - 1 bytes");
+  MapEntry *e = map_make(map, table, A->k.bytes, A->k.size, NULL, head->size + size);
   if (e == NULL) raise_memory(A->L);
-  memcpy(map_value(e), head, head_size);
-  if (size > 0) memcpy(map_value(e) + head_size, bytes, size);
-  return e;
-}
-
-/* Keeps the entry where an error frees it, or in A->entry: nothing can raise after that. */
-static void keep_entry(Assignment *A, MapEntry *e) {
+  memcpy(map_value(e), head->data, head->size);
+  if (size > 0) memcpy(map_value(e) + head->size, bytes, size);
   if (A->staging != NULL)
-    map_discard(&A->staging->entries, map_link(&A->staging->entries, e));
+    map_discard(map, map_link(map, e));
   else
     A->entry = e;
 }
 
 static void put_value(Assignment *A, uint64_t table, int key, const Value *v) {
-  Buffer *head = &A->S->externals->head;
-  buffer_clear(head);
+  Buffer *head = clear_head(A);
   external_put_plain(head, v);
-  keep_entry(A, make_entry(A, table, key, head->data, head->size, NULL, 0));
+  make_entry(A, table, key, head, NULL, 0);
 }
 
 static void put_string(Assignment *A, uint64_t table, int key, int index) {
-  Buffer *head = &A->S->externals->head;
   size_t size;
   const char *bytes = lua_tolstring(A->L, index, &size);
-  buffer_clear(head);
+  Buffer *head = clear_head(A);
   external_put_string_head(head, size);
-  keep_entry(A, make_entry(A, table, key, head->data, head->size, bytes, size));
+  make_entry(A, table, key, head, bytes, size);
 }
 
 static void put_blob(Assignment *A, uint64_t table, int key, int index) {
-  static const unsigned char form = EXTERNAL_BLOB;
   size_t size;
   push_blob(A, key, index);
   const char *bytes = lua_tolstring(A->L, -1, &size);
-  externals_check_store(A->L, A->S, true); /* a finalizer may have run meanwhile */
-  keep_entry(A, make_entry(A, table, key, &form, 1, bytes, size));
+  Buffer *head = clear_head(A);
+  buffer_byte(head, EXTERNAL_BLOB);
+  make_entry(A, table, key, head, bytes, size);
   lua_pop(A->L, 1);
 }
 
@@ -445,9 +444,8 @@ static void fill_copies(Assignment *A) {
     int source = lua_gettop(L);
     lua_pushnil(L);
     while (lua_next(L, source)) {
-      ExternalKey ignored;
       int key = lua_gettop(L) - 1;
-      ExternalKeyFault fault = externals_to_key(L, key, &ignored);
+      ExternalKeyFault fault = externals_to_key(L, key, &A->k);
       if (fault != EXTERNAL_KEY_OK) refuse(A, key, "%s", key_fault_text(fault));
       put(A, copy_at(A, i)->number, key, key + 1);
       lua_settop(L, key);
@@ -460,63 +458,72 @@ static void check_status(lua_State *L, hearth_status status, const hearth_error 
   if (status != HEARTH_OK) luaL_error(L, "%s", err->message);
 }
 
-/* Everything is made: from here on only reading the old entry, and memory, can fail, both before anything changes. */
-static void put_staged(Assignment *A, uint64_t generation) {
+/* Everything is made. What can fail comes first, so that all is put in place or nothing. */
+static void put_staged(Assignment *A, uint64_t generation, const ExternalKey *k) {
   lua_State *L = A->L;
-  Staging *staging = A->staging;
+  Map *staged = &A->staging->entries;
   hearth_error err;
+  uint64_t old;
   externals_check_store(L, A->S, true);
   Externals *X = A->S->externals;
   if (X->generation != generation) luaL_error(L, "the store was committed or rolled back during the assignment");
   if (!externals_reserve(X, copy_count(A))) raise_memory(L);
-  ExternalTable *t = externals_check_table(L, A->S, A->number);
-  MapEntry *first = map_table(&staging->entries, A->number);
+  check_status(L, externals_old_reference(X, externals_check_table(L, A->S, A->number), k->bytes, k->size, &old, &err),
+               &err);
   for (uint32_t i = 0; i < copy_count(A); i++) externals_add(X, copy_at(A, i)->number);
-  map_unlink(&staging->entries, first);
-  hearth_status status = externals_put(X, t, first, false, &err);
-  if (status != HEARTH_OK) {
-    map_discard(&staging->entries, first);
-    for (uint32_t i = 0; i < copy_count(A); i++) externals_remove_last(X);
-    check_status(L, status, &err);
-  }
-  for (MapEntry *e; (e = staging->entries.root) != NULL;) {
-    map_unlink(&staging->entries, e);
-    (void)externals_put(X, externals_find(X, e->table), e, true, NULL); /* a new table: nothing is read */
+  for (MapEntry *e; (e = staged->root) != NULL;) {
+    map_unlink(staged, e);
+    externals_put(X, externals_find(X, e->table), e, e->table == A->number ? old : 0);
   }
 }
 
-static void put_single(Assignment *A) {
+/* A value that is no plain table: the entry belongs to nobody yet. */
+static void put_single(Assignment *A, const ExternalKey *k) {
   Externals *X = A->S->externals;
   hearth_error err;
+  uint64_t old;
   ExternalTable *t = externals_find(X, A->number);
   hearth_status status = HEARTH_STALE;
-  if (t != NULL)
-    status = externals_put(X, t, A->entry, false, &err);
-  else
-    hearth_fail(&err, HEARTH_STALE, "a stale external table: it was made in a transaction that was rolled back");
-  if (status != HEARTH_OK) map_discard(&X->overlay, A->entry);
+  if (t != NULL) status = externals_old_reference(X, t, k->bytes, k->size, &old, &err);
+  if (status == HEARTH_OK) {
+    externals_put(X, t, A->entry, old);
+    return;
+  }
+  map_discard(&X->overlay, A->entry);
+  (void)externals_check_table(A->L, A->S, A->number);
   check_status(A->L, status, &err);
 }
 
+static void delete(lua_State *L, hearth_store *S, uint64_t number, const ExternalKey *k) {
+  hearth_error err;
+  ExternalTable *t = externals_check_table(L, S, number);
+  check_status(L, externals_delete(S->externals, t, k->bytes, k->size, &err), &err);
+}
+
 void externals_assign(lua_State *L, hearth_store *S, uint64_t number, int key, int value) {
-  Assignment A = {.L = L, .S = S, .number = number, .current = COPY_NONE, .key = key, .value = value};
   ExternalKey k;
-  uint64_t generation = S->externals->generation;
-  luaL_checkstack(L, LUA_MINSTACK, "external tables");
   externals_check_key(L, key, externals_to_key(L, key, &k));
   if (lua_isnil(L, value)) {
-    hearth_error err;
-    ExternalTable *t = externals_check_table(L, S, number);
-    check_status(L, externals_delete(S->externals, t, k.bytes, k.size, &err), &err);
+    delete(L, S, number, &k);
     return;
   }
+  Assignment A;
+  memset(&A, 0, sizeof A);
+  A.L = L;
+  A.S = S;
+  A.number = number;
+  A.current = COPY_NONE;
+  A.k = k;
+  uint64_t generation = S->externals->generation;
   int top = lua_gettop(L);
+  luaL_checkstack(L, 2 * LUA_MINSTACK, "external tables");
   put(&A, number, key, value);
   if (A.staging == NULL) {
-    put_single(&A);
+    put_single(&A, &k);
   } else {
     fill_copies(&A);
-    put_staged(&A, generation);
+    put_staged(&A, generation, &k);
+    buffer_free(&A.staging->copies);
   }
   lua_settop(L, top);
 }
