@@ -299,4 +299,21 @@ ext = {}
 ---@return hearth.external
 function ext.table() end
 
+---The entries of an external table with `from` <= key <= `to` in the order of keys (booleans, then numbers, then
+---strings by their bytes); nil is an open end.
+---```lua
+---for time, event in ext.scan(_home.log, yesterday, now) do print(time, event) end
+---```
+---@param t hearth.external
+---@param from? boolean|number|string
+---@param to? boolean|number|string
+---@param reverse? boolean from the last entry to the first
+---@return fun(): any, any iterator
+function ext.scan(t, from, to, reverse) end
+
+---Is the value an external table?
+---@param value any
+---@return boolean
+function ext.is(value) end
+
 return hearth

@@ -389,6 +389,73 @@ test("ext.table() of an installed store", function()
   equal(env._home.log[1], "entry")
 end)
 
+local function scanned(iterator, ...)
+  local list = {}
+  for k, v in iterator, ... do list[#list + 1] = tostring(k) .. "=" .. tostring(v) end
+  return table.concat(list, " ")
+end
+
+local function installed()
+  local store = assert(hearth.open("file:" .. t.path "scan.hearth"))
+  local env = {}
+  assert(store:install(env))
+  return store, env.ext, env._home
+end
+
+test("ext.scan: a range in the order of keys", function()
+  local store <close>, ext, home = installed()
+  local e = ext.table()
+  home.e = e
+  for i = 10, 1, -1 do e[i] = i * i end
+  e.a, e.b, e.c, e[2.5] = "A", "B", "C", "two and a half"
+  equal(scanned(ext.scan(e, 3, 5)), "3=9 4=16 5=25")
+  equal(scanned(ext.scan(e, 2, 3)), "2=4 2.5=two and a half 3=9")
+  equal(scanned(ext.scan(e, 9, nil)), "9=81 10=100 a=A b=B c=C")
+  equal(scanned(ext.scan(e, nil, 2)), "1=1 2=4")
+  equal(scanned(ext.scan(e, "b", "bb")), "b=B")
+  equal(scanned(ext.scan(e, 5, 3)), "")
+  equal(scanned(ext.scan(e, 3, 5, true)), "5=25 4=16 3=9")
+  equal(scanned(ext.scan(e, nil, nil, true)), "c=C b=B a=A 10=100 9=81 8=64 7=49 6=36 5=25 4=16 3=9 "
+    .. "2.5=two and a half 2=4 1=1")
+  assert(store:commit())
+  e[4] = nil
+  e[3.5] = "new"
+  equal(scanned(ext.scan(e, 3, 5)), "3=9 3.5=new 5=25")
+  equal(scanned(ext.scan(e, 3, 5, true)), "5=25 3.5=new 3=9")
+end)
+
+test("ext.scan: integers and floats in one order, up to the largest", function()
+  local store <close>, ext = installed()
+  local e = ext.table()
+  local numbers = { -math.huge, math.mininteger, -2 ^ 53, -1.5, -1, 0, 5e-324, 0.5, 1, 1.5, 2 ^ 53, 9007199254740993,
+    math.maxinteger, 2.0 ^ 63, math.huge }
+  for i = #numbers, 1, -1 do e[numbers[i]] = i end
+  local i = 0
+  for k, v in ext.scan(e, nil, nil) do
+    i = i + 1
+    equal(v, i)
+    assert(k == numbers[i], i)
+  end
+  equal(i, #numbers)
+end)
+
+test("ext.scan: wrong arguments", function()
+  local store <close>, ext = installed()
+  raises("", ext.scan, {}, 1, 2)
+  raises("", ext.scan, ext.table(), {}, 2)
+  raises("", ext.scan, ext.table(), 0 / 0, 2)
+  assert(store)
+end)
+
+test("ext.is", function()
+  local store <close>, ext, home = installed()
+  equal(ext.is(ext.table()), true)
+  equal(ext.is(home), false)
+  equal(ext.is(io.stdout), false)
+  equal(ext.is(store), false)
+  equal(ext.is(nil), false)
+end)
+
 test("compared with a model", function()
   math.randomseed(20260102)
   local random, model = math.random, {}
