@@ -6,6 +6,7 @@
 
 #include "blob.h"
 #include "decoder.h"
+#include "hash.h"
 #include "options.h"
 #include "permanents.h"
 #include "protect.h"
@@ -37,7 +38,11 @@ static void decode_constants(Decoder *D, const BlobHeader *h) {
   for (uint64_t i = 0; i < h->shapes; i++) decode_shape(D, (uint32_t)i);
   for (uint64_t i = 0; i < h->prototypes; i++) {
     size_t size = count_get(&D->c);
+    uint64_t check = fixed_get(&D->c, BLOB_CHECK_SIZE);
     decoder_check(D);
+    if (size > cursor_left(&D->c)) decoder_fail(D, HEARTH_DAMAGED, "a length exceeds the bytes that remain");
+    if (hash64(D->c.next, size, BLOB_CHECK_SEED) != check)
+      decoder_fail(D, HEARTH_DAMAGED, "a function's check does not match its bytes");
     decode_prototype(D, (uint32_t)i, size);
   }
 }
@@ -47,6 +52,7 @@ static void decode_heads(Decoder *D, const BlobHeader *h) {
     decoder_fail(D, HEARTH_DAMAGED, "a count exceeds the bytes that remain");
   const unsigned char *end = D->c.next + h->heads_size;
   D->most_fields = cursor_left(&D->c) - h->heads_size;
+  decoder_charge(D, h->objects * (sizeof(Part) + 16)); /* its part, and its place among the objects */
   if (h->objects <= SIZE_MAX / sizeof(Part)) (void)buffer_reserve(&D->parts, (size_t)h->objects * sizeof(Part));
   if (D->parts.failed) decoder_fail_memory(D);
   for (uint64_t i = 1; i <= h->objects; i++) (void)decode_head(D, i);

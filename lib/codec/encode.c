@@ -40,6 +40,7 @@ static void put_constant(Encoder *E, uint32_t index, const void *bytes, size_t s
     B->shape_count++;
   } else {
     varint_put(&B->prototypes, size);
+    fixed_put(&B->prototypes, hash64(bytes, size, BLOB_CHECK_SEED), BLOB_CHECK_SIZE);
     buffer_put(&B->prototypes, bytes, size);
     B->prototype_count++;
   }

@@ -8,7 +8,7 @@
 **   1  Lua version (0x54)
 **   1  size of an integer << 4 | size of a float, in bytes
 **   v  number of shapes, of prototypes, of objects; size of the heads (varints)
-**      shapes, prototypes (varint size, record), heads, then the bodies: the
+**      shapes, prototypes (varint size, check, record), heads, then the bodies: the
 **      root value, the bodies of objects in the order of their numbers, from 1,
 **      then those of late objects
 */
@@ -23,6 +23,13 @@
 #define BLOB_CANONICAL 0x01
 #define BLOB_STRIPPED 0x02
 #define BLOB_HEADER_SIZE 9
+
+/*
+** A prototype's check, 8 bytes: XXH3-64 of its record with this seed. A damaged value is a wrong
+** value; damaged bytecode would be run, by a rebuilding function even while it is decoded.
+*/
+#define BLOB_CHECK_SIZE 8
+#define BLOB_CHECK_SEED 0
 
 typedef struct BlobHeader {
   unsigned char written_by, readable_by, flags, lua_version, sizes;

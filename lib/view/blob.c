@@ -1,4 +1,5 @@
 /* Opening a blob: everything in it is read once. */
+#include "hash.h"
 #include "reader.h"
 
 static bool prototype_is_sound(ViewReader *r, const unsigned char *bytes, size_t size) {
@@ -25,9 +26,12 @@ static void index_constants(View *v, ViewReader *r) {
   }
   for (uint64_t i = 0; i < v->header.prototypes && r->c.why == NULL; i++) {
     ViewPlace place = {0, count_get(&r->c)};
+    uint64_t check = fixed_get(&r->c, BLOB_CHECK_SIZE);
     place.position = cursor_position(&r->c);
     const unsigned char *bytes = cursor_bytes(&r->c, place.size);
-    if (bytes == NULL || !prototype_is_sound(r, bytes, place.size)) break;
+    if (bytes != NULL && hash64(bytes, place.size, BLOB_CHECK_SEED) != check)
+      reader_fail_at(r, bytes, "a function's check does not match its bytes");
+    if (bytes == NULL || r->c.why != NULL || !prototype_is_sound(r, bytes, place.size)) break;
     buffer_put(&v->prototypes, &place, sizeof place);
   }
   r->no_memory |= v->shapes.failed || v->prototypes.failed;
