@@ -4,7 +4,7 @@
 */
 #include "reader.h"
 
-enum { ARRAY, SHAPED, PAIRS, PAGES, METATABLE, UPVALUES, CONTENT, KEYS, END };
+enum { ARRAY, SHAPED, PAIRS, PAGES, METATABLE, UPVALUES, CONTENT, KEYS, EXTERNAL, END };
 
 void fields_init(ViewFields *f, const View *v, hearth_error *err) {
   memset(f, 0, sizeof *f);
@@ -48,6 +48,11 @@ hearth_status fields_of_body(ViewFields *f, const ViewReader *r, const Head *hea
   }
   if (f->status != HEARTH_OK) f->section = END;
   return f->status;
+}
+
+void fields_of_external(ViewFields *f, uint64_t number) {
+  f->number = number;
+  f->section = EXTERNAL;
 }
 
 /* The kind of what a reference means, where it is known without reading the store; 0: unknown. */
@@ -182,6 +187,7 @@ static bool next_of_section(ViewFields *f, ViewField *field) {
     case UPVALUES: return next_upvalue(f, field);
     case CONTENT: return next_content(f, field);
     case KEYS: return next_shape_key(f, field);
+    case EXTERNAL: return external_next(f, field);
     default: return false;
   }
 }

@@ -1,4 +1,5 @@
 /* One object: found, read, and its head parsed. */
+#include "external.h"
 #include "reader.h"
 
 void view_object_init(ViewObject *o, View *v) {
@@ -122,9 +123,7 @@ static hearth_status parse_record(ViewObject *o, hearth_error *err) {
   ViewReader r = {.view = o->view, .c = bytes_of(o)};
   if (o->place == VIEW_EXTERNAL) {
     memset(&o->head, 0, sizeof o->head);
-    o->references = varint_get(&r.c);
-    o->referring = varint_get(&r.c);
-    if (cursor_left(&r.c) > 0) cursor_fail(&r.c, "bytes follow after its end");
+    external_get_record(&r.c, &o->references, &o->referring);
     return reader_status(&r, place_name(o->place), o->number, err);
   }
   head_get(&r.c, &o->head);
@@ -189,7 +188,10 @@ hearth_status view_object_follow(ViewObject *o, const ViewObject *from, const Va
 
 void view_fields_begin(ViewFields *f, ViewObject *o, hearth_error *err) {
   fields_init(f, o->view, err);
-  if (o->place == VIEW_EXTERNAL) return;
+  if (o->place == VIEW_EXTERNAL) {
+    fields_of_external(f, o->number);
+    return;
+  }
   ViewReader r = reader_of(o);
   (void)fields_of_body(f, &r, &o->head, o->number, err);
   f->whole = o->view->store != NULL && o->place == VIEW_OBJECT && o->head.kind != OBJECT_SPECIAL &&

@@ -3,6 +3,9 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "external.h"
+#include "reader.h"
+
 typedef enum StepKind { STEP_KEY, STEP_METATABLE, STEP_UPVALUE, STEP_NAMED_UPVALUE, STEP_END, STEP_BAD } StepKind;
 
 typedef struct Step {
@@ -21,11 +24,14 @@ void view_target_init(ViewTarget *t, View *v) {
   memset(t, 0, sizeof *t);
   view_object_init(&t->object, v);
   buffer_init(&t->bytes, &v->allocator);
+  buffer_init(&t->blob, &v->allocator);
 }
 
 void view_target_free(ViewTarget *t) {
   view_object_free(&t->object);
+  if (t->has_nested) view_close(&t->nested);
   buffer_free(&t->bytes);
+  buffer_free(&t->blob);
 }
 
 /* ---------------------------------------------------------------- parsing */
@@ -260,12 +266,42 @@ static hearth_status enter(ViewTarget *t, hearth_error *err) {
   return status;
 }
 
+/* An entry of an external table. Blobs hold no external tables, so there is one nested view at most. */
+static hearth_status follow_external(ViewTarget *t, const Step *s, bool *found, hearth_error *err) {
+  View *v = t->object.view;
+  ExternalValue value;
+  if (s->kind != STEP_KEY) return HEARTH_OK;
+  hearth_status status = external_find(v, t->object.number, &s->key, &t->blob, err);
+  if (status == HEARTH_NOTFOUND) return HEARTH_OK;
+  if (status != HEARTH_OK) return status;
+  Cursor c = cursor_over(t->blob.data, t->blob.size);
+  external_get_value(&c, &value);
+  if (c.why != NULL)
+    return hearth_fail_at(err, HEARTH_DAMAGED, c.position, "external table %llu: a value is damaged at its byte %zu: %s",
+                          (unsigned long long)t->object.number, c.position, c.why);
+  *found = true;
+  if (!value.blob) {
+    keep(t, &value.value);
+    return HEARTH_OK;
+  }
+  t->has_nested = true;
+  status = view_open_blob(&t->nested, value.bytes, value.size, &v->allocator, err);
+  if (status != HEARTH_OK) return status;
+  view_object_free(&t->object);
+  view_object_init(&t->object, &t->nested);
+  Value root;
+  view_root(&t->nested, &root);
+  keep(t, &root);
+  return HEARTH_OK;
+}
+
 /* The first field that the step matches becomes the target's value. */
 static hearth_status follow(ViewTarget *t, const Step *s, bool *found, hearth_error *err) {
   ViewFields f;
   ViewField field;
   hearth_status status = HEARTH_OK;
   *found = false;
+  if (t->object.place == VIEW_EXTERNAL) return follow_external(t, s, found, err);
   view_fields_begin(&f, &t->object, err);
   while (!*found && status == HEARTH_OK && view_fields_next(&f, &field)) {
     status = matches(t, s, &field, found, err);
@@ -322,13 +358,12 @@ static hearth_status begin(ViewTarget *t, hearth_error *err) {
 }
 
 /* The path up to where it fails, with what stands first there. */
-static hearth_status not_found(const ViewTarget *t, const Parser *p, const char *path, hearth_error *err) {
-  const char *first = t->object.view->store != NULL ? "_home" : "root";
+static hearth_status not_found(bool store, const Parser *p, const char *path, hearth_error *err) {
+  const char *first = store ? "_home" : "root";
   const char *dot = path[0] == '[' || path[0] == '^' || path[0] == '\0' || path[0] == '.' ? "" : ".";
   if (strncmp(path, first, strlen(first)) == 0 && !is_name_byte(path[strlen(first)])) first = dot = "";
-  hearth_status status = hearth_fail(err, HEARTH_NOTFOUND, "%s%s%.*s: there is nothing at this path", first, dot,
-                                     (int)(p->next - path), path);
-  return status;
+  return hearth_fail(err, HEARTH_NOTFOUND, "%s%s%.*s: there is nothing at this path", first, dot,
+                     (int)(p->next - path), path);
 }
 
 hearth_status view_resolve(ViewTarget *t, const char *path, hearth_error *err) {
@@ -350,7 +385,7 @@ hearth_status view_resolve(ViewTarget *t, const char *path, hearth_error *err) {
       status = hearth_fail(err, HEARTH_INVALID, "%s: %s at column %d", path, p.why, (int)(p.next - path) + 1);
     else
       status = take_step(t, &s, &found, err);
-    if (status == HEARTH_OK && !found) status = not_found(t, &p, path, err);
+    if (status == HEARTH_OK && !found) status = not_found(store, &p, path, err);
     if (status != HEARTH_OK) break;
   }
   buffer_free(&key);

@@ -10,9 +10,12 @@
 
 /* What a path names. */
 typedef struct ViewTarget {
-  Value value;      /* a scalar, or VALUE_REF: then `object` is open */
+  Value value;      /* a scalar, or VALUE_REF or VALUE_LOCAL: then `object` is open */
   ViewObject object;
-  Buffer bytes;     /* of a string value or a key */
+  Buffer bytes;     /* of a string value */
+  View nested;      /* of a blob that is a value in an external table: the object may be in it */
+  bool has_nested;
+  Buffer blob;
 } ViewTarget;
 
 void view_target_init(ViewTarget *t, View *v);

@@ -32,8 +32,17 @@ bool heap_index(ViewHeap *h, ViewReader *r, uint64_t count, const unsigned char 
 hearth_status fields_of_body(ViewFields *f, const ViewReader *r, const Head *head, uint64_t number, hearth_error *err);
 void fields_init(ViewFields *f, const View *v, hearth_error *err);
 
+/* Entries of an external table. */
+void fields_of_external(ViewFields *f, uint64_t number);
+
 /* The next entry of a paged table; false: no more, or a failure in f->status. */
 bool pages_next(ViewFields *f, ViewField *field);
+
+/* The next entry of an external table, likewise. */
+bool external_next(ViewFields *f, ViewField *field);
+
+/* The value of one entry of an external table, as its bytes. NOTFOUND, DAMAGED, IO, NOMEM. */
+hearth_status external_find(const View *v, uint64_t number, const Value *key, Buffer *value, hearth_error *err);
 
 /* What a failed reader means, as "damaged at byte N: why". */
 hearth_status reader_status(const ViewReader *r, const char *what, uint64_t number, hearth_error *err);

@@ -95,7 +95,7 @@ typedef struct ViewObject {
   uint64_t top;    /* blob: as in ViewPart */
   Buffer record;   /* store: the bytes */
   ViewHeap locals; /* store: of a special object */
-  uint64_t references, referring; /* external: from and to other external tables */
+  uint64_t references, referring; /* external: to it from other external tables, in it to others */
 } ViewObject;
 
 void view_object_init(ViewObject *o, View *v);
@@ -138,6 +138,8 @@ typedef struct ViewField {
   ViewFieldKind kind;
   uint64_t number;
   Value key, value;
+  const unsigned char *blob; /* of an external table: NULL, or the value is this blob */
+  size_t blob_size;
 } ViewField;
 
 /* A place in bytes from which values are read. */
@@ -159,11 +161,11 @@ typedef struct ViewFields {
   size_t key_count;          /* of the shape */
   Value keys[SHAPE_MAX_KEYS];
   unsigned upvalues;
-  Buffer constant;           /* store: the bytes of the shape */
+  Buffer constant;           /* store: the bytes of the shape; external: the last key */
   /* Pages of a paged table. */
   uint64_t number;
   LayoutKey page;            /* the one at work; kind LAYOUT_NONE before the first */
-  Buffer page_bytes;
+  Buffer page_bytes;         /* its bytes; external: the last value */
   ViewReader page_reader;
   uint64_t run_key, run_left;
   uint64_t integers, others; /* entries so far */
