@@ -139,6 +139,7 @@ static uint32_t push_closure(Decoder *D, uint32_t index) {
 /* Pushes a private closure with one fresh cell. */
 static void push_private_cell(Decoder *D) {
   lua_State *L = D->L;
+  decoder_charge(D, 88);
   if (lua_isnil(L, D->cell_maker)) {
     if (prototype_push_cell_maker(L, D->error) != HEARTH_OK) {
       lua_pushnil(L);
@@ -191,7 +192,8 @@ static void push_permanent(Decoder *D, const Head *h, Part *p) {
   const char *text = luaL_tolstring(L, name, NULL); /* a scalar: no metamethod */
   if (!(D->flags & HEARTH_PLACEHOLDERS)) decoder_fail(D, HEARTH_UNKNOWN, "the permanent '%s' is not known here", text);
   lua_pop(L, 1);
-  decoder_charge(D, h->flags == PERMANENT_CELL ? 128 : 1024); /* a stand-in has a table of events */
+  /* A table's or a userdata's stand-in has a table of events; a cell's is charged as any other. */
+  decoder_charge(D, h->flags == PERMANENT_TABLE || h->flags == PERMANENT_USERDATA ? 1024 : 96);
   if (h->flags == PERMANENT_CELL) { /* a cell that holds nil stands in; a store keeps its name */
     push_private_cell(D);
     lua_remove(L, name);

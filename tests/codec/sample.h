@@ -7,6 +7,7 @@
 
 #include "blob.h"
 #include "codec_testing.h"
+#include "hash.h"
 
 /* Data alone. */
 static const char sample_data[] =
@@ -88,9 +89,21 @@ static inline void prototypes_of(const void *bytes, size_t size, size_t *begin, 
   assert_true(blob_header_get(&c, &h, &newer));
   for (uint64_t i = 0; i < h.shapes; i++) (void)shape_get(&c, keys);
   *begin = cursor_position(&c);
-  for (uint64_t i = 0; i < h.prototypes; i++) (void)cursor_bytes(&c, varint_get(&c));
+  for (uint64_t i = 0; i < h.prototypes; i++) (void)cursor_bytes(&c, varint_get(&c) + BLOB_CHECK_SIZE);
   assert_null(c.why);
   *end = cursor_position(&c);
+}
+
+/* Makes the checks in [begin, end) those of the prototypes there, as an attacker does, as far as their sizes can be read. */
+static inline void renew_checks(unsigned char *blob, size_t begin, size_t end) {
+  Cursor c = cursor_over(blob + begin, end - begin);
+  while (cursor_left(&c) > 0) {
+    size_t size = count_get(&c), check = begin + cursor_position(&c);
+    (void)cursor_bytes(&c, (uint64_t)size + BLOB_CHECK_SIZE);
+    if (c.why != NULL) return;
+    uint64_t hash = hash64(blob + check + BLOB_CHECK_SIZE, size, BLOB_CHECK_SEED);
+    for (unsigned i = 0; i < BLOB_CHECK_SIZE; i++) blob[check + i] = (unsigned char)(hash >> 8 * i);
+  }
 }
 
 #endif

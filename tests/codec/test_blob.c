@@ -251,15 +251,21 @@ static void test_flipped(void **state) {
   v.values = 0;
   for (size_t i = 0; i < SAMPLES; i++) {
     size_t size, begin, end, stride = 1 + (rounds(40) < 40 ? 97 : 0);
-    unsigned char *blob = new_blob(samples[i].what, samples[i].encode, &size);
+    unsigned char *blob = new_blob(samples[i].what, samples[i].encode, &size), *damaged = malloc(size);
+    assert_non_null(damaged);
     prototypes_of(blob, size, &begin, &end);
     for (size_t bit = 0; bit < 8 * size; bit += stride) {
       size_t at = bit / 8;
-      if (!samples[i].bytecode && at >= begin && at < end) continue;
-      blob[at] ^= (unsigned char)(1u << bit % 8);
-      attack(&v, blob, size, decode_flags[(at + bit) % DECODE_FLAGS]);
-      blob[at] ^= (unsigned char)(1u << bit % 8);
+      memcpy(damaged, blob, size);
+      damaged[at] ^= (unsigned char)(1u << bit % 8);
+      hearth_status status = attack(&v, damaged, size, decode_flags[(at + bit) % DECODE_FLAGS]);
+      if (at < begin || at >= end) continue;
+      assert_int_not_equal(status, HEARTH_OK); /* the check finds damage */
+      if (!samples[i].bytecode) continue;
+      renew_checks(damaged, begin, end);
+      attack(&v, damaged, size, decode_flags[(at + bit) % DECODE_FLAGS]);
     }
+    free(damaged);
     free(blob);
   }
   assert_true(v.values > 100); /* the gate is not simply shut */
@@ -296,10 +302,12 @@ static void test_mutated(void **state) {
       memcpy(damaged, blob, size);
       /* The heads and bodies; or the functions, where nothing calls them; not both, which could make of a
          damaged function a rebuilding one, and that one is called. */
-      if (samples[i].bytecode && end > begin && n % 2)
+      if (samples[i].bytecode && end > begin && n % 2) {
         mutate(damaged, begin, end, &seed);
-      else
+        if (n % 16 != 1) renew_checks(damaged, begin, end);
+      } else {
         mutate(damaged, end, size, &seed);
+      }
       if (n % 8 == 0) mutate(damaged, 0, begin, &seed);
       attack(&v, damaged, size, decode_flags[n % DECODE_FLAGS]);
     }
