@@ -6,11 +6,11 @@ static bool prototype_is_sound(ViewReader *r, const unsigned char *bytes, size_t
   Prototype p;
   ChunkFault fault;
   if (!prototype_parse(bytes, size, &p, &fault)) {
-    reader_fail_at(r, bytes + fault.position, fault.why);
+    view_reader_fail_at(r, bytes + fault.position, fault.why);
     return false;
   }
   if (chunk_supported(&p.header) && !chunk_check(&p.header, p.body, p.body_size, p.nupvalues, &fault)) {
-    reader_fail_at(r, p.body + fault.position, fault.why);
+    view_reader_fail_at(r, p.body + fault.position, fault.why);
     return false;
   }
   return true;
@@ -30,7 +30,7 @@ static void index_constants(View *v, ViewReader *r) {
     place.position = cursor_position(&r->c);
     const unsigned char *bytes = cursor_bytes(&r->c, place.size);
     if (bytes != NULL && hash64(bytes, place.size, BLOB_CHECK_SEED) != check)
-      reader_fail_at(r, bytes, "a function's check does not match its bytes");
+      view_reader_fail_at(r, bytes, "a function's check does not match its bytes");
     if (bytes == NULL || r->c.why != NULL || !prototype_is_sound(r, bytes, place.size)) break;
     buffer_put(&v->prototypes, &place, sizeof place);
   }
@@ -41,10 +41,10 @@ static hearth_status index_objects(View *v, ViewReader *r, hearth_error *err) {
   if (r->c.why == NULL && (v->header.heads_size > cursor_left(&r->c) || v->header.objects > v->header.heads_size))
     cursor_fail(&r->c, "a count exceeds the bytes that remain");
   if (r->c.why == NULL && !r->no_memory &&
-      !heap_index(&v->heap, r, v->header.objects, r->c.next + v->header.heads_size, err))
+      !view_heap_index(&v->heap, r, v->header.objects, r->c.next + v->header.heads_size, err))
     return err != NULL ? err->code : HEARTH_DAMAGED;
   if (r->c.why == NULL && cursor_left(&r->c) > 0) cursor_fail(&r->c, "bytes follow after its end");
-  return reader_status(r, NULL, 0, err);
+  return view_reader_status(r, NULL, 0, err);
 }
 
 hearth_status view_open_blob(View *v, const void *bytes, size_t size, const hearth_allocator *allocator,
@@ -57,14 +57,14 @@ hearth_status view_open_blob(View *v, const void *bytes, size_t size, const hear
   v->size = size;
   buffer_init(&v->shapes, allocator);
   buffer_init(&v->prototypes, allocator);
-  heap_init(&v->heap, allocator);
+  view_heap_init(&v->heap, allocator);
   ViewReader r = {.view = v, .c = cursor_over(bytes, size), .heap = &v->heap};
   bool newer;
   if (!blob_header_get(&r.c, &v->header, &newer)) {
     if (newer)
       return hearth_fail_at(err, HEARTH_VERSION, 5, "format %d is needed to read it, this program reads up to %d",
                             v->header.readable_by, FORMAT_VERSION);
-    return reader_status(&r, NULL, 0, err);
+    return view_reader_status(&r, NULL, 0, err);
   }
   index_constants(v, &r);
   hearth_status status = index_objects(v, &r, err);
@@ -74,5 +74,5 @@ hearth_status view_open_blob(View *v, const void *bytes, size_t size, const hear
 void view_root(View *v, Value *root) {
   ViewReader r = {.view = v, .c = cursor_over(v->bytes, v->size), .heap = &v->heap};
   r.c.next += v->heap.root;
-  reader_value(&r, root);
+  view_reader_value(&r, root);
 }

@@ -38,7 +38,7 @@ static bool read_entry(ViewFields *f, ViewField *field) {
   return true;
 }
 
-bool external_next(ViewFields *f, ViewField *field) {
+bool view_external_next(ViewFields *f, ViewField *field) {
   const View *v = f->r.view;
   Entry e = {&f->constant, &f->page_bytes};
   int result = 0;
@@ -52,7 +52,7 @@ bool external_next(ViewFields *f, ViewField *field) {
   return f->status == HEARTH_OK && result == 1 && read_entry(f, field);
 }
 
-hearth_status external_find(const View *v, uint64_t number, const Value *key, Buffer *value, hearth_error *err) {
+hearth_status view_external_find(const View *v, uint64_t number, const Value *key, Buffer *value, hearth_error *err) {
   unsigned char bytes[EXTERNAL_MAX_KEY];
   size_t size = external_put_key(bytes, key);
   Buffer found_key;

@@ -6,7 +6,7 @@
 
 enum { ARRAY, SHAPED, PAIRS, PAGES, METATABLE, UPVALUES, CONTENT, KEYS, EXTERNAL, END };
 
-void fields_init(ViewFields *f, const View *v, hearth_error *err) {
+void view_fields_init(ViewFields *f, const View *v, hearth_error *err) {
   memset(f, 0, sizeof *f);
   f->error = err;
   f->section = END;
@@ -32,15 +32,15 @@ static int first_section(const Head *head) {
   }
 }
 
-hearth_status fields_of_body(ViewFields *f, const ViewReader *r, const Head *head, uint64_t number,
+hearth_status view_fields_of_body(ViewFields *f, const ViewReader *r, const Head *head, uint64_t number,
                              hearth_error *err) {
   f->r = *r;
   f->head = *head;
   f->number = number;
   f->section = first_section(head);
   if (head->kind == OBJECT_TABLE && (head->flags & HEAD_SHAPE))
-    f->status = constant_shape(r->view, head->shape, &f->constant, f->keys, &f->key_count, err);
-  if (head->kind == OBJECT_CLOSURE) f->status = constant_upvalues(r->view, head->prototype, &f->upvalues, err);
+    f->status = view_constant_shape(r->view, head->shape, &f->constant, f->keys, &f->key_count, err);
+  if (head->kind == OBJECT_CLOSURE) f->status = view_constant_upvalues(r->view, head->prototype, &f->upvalues, err);
   if (f->status == HEARTH_NOTFOUND) { /* in a blob its number is out of range; in a store its record is missing */
     const char *why = head->kind == OBJECT_CLOSURE ? "a prototype that is not there" : "a shape that is not there";
     if (r->view->store == NULL) cursor_fail(&f->r.c, why);
@@ -50,7 +50,7 @@ hearth_status fields_of_body(ViewFields *f, const ViewReader *r, const Head *hea
   return f->status;
 }
 
-void fields_of_external(ViewFields *f, uint64_t number) {
+void view_fields_of_external(ViewFields *f, uint64_t number) {
   f->number = number;
   f->section = EXTERNAL;
 }
@@ -64,7 +64,7 @@ static unsigned kind_of(const ViewReader *r, const Value *v) {
     index = v->as.number;
   else
     return 0;
-  return r->c.begin[heap_part(r->heap, index)->head];
+  return r->c.begin[view_heap_part(r->heap, index)->head];
 }
 
 static bool is_cell(unsigned head) {
@@ -74,15 +74,15 @@ static bool is_cell(unsigned head) {
 
 static void read_plain(ViewReader *r, Value *v) {
   const unsigned char *start = r->c.next;
-  reader_value(r, v);
-  if (r->c.why == NULL && is_cell(kind_of(r, v))) reader_fail_at(r, start, "a cell where a value belongs");
+  view_reader_value(r, v);
+  if (r->c.why == NULL && is_cell(kind_of(r, v))) view_reader_fail_at(r, start, "a cell where a value belongs");
 }
 
 /* A value inside a table: nil would be no entry. */
 static void read_field(ViewReader *r, Value *v) {
   const unsigned char *start = r->c.next;
   read_plain(r, v);
-  if (r->c.why == NULL && v->kind == VALUE_NIL) reader_fail_at(r, start, "a nil inside a table");
+  if (r->c.why == NULL && v->kind == VALUE_NIL) view_reader_fail_at(r, start, "a nil inside a table");
 }
 
 static bool is_nan(uint64_t bits) {
@@ -92,24 +92,24 @@ static bool is_nan(uint64_t bits) {
 static void read_key(ViewReader *r, Value *v) {
   const unsigned char *start = r->c.next;
   read_field(r, v);
-  if (r->c.why == NULL && v->kind == VALUE_FLOAT && is_nan(v->as.bits)) reader_fail_at(r, start, "a NaN as a key");
+  if (r->c.why == NULL && v->kind == VALUE_FLOAT && is_nan(v->as.bits)) view_reader_fail_at(r, start, "a NaN as a key");
 }
 
 static void read_upvalue(ViewReader *r, Value *v) {
   const unsigned char *start = r->c.next;
-  reader_value(r, v);
+  view_reader_value(r, v);
   unsigned kind = kind_of(r, v);
   if (r->c.why == NULL && ((v->kind != VALUE_REF && v->kind != VALUE_LOCAL) || (kind != 0 && !is_cell(kind))))
-    reader_fail_at(r, start, "an upvalue that is no cell");
+    view_reader_fail_at(r, start, "an upvalue that is no cell");
 }
 
 static void read_metatable(ViewReader *r, Value *v) {
   const unsigned char *start = r->c.next;
-  reader_value(r, v);
+  view_reader_value(r, v);
   unsigned kind = kind_of(r, v) & HEAD_KIND;
   if (r->c.why == NULL && ((v->kind != VALUE_REF && v->kind != VALUE_LOCAL) || is_cell(kind_of(r, v)) ||
                            kind == OBJECT_CLOSURE))
-    reader_fail_at(r, start, "a metatable that is no table");
+    view_reader_fail_at(r, start, "a metatable that is no table");
 }
 
 static void integer_key(Value *key, uint64_t n) {
@@ -182,12 +182,12 @@ static bool next_of_section(ViewFields *f, ViewField *field) {
     case ARRAY: return next_array(f, field);
     case SHAPED: return next_shaped(f, field);
     case PAIRS: return next_pair(f, field);
-    case PAGES: return pages_next(f, field);
+    case PAGES: return view_pages_next(f, field);
     case METATABLE: return next_metatable(f, field);
     case UPVALUES: return next_upvalue(f, field);
     case CONTENT: return next_content(f, field);
     case KEYS: return next_shape_key(f, field);
-    case EXTERNAL: return external_next(f, field);
+    case EXTERNAL: return view_external_next(f, field);
     default: return false;
   }
 }
@@ -207,7 +207,7 @@ bool view_fields_next(ViewFields *f, ViewField *field) {
   while (f->section != END && f->status == HEARTH_OK) {
     bool got = next_of_section(f, field);
     if (f->status == HEARTH_OK && (f->r.c.why != NULL || f->r.no_memory))
-      f->status = reader_status(&f->r, f->r.view->store != NULL ? "object" : NULL, f->number, f->error);
+      f->status = view_reader_status(&f->r, f->r.view->store != NULL ? "object" : NULL, f->number, f->error);
     if (f->status != HEARTH_OK) break;
     if (got) return true;
     f->section = section_after(f);
@@ -216,7 +216,7 @@ bool view_fields_next(ViewFields *f, ViewField *field) {
   f->section = END;
   if (f->whole && f->status == HEARTH_OK && cursor_left(&f->r.c) > 0) {
     cursor_fail(&f->r.c, "bytes follow after its end");
-    f->status = reader_status(&f->r, "object", f->number, f->error);
+    f->status = view_reader_status(&f->r, "object", f->number, f->error);
   }
   return false;
 }

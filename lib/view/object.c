@@ -7,12 +7,12 @@ void view_object_init(ViewObject *o, View *v) {
   o->view = v;
   o->local = VIEW_WHOLE;
   buffer_init(&o->record, &v->allocator);
-  heap_init(&o->locals, &v->allocator);
+  view_heap_init(&o->locals, &v->allocator);
 }
 
 void view_object_free(ViewObject *o) {
   buffer_free(&o->record);
-  heap_free(&o->locals);
+  view_heap_free(&o->locals);
 }
 
 static Cursor bytes_of(const ViewObject *o) {
@@ -34,7 +34,7 @@ static const char *place_name(ViewPlaceKind place) {
 
 /* Opens the part of a heap at index. */
 static void open_part(ViewObject *o, const ViewHeap *h, uint64_t index) {
-  const ViewPart *part = heap_part(h, index);
+  const ViewPart *part = view_heap_part(h, index);
   Cursor c = bytes_of(o);
   c.next += part->head;
   head_get(&c, &o->head); /* it was read when the heap was indexed */
@@ -46,12 +46,12 @@ static void open_part(ViewObject *o, const ViewHeap *h, uint64_t index) {
 
 static hearth_status open_in_blob(ViewObject *o, uint64_t number, hearth_error *err) {
   const ViewHeap *h = &o->view->heap;
-  if (number == 0 || number > heap_count(h))
+  if (number == 0 || number > view_heap_count(h))
     return hearth_fail(err, HEARTH_NOTFOUND, "there is no object %llu", (unsigned long long)number);
   o->place = VIEW_OBJECT;
   o->number = number;
   open_part(o, h, number - 1);
-  o->late = heap_part(h, number - 1)->head > h->root; /* its true head stands among the bodies */
+  o->late = view_heap_part(h, number - 1)->head > h->root; /* its true head stands among the bodies */
   return hearth_ok(err);
 }
 
@@ -92,10 +92,10 @@ static bool kind_belongs(ViewPlaceKind place, ObjectKind kind) {
 static hearth_status index_locals(ViewObject *o, hearth_error *err) {
   ViewReader r = reader_of(o);
   size_t count = count_get(&r.c);
-  if (r.c.why == NULL && !heap_index(&o->locals, &r, count, NULL, err)) return HEARTH_DAMAGED;
+  if (r.c.why == NULL && !view_heap_index(&o->locals, &r, count, NULL, err)) return HEARTH_DAMAGED;
   if (cursor_left(&r.c) > 0) cursor_fail(&r.c, "bytes follow after its end");
   o->body = o->locals.root;
-  return reader_status(&r, "object", o->number, err);
+  return view_reader_status(&r, "object", o->number, err);
 }
 
 static hearth_status check_constant(const ViewObject *o, hearth_error *err) {
@@ -111,12 +111,12 @@ static hearth_status check_constant(const ViewObject *o, hearth_error *err) {
   } else if (o->head.kind == OBJECT_PROTOTYPE) {
     r.c.next = r.c.end;
     if (!prototype_parse(bytes, size, &p, &fault))
-      reader_fail_at(&r, bytes + fault.position, fault.why);
+      view_reader_fail_at(&r, bytes + fault.position, fault.why);
     else if (chunk_supported(&p.header) && !chunk_check(&p.header, p.body, p.body_size, p.nupvalues, &fault))
-      reader_fail_at(&r, p.body + fault.position, fault.why);
+      view_reader_fail_at(&r, p.body + fault.position, fault.why);
   }
   if (cursor_left(&r.c) > 0) cursor_fail(&r.c, "bytes follow after its end");
-  return reader_status(&r, "constant", o->number, err);
+  return view_reader_status(&r, "constant", o->number, err);
 }
 
 static hearth_status parse_record(ViewObject *o, hearth_error *err) {
@@ -124,13 +124,13 @@ static hearth_status parse_record(ViewObject *o, hearth_error *err) {
   if (o->place == VIEW_EXTERNAL) {
     memset(&o->head, 0, sizeof o->head);
     external_get_record(&r.c, &o->references, &o->referring);
-    return reader_status(&r, place_name(o->place), o->number, err);
+    return view_reader_status(&r, place_name(o->place), o->number, err);
   }
   head_get(&r.c, &o->head);
   o->body = cursor_position(&r.c);
   if (r.c.why == NULL && !kind_belongs(o->place, o->head.kind))
-    reader_fail_at(&r, r.c.begin, "an object of a kind that belongs elsewhere");
-  hearth_status status = reader_status(&r, place_name(o->place), o->number, err);
+    view_reader_fail_at(&r, r.c.begin, "an object of a kind that belongs elsewhere");
+  hearth_status status = view_reader_status(&r, place_name(o->place), o->number, err);
   if (status == HEARTH_OK && o->head.kind == OBJECT_SPECIAL) status = index_locals(o, err);
   if (status == HEARTH_OK && o->place == VIEW_CONSTANT) status = check_constant(o, err);
   return status;
@@ -162,7 +162,7 @@ hearth_status view_object_open(ViewObject *o, uint64_t number, hearth_error *err
 }
 
 uint32_t view_object_locals(const ViewObject *o) {
-  return o->view->store == NULL ? 0 : (uint32_t)heap_count(&o->locals);
+  return o->view->store == NULL ? 0 : (uint32_t)view_heap_count(&o->locals);
 }
 
 hearth_status view_object_open_local(ViewObject *o, uint32_t index, hearth_error *err) {
@@ -187,13 +187,13 @@ hearth_status view_object_follow(ViewObject *o, const ViewObject *from, const Va
 /* --------------------------------------------------------- what it contains */
 
 void view_fields_begin(ViewFields *f, ViewObject *o, hearth_error *err) {
-  fields_init(f, o->view, err);
+  view_fields_init(f, o->view, err);
   if (o->place == VIEW_EXTERNAL) {
-    fields_of_external(f, o->number);
+    view_fields_of_external(f, o->number);
     return;
   }
   ViewReader r = reader_of(o);
-  (void)fields_of_body(f, &r, &o->head, o->number, err);
+  (void)view_fields_of_body(f, &r, &o->head, o->number, err);
   f->whole = o->view->store != NULL && o->place == VIEW_OBJECT && o->head.kind != OBJECT_SPECIAL &&
              o->local == VIEW_WHOLE;
 }
@@ -218,7 +218,7 @@ hearth_status view_object_count(ViewObject *o, uint64_t *count, hearth_error *er
   Value keys[SHAPE_MAX_KEYS];
   size_t key_count = 0;
   buffer_init(&bytes, &o->view->allocator);
-  hearth_status status = constant_shape(o->view, o->head.shape, &bytes, keys, &key_count, err);
+  hearth_status status = view_constant_shape(o->view, o->head.shape, &bytes, keys, &key_count, err);
   buffer_free(&bytes);
   if (status == HEARTH_NOTFOUND)
     return hearth_fail(err, HEARTH_DAMAGED, "object %llu has a shape that is not there",
@@ -260,7 +260,7 @@ static hearth_status fetch_constant(const View *v, ObjectKind kind, uint64_t num
   return c->why == NULL && head.kind == kind ? HEARTH_OK : HEARTH_NOTFOUND;
 }
 
-hearth_status constant_shape(const View *v, uint64_t number, Buffer *bytes, Value keys[], size_t *count,
+hearth_status view_constant_shape(const View *v, uint64_t number, Buffer *bytes, Value keys[], size_t *count,
                              hearth_error *err) {
   ViewReader r = {.view = v};
   ViewPlace place;
@@ -273,10 +273,10 @@ hearth_status constant_shape(const View *v, uint64_t number, Buffer *bytes, Valu
     r.c.next += place.position;
   }
   *count = shape_get(&r.c, keys);
-  return reader_status(&r, "constant", number, err);
+  return view_reader_status(&r, "constant", number, err);
 }
 
-hearth_status constant_upvalues(const View *v, uint64_t number, unsigned *count, hearth_error *err) {
+hearth_status view_constant_upvalues(const View *v, uint64_t number, unsigned *count, hearth_error *err) {
   Buffer bytes;
   Cursor c;
   ViewPlace place;

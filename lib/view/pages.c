@@ -74,7 +74,7 @@ static bool read_integer_entry(ViewFields *f, ViewField *field) {
   ViewReader *r = &f->page_reader;
   if (f->run_left == 0) {
     Value first;
-    reader_value(r, &first);
+    view_reader_value(r, &first);
     if (r->c.why == NULL && first.kind != VALUE_INTEGER) cursor_fail(&r->c, "a run that begins with no integer");
     f->run_key = (uint64_t)first.as.integer;
     f->run_left = count_get(&r->c);
@@ -82,7 +82,7 @@ static bool read_integer_entry(ViewFields *f, ViewField *field) {
   }
   field->key.kind = VALUE_INTEGER;
   field->key.as.integer = (int64_t)f->run_key;
-  reader_value(r, &field->value);
+  view_reader_value(r, &field->value);
   uint64_t order = f->run_key ^ (uint64_t)1 << 63;
   f->run_key++; /* past the greatest integer the order fails */
   f->run_left--;
@@ -93,11 +93,11 @@ static bool read_integer_entry(ViewFields *f, ViewField *field) {
 static bool read_other_entry(ViewFields *f, ViewField *field) {
   ViewReader *r = &f->page_reader;
   const unsigned char *start = r->c.next;
-  reader_value(r, &field->key);
+  view_reader_value(r, &field->key);
   size_t size = (size_t)(r->c.next - start);
   if (r->c.why == NULL && (field->key.kind == VALUE_NIL || field->key.kind == VALUE_INTEGER))
-    reader_fail_at(r, start, "a key that does not belong there");
-  reader_value(r, &field->value);
+    view_reader_fail_at(r, start, "a key that does not belong there");
+  view_reader_value(r, &field->value);
   f->others++;
   return r->c.why != NULL || check_order(f, hash64(start, size, 0));
 }
@@ -110,7 +110,7 @@ static bool check_counts(ViewFields *f) {
   return false;
 }
 
-bool pages_next(ViewFields *f, ViewField *field) {
+bool view_pages_next(ViewFields *f, ViewField *field) {
   if (f->page.kind == LAYOUT_NONE || cursor_left(&f->page_reader.c) == 0) {
     if (f->run_left > 0) return fail_page(f, "it ends too early");
     if (!open_next_page(f)) return f->status == HEARTH_OK && check_counts(f) && false;

@@ -271,7 +271,7 @@ static hearth_status follow_external(ViewTarget *t, const Step *s, bool *found, 
   View *v = t->object.view;
   ExternalValue value;
   if (s->kind != STEP_KEY) return HEARTH_OK;
-  hearth_status status = external_find(v, t->object.number, &s->key, &t->blob, err);
+  hearth_status status = view_external_find(v, t->object.number, &s->key, &t->blob, err);
   if (status == HEARTH_NOTFOUND) return HEARTH_OK;
   if (status != HEARTH_OK) return status;
   Cursor c = cursor_over(t->blob.data, t->blob.size);

@@ -4,24 +4,24 @@
 */
 #include "reader.h"
 
-void heap_init(ViewHeap *h, const hearth_allocator *a) {
+void view_heap_init(ViewHeap *h, const hearth_allocator *a) {
   buffer_init(&h->parts, a);
   buffer_init(&h->strings, a);
   h->root = 0;
 }
 
-void heap_free(ViewHeap *h) {
+void view_heap_free(ViewHeap *h) {
   buffer_free(&h->parts);
   buffer_free(&h->strings);
 }
 
-void reader_fail_at(ViewReader *r, const unsigned char *start, const char *why) {
+void view_reader_fail_at(ViewReader *r, const unsigned char *start, const char *why) {
   if (r->c.why != NULL) return;
   r->c.next = start;
   cursor_fail(&r->c, why);
 }
 
-hearth_status reader_status(const ViewReader *r, const char *what, uint64_t number, hearth_error *err) {
+hearth_status view_reader_status(const ViewReader *r, const char *what, uint64_t number, hearth_error *err) {
   if (r->no_memory) return hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
   if (r->c.why == NULL) return HEARTH_OK;
   if (what == NULL)
@@ -43,7 +43,7 @@ static void define(ViewReader *r, Value *v) {
 static void look_up(ViewReader *r, const unsigned char *start, Value *v) {
   const Buffer *strings = &r->heap->strings;
   if (v->as.number >= strings->size / sizeof(ViewString)) {
-    reader_fail_at(r, start, "a string that is not in the dictionary");
+    view_reader_fail_at(r, start, "a string that is not in the dictionary");
     return;
   }
   ViewString s;
@@ -61,26 +61,26 @@ static void resolve_blob(ViewReader *r, const unsigned char *start, Value *v) {
       v->kind = VALUE_REF;
       v->as.number = r->top + 1;
       break;
-    case VALUE_LOCAL: reader_fail_at(r, start, "a tag that belongs in stores only"); break;
+    case VALUE_LOCAL: view_reader_fail_at(r, start, "a tag that belongs in stores only"); break;
     default: break;
   }
   if (v->kind != VALUE_REF) return;
-  if (v->as.number == 0 || v->as.number > heap_count(r->heap))
-    reader_fail_at(r, start, "a reference to an object that is not there");
+  if (v->as.number == 0 || v->as.number > view_heap_count(r->heap))
+    view_reader_fail_at(r, start, "a reference to an object that is not there");
   else if (v->as.number > r->top)
     r->top = v->as.number;
 }
 
 static void resolve_store(ViewReader *r, const unsigned char *start, const Value *v) {
   if (v->kind == VALUE_DEFINE || v->kind == VALUE_KNOWN || v->kind == VALUE_NEXT)
-    reader_fail_at(r, start, "a tag that belongs in blobs only");
+    view_reader_fail_at(r, start, "a tag that belongs in blobs only");
   else if (v->kind == VALUE_REF && (v->as.number == 0 || v->as.number > HEARTH_MAX_TABLE))
-    reader_fail_at(r, start, "a reference to an object that is not there");
-  else if (v->kind == VALUE_LOCAL && (r->heap == NULL || v->as.number >= heap_count(r->heap)))
-    reader_fail_at(r, start, "a reference to a local object that is not there");
+    view_reader_fail_at(r, start, "a reference to an object that is not there");
+  else if (v->kind == VALUE_LOCAL && (r->heap == NULL || v->as.number >= view_heap_count(r->heap)))
+    view_reader_fail_at(r, start, "a reference to a local object that is not there");
 }
 
-void reader_value(ViewReader *r, Value *v) {
+void view_reader_value(ViewReader *r, Value *v) {
   const unsigned char *start = r->c.next;
   value_get(&r->c, v);
   if (r->c.why == NULL && r->view->store != NULL) resolve_store(r, start, v);
@@ -108,8 +108,8 @@ static void index_heads(ViewHeap *h, ViewReader *r, uint64_t count, const unsign
     const unsigned char *start = r->c.next;
     Head head;
     head_get(&r->c, &head);
-    if (!head_allowed(r, &head)) reader_fail_at(r, start, "an object of a kind that belongs elsewhere");
-    if (heads_end != NULL && r->c.next > heads_end) reader_fail_at(r, start, "the heads do not end where they should");
+    if (!head_allowed(r, &head)) view_reader_fail_at(r, start, "an object of a kind that belongs elsewhere");
+    if (heads_end != NULL && r->c.next > heads_end) view_reader_fail_at(r, start, "the heads do not end where they should");
     buffer_put(&h->parts, &part, sizeof part);
     r->no_memory |= h->parts.failed;
   }
@@ -118,7 +118,7 @@ static void index_heads(ViewHeap *h, ViewReader *r, uint64_t count, const unsign
 
 /* Goes over one body. */
 static bool index_body(ViewHeap *h, ViewReader *r, uint64_t i, bool late, hearth_error *err) {
-  ViewPart *part = heap_part(h, i);
+  ViewPart *part = view_heap_part(h, i);
   Cursor at = r->c;
   at.next = r->c.begin + part->head;
   Head head;
@@ -129,15 +129,15 @@ static bool index_body(ViewHeap *h, ViewReader *r, uint64_t i, bool late, hearth
     const unsigned char *start = r->c.next;
     head_get(&r->c, &head);
     if (r->c.why == NULL && (head.kind != OBJECT_TABLE || (head.flags & HEAD_SHAPE)))
-      reader_fail_at(r, start, "a late object that is no weak table");
+      view_reader_fail_at(r, start, "a late object that is no weak table");
   }
   part->body = cursor_position(&r->c);
   part->top = r->top;
   if (r->c.why != NULL) return true;
   ViewFields f;
   ViewField field;
-  fields_init(&f, r->view, err);
-  if (fields_of_body(&f, r, &head, i + 1, err) == HEARTH_OK)
+  view_fields_init(&f, r->view, err);
+  if (view_fields_of_body(&f, r, &head, i + 1, err) == HEARTH_OK)
     while (view_fields_next(&f, &field)) continue;
   *r = f.r;
   bool ok = f.status == HEARTH_OK || r->c.why != NULL || r->no_memory;
@@ -145,16 +145,16 @@ static bool index_body(ViewHeap *h, ViewReader *r, uint64_t i, bool late, hearth
   return ok;
 }
 
-bool heap_index(ViewHeap *h, ViewReader *r, uint64_t count, const unsigned char *heads_end, hearth_error *err) {
+bool view_heap_index(ViewHeap *h, ViewReader *r, uint64_t count, const unsigned char *heads_end, hearth_error *err) {
   r->heap = h;
   r->indexing = h;
   index_heads(h, r, count, heads_end);
   h->root = cursor_position(&r->c);
   Value root;
-  reader_value(r, &root);
+  view_reader_value(r, &root);
   bool ok = true, has_late = false;
   for (uint64_t i = 0; i < count && ok && r->c.why == NULL && !r->no_memory; i++) {
-    has_late |= (r->c.begin[heap_part(h, i)->head] & HEAD_KIND) == OBJECT_LATE;
+    has_late |= (r->c.begin[view_heap_part(h, i)->head] & HEAD_KIND) == OBJECT_LATE;
     ok = index_body(h, r, i, false, err);
   }
   for (uint64_t i = 0; i < count && has_late && ok && r->c.why == NULL && !r->no_memory; i++)

@@ -62,7 +62,7 @@ hearth_status view_open_store(View *v, const hearth_backend *backend, hearth_bac
   v->store = store;
   buffer_init(&v->shapes, allocator);
   buffer_init(&v->prototypes, allocator);
-  heap_init(&v->heap, allocator);
+  view_heap_init(&v->heap, allocator);
   Buffer bytes;
   buffer_init(&bytes, allocator);
   LayoutKey key = {.kind = LAYOUT_METADATA};
@@ -86,7 +86,7 @@ hearth_status view_open_store(View *v, const hearth_backend *backend, hearth_bac
 void view_close(View *v) {
   buffer_free(&v->shapes);
   buffer_free(&v->prototypes);
-  heap_free(&v->heap);
+  view_heap_free(&v->heap);
 }
 
 hearth_status view_home(const View *v, uint64_t *number, hearth_error *err) {

@@ -1,0 +1,50 @@
+/* hearth compact, export, import: whole stores, as bytes. */
+#include "export.h"
+#include "hearth.h"
+#include "progress.h"
+#include "script.h"
+
+/* Through the store and not the backend alone: external tables that only refer to each other go too. */
+int command_compact(Call *call) {
+  const char *keep_text = NULL;
+  const Option options[] = {{"keep", NULL, &keep_text}, {NULL, NULL, NULL}};
+  unsigned long long keep = 0;
+  hearth_error err;
+  Script script;
+  int status;
+  if (!call_options(call, options, false, 0, 0, &status)) return status;
+  if (keep_text != NULL && !option_number("keep", keep_text, 1000000, &keep)) return STATUS_USAGE;
+  status = script_open(call, HEARTH_OPEN_NO_CREATE, &script);
+  if (status != STATUS_OK) return status;
+  if (hearth_compact(script.L, script.store, (unsigned)keep, &err) != HEARTH_OK)
+    status = complain_about(STATUS_FAILED, call->uri, &err);
+  return script_close(&script, status);
+}
+
+int command_export(Call *call) {
+  const Option options[] = {{NULL, NULL, NULL}};
+  hearth_error err;
+  Storage s;
+  int status;
+  if (!call_options(call, options, false, 1, 1, &status)) return status;
+  status = storage_open(call, HEARTH_OPEN_READONLY | HEARTH_OPEN_NO_CREATE, &s);
+  if (status != STATUS_OK) return status;
+  if (hearth_export(s.backend, s.store, NULL, NULL, call->argv[0], &err) != HEARTH_OK)
+    status = complain_about(STATUS_FAILED, call->argv[0], &err);
+  int closed = storage_close(&s);
+  return status != STATUS_OK ? status : closed;
+}
+
+int command_import(Call *call) {
+  const Option options[] = {{NULL, NULL, NULL}};
+  hearth_error err;
+  Storage s;
+  int status;
+  if (!call_options(call, options, false, 1, 1, &status)) return status;
+  status = storage_open(call, 0, &s);
+  if (status != STATUS_OK) return status;
+  if (hearth_import(s.backend, s.store, NULL, NULL, call->argv[0], &err) != HEARTH_OK)
+    status = complain_about(STATUS_FAILED, call->argv[0], &err);
+  int closed = storage_close(&s);
+  return status != STATUS_OK ? status : closed;
+}

@@ -1,0 +1,93 @@
+/* hearth: stores from the shell. The commands are a table; each has a file of its own. */
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+#include "hearth.h"
+
+const Command commands[] = {
+  {"run", "Runs a Lua script with _home and ext; commits when it returns, rolls back when it raises", "SCRIPT [ARGS...]",
+   "SCRIPT - is standard input. ARGS are `...` and the table `arg`, as for lua. Options stand before SCRIPT.\n\n",
+   command_run},
+  {"eval", "Runs Lua code like run, and prints what it returns", "CODE [ARGS...]",
+   "CODE may be an expression. ARGS are `...`. Options stand before CODE.\n\n", command_eval},
+  {"repl", "Reads lines of Lua and runs them; commits after each that succeeds, rolls back one that raises", "",
+   "What goes on over several lines is read to its end, as in lua. Inside, .help says more.\n\n", command_repl},
+  {"ls", "Lists what the table at a path holds", "[PATH]",
+   "PATH is as errors print it: players[3].inventory[\"a b\"]; ^name is an upvalue, ^metatable the metatable.\n\n",
+   command_ls},
+  {"get", "Prints the value at a path", "PATH",
+   "  --raw           a string's bytes as they are, without quotes and line end\n"
+   "  --depth N       tables nested deeper than N are named, not printed (default: 16)\n",
+   command_get},
+  {"dump", "Prints everything in a store, or in a file that holds a blob", "[BLOBFILE]",
+   "  --json          as one JSON array, an element a line\n"
+   "  --frames        the frames of the file instead of what they add up to\n",
+   command_dump},
+  {"verify", "Reads everything and says what is wrong with it", "", "", command_verify},
+  {"salvage", "Copies what is readable in a damaged file to a new one", "[FILE] --to NEWFILE",
+   "FILE is the damaged one (default: the store's). It is not changed.\n"
+   "  --to NEWFILE    where what is found goes; it must not exist\n",
+   command_salvage},
+  {"stat", "Prints the figures of a store", "", "", command_stat},
+  {"compact", "Gives back the space of what is no longer in use", "",
+   "  --keep N        keeps the last N commits readable\n", command_compact},
+  {"export", "Writes everything to a new file in canonical form", "FILE", "", command_export},
+  {"import", "Reads a file that export wrote into an empty store", "FILE", "", command_import},
+  {NULL, NULL, NULL, NULL, NULL},
+};
+
+static void print_usage(FILE *out) {
+  (void)fputs("usage: hearth [--store URI] COMMAND [ARGUMENTS]\n\n"
+              "Durable Lua tables: runs programs on a store, and looks into it.\n\n", out);
+  for (const Command *c = commands; c->name != NULL; c++)
+    (void)fprintf(out, "  %-8s %s\n", c->name, c->summary);
+  (void)fputs("\n"
+              "  --store URI     the store: file:PATH or memory: (default: $HEARTH_STORE, else " DEFAULT_URI ")\n"
+              "  --help          this text; after a command, about it\n"
+              "  --version       the version\n\n"
+              "Exit status: 0 success, 1 the command or its script failed, 2 wrong usage,\n3 the store (or the file to read) could not be opened.\n"
+              "ls, get, dump, stat, verify and salvage only read, and run nothing that is stored.\n", out);
+}
+
+static const Command *find(const char *name) {
+  for (const Command *c = commands; c->name != NULL; c++)
+    if (strcmp(c->name, name) == 0) return c;
+  return NULL;
+}
+
+int main(int argc, char **argv) {
+  const char *environment = getenv("HEARTH_STORE");
+  Call call = {.uri = environment != NULL && *environment != '\0' ? environment : DEFAULT_URI};
+  int i = 1;
+  (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away is a failed write, and a store is closed in order */
+  for (; i < argc && argv[i][0] == '-'; i++) {
+    if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+      print_usage(stdout);
+      return finish_output();
+    }
+    if (strcmp(argv[i], "--version") == 0) {
+      (void)printf("hearth %s\n", hearth_version());
+      return finish_output();
+    }
+    if (strncmp(argv[i], "--store=", 8) == 0)
+      call.uri = argv[i] + 8;
+    else if (strcmp(argv[i], "--store") == 0 && i + 1 < argc)
+      call.uri = argv[++i];
+    else if (strcmp(argv[i], "--store") == 0)
+      return complain(STATUS_USAGE, "a value is missing after --store (try: hearth --help)");
+    else
+      return complain(STATUS_USAGE, "unknown option %s (try: hearth --help)", argv[i]);
+  }
+  if (i == argc) {
+    print_usage(stderr);
+    return STATUS_USAGE;
+  }
+  const Command *c = find(argv[i]);
+  if (c == NULL) return complain(STATUS_USAGE, "unknown command '%s' (try: hearth --help)", argv[i]);
+  call.command = c->name;
+  call.argc = argc - i - 1;
+  call.argv = argv + i + 1;
+  return c->run(&call);
+}

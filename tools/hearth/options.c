@@ -1,0 +1,109 @@
+/* Options and errors of every command. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command.h"
+
+int complain(int status, const char *format, ...) {
+  hearth_error line;
+  va_list args;
+  va_start(args, format);
+  hearth_vfail(&line, HEARTH_INVALID, HEARTH_NO_POSITION, format, args);
+  va_end(args);
+  (void)fflush(stdout);
+  (void)fprintf(stderr, "hearth: %s\n", line.message);
+  return status;
+}
+
+int complain_about(int status, const char *location, const hearth_error *err) {
+  size_t n = strlen(location);
+  const char *message = err->message[0] != '\0' ? err->message : hearth_status_text(err->code);
+  if (strstr(message, location) != NULL || n == 0) return complain(status, "%s", message);
+  return complain(status, "%s: %s", location, message);
+}
+
+void print_warning(void *ud, const char *message) {
+  (void)ud;
+  (void)complain(STATUS_OK, "warning: %s", message);
+}
+
+int finish_output(void) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return STATUS_OK;
+  return complain(STATUS_FAILED, "standard output: cannot write: %s", strerror(errno));
+}
+
+bool option_number(const char *name, const char *text, unsigned long long most, unsigned long long *out) {
+  char *end;
+  errno = 0;
+  *out = strtoull(text, &end, 10);
+  if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out <= most) return true;
+  complain(STATUS_USAGE, "--%s: '%s' is no number from 0 to %llu", name, text, most);
+  return false;
+}
+
+static const Command *find_command(const char *name) {
+  const Command *c = commands;
+  while (c->name != NULL && strcmp(c->name, name) != 0) c++;
+  return c->name != NULL ? c : NULL;
+}
+
+static void print_help(const Command *c) {
+  (void)printf("usage: hearth [--store URI] %s%s%s\n\n%s.\n\n%s"
+               "  --store URI     the store: file:PATH or memory: (default: $HEARTH_STORE, else " DEFAULT_URI ")\n"
+               "  --help          this text\n",
+               c->name, c->arguments[0] != '\0' ? " " : "", c->arguments, c->summary, c->help);
+}
+
+static bool usage_error(int *status, const Call *call, const char *what, const char *which) {
+  *status = complain(STATUS_USAGE, "%s: %s%s (try: hearth %s --help)", call->command, what, which, call->command);
+  return false;
+}
+
+/* Takes one option; *i is its index and becomes that of its last argument. */
+static bool take_option(Call *call, const Option *options, int *i, int *status) {
+  const char *name = call->argv[*i] + 2;
+  const char *equals = strchr(name, '=');
+  size_t size = equals != NULL ? (size_t)(equals - name) : strlen(name);
+  const Option store = {"store", NULL, &call->uri};
+  const Option *o = size == 5 && strncmp(name, "store", 5) == 0 ? &store : options;
+  while (o != &store && o->name != NULL && (strncmp(o->name, name, size) != 0 || o->name[size] != '\0')) o++;
+  if (o->name == NULL) return usage_error(status, call, "unknown option ", call->argv[*i]);
+  if (o->set != NULL) {
+    if (equals != NULL) return usage_error(status, call, "this option has no value: ", call->argv[*i]);
+    *o->set = true;
+    return true;
+  }
+  if (equals == NULL && call->argv[*i + 1] == NULL)
+    return usage_error(status, call, "a value is missing after ", call->argv[*i]);
+  *o->value = equals != NULL ? equals + 1 : call->argv[++*i];
+  return true;
+}
+
+bool call_options(Call *call, const Option *options, bool leading, int least, int most, int *status) {
+  int kept = 0;
+  bool over = false;
+  for (int i = 0; i < call->argc; i++) {
+    char *argument = call->argv[i];
+    if (!over && (strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0)) {
+      print_help(find_command(call->command));
+      *status = finish_output();
+      return false;
+    }
+    if (!over && strcmp(argument, "--") == 0) {
+      over = true;
+    } else if (!over && strncmp(argument, "--", 2) == 0) {
+      if (!take_option(call, options, &i, status)) return false;
+    } else if (!over && argument[0] == '-' && argument[1] != '\0') {
+      return usage_error(status, call, "unknown option ", argument);
+    } else {
+      call->argv[kept++] = argument;
+      over = over || leading;
+    }
+  }
+  call->argc = kept;
+  call->argv[kept] = NULL;
+  if (kept < least) return usage_error(status, call, "an argument is missing", "");
+  if (most >= 0 && kept > most) return usage_error(status, call, "there is no place for the argument ", call->argv[most]);
+  return true;
+}

@@ -1,0 +1,21 @@
+/* A line on the terminal for work that takes longer than a second. */
+#ifndef HEARTH_TOOL_PROGRESS_H
+#define HEARTH_TOOL_PROGRESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+typedef struct Progress {
+  const char *what; /* "verify" */
+  const char *unit; /* "objects" */
+  struct timespec began, shown_at;
+  bool terminal, shown;
+  unsigned calls;
+} Progress;
+
+void progress_begin(Progress *p, const char *what, const char *unit);
+void progress_step(Progress *p, uint64_t done); /* cheap: call it for every item */
+void progress_end(Progress *p);                 /* wipes the line; before anything else is printed */
+
+#endif

@@ -1,0 +1,105 @@
+#include "script.h"
+
+#include <string.h>
+
+#include <lauxlib.h>
+#include <lualib.h>
+
+#include "hearth_lua.h"
+
+static int prepare(lua_State *L) {
+  luaL_checkversion(L);
+  luaL_openlibs(L);
+  luaL_requiref(L, "hearth", luaopen_hearth, 0); /* before the store is opened: what is stored may use it */
+  return 0;
+}
+
+/* A message for what was raised, whatever it is. */
+static const char *message_of(lua_State *L) {
+  const char *text = lua_tostring(L, -1);
+  return text != NULL ? text : "an error that is no string";
+}
+
+int script_open(const Call *call, unsigned flags, Script *s) {
+  hearth_error err;
+  hearth_options options = {.size = sizeof options, .flags = flags, .warn = print_warning};
+  s->location = call->uri;
+  s->store = NULL;
+  s->L = luaL_newstate();
+  if (s->L == NULL) return complain(STATUS_FAILED, "%s", hearth_status_text(HEARTH_NOMEM));
+  lua_pushcfunction(s->L, prepare);
+  if (lua_pcall(s->L, 0, 0, 0) != LUA_OK) {
+    int status = complain(STATUS_FAILED, "%s", message_of(s->L));
+    lua_close(s->L);
+    return status;
+  }
+  if (hearth_open_uri(s->L, call->uri, &options, &s->store, &err) < 0) {
+    int status = complain_about(STATUS_NO_STORE, call->uri, &err);
+    lua_close(s->L);
+    return status;
+  }
+  hearth_status installed = hearth_install(s->L, s->store);
+  if (installed >= 0) return STATUS_OK;
+  return script_close(s, complain(STATUS_NO_STORE, "%s: %s", call->uri, hearth_status_text(installed)));
+}
+
+int script_close(Script *s, int status) {
+  hearth_status closed = hearth_close(s->L, s->store);
+  lua_close(s->L);
+  if (closed >= 0 || status != STATUS_OK) return status;
+  return complain(STATUS_FAILED, "%s: %s", s->location, hearth_status_text(closed));
+}
+
+int script_push_arguments(lua_State *L, int argc, char **argv) {
+  lua_createtable(L, argc, 1);
+  for (int i = 0; i < argc; i++) {
+    lua_pushstring(L, argv[i]);
+    lua_rawseti(L, -2, i);
+  }
+  lua_setglobal(L, "arg");
+  luaL_checkstack(L, argc, "too many arguments");
+  for (int i = 1; i < argc; i++) lua_pushstring(L, argv[i]);
+  return argc - 1;
+}
+
+static int add_traceback(lua_State *L) {
+  const char *message = lua_tostring(L, 1);
+  if (message == NULL && (luaL_callmeta(L, 1, "__tostring") == 0 || lua_type(L, -1) != LUA_TSTRING))
+    message = lua_pushfstring(L, "(error object is a %s value)", luaL_typename(L, 1));
+  luaL_traceback(L, L, message != NULL ? message : lua_tostring(L, -1), 1);
+  return 1;
+}
+
+int script_call(lua_State *L, int nargs, int nresults) {
+  int base = lua_gettop(L) - nargs;
+  lua_pushcfunction(L, add_traceback);
+  lua_insert(L, base);
+  int failed = lua_pcall(L, nargs, nresults, base);
+  lua_remove(L, base);
+  if (failed == LUA_OK) return STATUS_OK;
+  (void)fflush(stdout);
+  (void)fprintf(stderr, "hearth: %s\n", message_of(L)); /* of several lines: the traceback */
+  lua_pop(L, 1);
+  return STATUS_FAILED;
+}
+
+int script_print(lua_State *L, int first) {
+  int count = lua_gettop(L) - first + 1;
+  if (count <= 0) return STATUS_OK;
+  luaL_checkstack(L, LUA_MINSTACK, "too many results to print");
+  if (lua_getglobal(L, "print") != LUA_TFUNCTION)
+    return complain(STATUS_FAILED, "the global print is no function any more");
+  lua_insert(L, first);
+  return script_call(L, count, 0);
+}
+
+int script_commit(Script *s) {
+  hearth_error err;
+  if (hearth_commit(s->L, s->store, HEARTH_DEFAULT_DURABILITY, &err) >= 0) return STATUS_OK;
+  return complain_about(STATUS_FAILED, s->location, &err);
+}
+
+void script_rollback(Script *s) {
+  hearth_error err;
+  if (hearth_rollback(s->L, s->store, &err) < 0) (void)complain_about(STATUS_FAILED, s->location, &err);
+}

@@ -1,0 +1,79 @@
+/* hearth stat: the figures of a store. */
+#include <inttypes.h>
+#include <time.h>
+
+#include "look.h"
+
+typedef struct Counting {
+  uint64_t objects, constants, externals;
+} Counting;
+
+static int count_entry(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
+                       size_t value_size) {
+  (void)table, (void)value, (void)value_size;
+  Counting *c = ud;
+  switch (layout_get_key(key, key_size).kind) {
+    case LAYOUT_OBJECT: c->objects++; break;
+    case LAYOUT_CONSTANT: c->constants++; break;
+    case LAYOUT_EXTERNAL: c->externals++; break;
+    default: break;
+  }
+  return 0;
+}
+
+static void line(const char *name, uint64_t n, const char *unit) {
+  (void)printf("%-16s %" PRIu64 "%s\n", name, n, unit);
+}
+
+static void print_saved(uint64_t milliseconds) {
+  char text[40];
+  time_t seconds = (time_t)(milliseconds / 1000);
+  struct tm parts;
+  if (milliseconds != 0 && gmtime_r(&seconds, &parts) != NULL && strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) > 0)
+    (void)printf("%-16s %s.%03u UTC\n", "saved", text, (unsigned)(milliseconds % 1000));
+  else
+    (void)printf("%-16s never\n", "saved");
+}
+
+static void print_writer(const char *writer) {
+  Buffer text;
+  buffer_init(&text, &hearth_libc_allocator);
+  view_put_quoted(&text, (const unsigned char *)writer, strlen(writer), 0);
+  (void)printf("%-16s %.*s\n", "writer", (int)text.size, text.size > 0 ? (const char *)text.data : "");
+  buffer_free(&text);
+}
+
+int command_stat(Call *call) {
+  const Option options[] = {{NULL, NULL, NULL}};
+  hearth_error err;
+  Look look;
+  Counting c = {0, 0, 0};
+  hearth_backend_stat s = {.size = sizeof s};
+  int status, result = 0;
+  if (!call_options(call, options, false, 0, 0, &status)) return status;
+  status = look_at_store(call, &look);
+  if (status != STATUS_OK) return status;
+  const Storage *storage = &look.storage;
+  const Metadata *m = &look.view.metadata;
+  hearth_status outcome = storage->backend->stat(storage->store, &s, &err);
+  if (outcome == HEARTH_OK)
+    outcome = storage->backend->scan(storage->store, LAYOUT_TABLE, NULL, 0, NULL, 0, false, count_entry, &c, &result, &err);
+  if (outcome != HEARTH_OK) return look_end(&look, complain_about(STATUS_FAILED, look.location, &err));
+  (void)printf("%-16s %s:%s\n", "store", storage->backend->name, look.location);
+  line("format", m->written_by, "");
+  print_writer(m->writer);
+  print_saved(m->saved_at);
+  line("homeTableId", m->home_id, "");
+  line("memoryTableId", m->memory_id, "");
+  line("nextTableId", m->next_id, "");
+  line("page size", m->page_size, " bytes");
+  line("objects", c.objects, "");
+  line("constants", c.constants, "");
+  line("external tables", c.externals, "");
+  line("entries", s.entries, "");
+  line("live", s.live_bytes, " bytes");
+  line("total", s.total_bytes, " bytes");
+  line("last batch", s.sequence, "");
+  line("durable batch", s.durable, "");
+  return look_end(&look, finish_output());
+}

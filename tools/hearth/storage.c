@@ -1,0 +1,22 @@
+/* Opening a store without a Lua state. */
+#include <string.h>
+
+#include "command.h"
+#include "hearth.h"
+
+int storage_open(const Call *call, unsigned flags, Storage *out) {
+  hearth_error err;
+  const char *location;
+  out->backend = hearth_backend_for_uri(call->uri, &location, &err);
+  if (out->backend == NULL) return complain_about(STATUS_NO_STORE, call->uri, &err);
+  out->location = *location != '\0' ? location : call->uri;
+  hearth_backend_config config = {.size = sizeof config, .location = location, .flags = flags, .warn = print_warning};
+  if (out->backend->open(&config, &out->store, &err) == HEARTH_OK) return STATUS_OK;
+  return complain_about(STATUS_NO_STORE, out->location, &err);
+}
+
+int storage_close(Storage *s) {
+  hearth_error err;
+  if (s->backend->close(s->store, &err) == HEARTH_OK) return STATUS_OK;
+  return complain_about(STATUS_FAILED, s->location, &err);
+}
