@@ -78,7 +78,7 @@ typedef struct hearth_op {
   size_t value_size;
 } hearth_op;
 
-/* Flags for submit. */
+/* Flags for submit. A part that fails abandons its whole batch, which then starts again at its first part. */
 #define HEARTH_BATCH_MORE 0x1u /* a part: more parts of this batch follow; the last has not this flag */
 #define HEARTH_BATCH_ABANDON 0x2u /* forget the parts submitted so far; count must be 0 */
 

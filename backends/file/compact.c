@@ -177,13 +177,14 @@ static hearth_status run(Compaction *c, unsigned keep, bool *placed, hearth_erro
   hearth_status status = write_log(c, keep, err);
   if (status != HEARTH_OK) return status;
   int failure = store->env->sync(store->env->ud, c->file);
-  if (failure != 0) return failure_io(err, store->names.fresh, "flush to the device", failure);
+  if (failure != 0) return failure_status(err, store->names.fresh, "flush to the device", failure);
   status = read_back(c, err);
   if (status != HEARTH_OK) return status;
   status = rename_over(c, err);
   *placed = store->file == c->file;
   if (*placed) take_over(c);
-  return status;
+  /* the mark says that the name is on the device too: opening would sync the folder otherwise */
+  return status == HEARTH_OK ? append_mark(store, LOG_SYNCED, err) : status;
 }
 
 hearth_status compact_store(hearth_backend_store *store, unsigned keep, hearth_error *err) {

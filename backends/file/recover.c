@@ -20,6 +20,7 @@ typedef struct Recovery {
   LogInput from;
   LogScan scan;
   uint64_t proven_at; /* every frame before this offset is on the device */
+  bool named;         /* and so is the name of the file: something was written after the folder was synced */
   bool torn;          /* the log does not end where the last whole batch and its mark do */
 } Recovery;
 
@@ -67,6 +68,7 @@ hearth_status recover_create(hearth_backend_store *store, bool exists, hearth_er
     return failure_status(err, names->path, "make it", failure);
   }
   store->synced++;
+  store->named = true;
   store->file = file;
   store->is_open = true;
   return HEARTH_OK;
@@ -209,6 +211,7 @@ static hearth_status write_again(Recovery *r, Buffer *buffer, hearth_error *err)
     failure = copy_out(env, store->file, r->proven_at, store->batch_at - r->proven_at, store->file, r->proven_at, buffer);
   if (failure == ENOMEM) return failure_nomem(err, store->names.path);
   if (failure == 0) failure = env->sync(env->ud, store->file);
+  if (failure == 0 && !r->named) failure = env->sync_folder(env->ud, store->names.folder);
   if (failure != 0) return failure_io(err, store->names.path, "flush to the device what it found", failure);
   store->written += store->batch_at - r->proven_at;
   store->synced++;
@@ -220,7 +223,7 @@ static hearth_status mend(Recovery *r, bool bad, hearth_error *err) {
   hearth_backend_store *store = r->store;
   Buffer buffer;
   hearth_status status = HEARTH_OK;
-  if (!r->torn && r->proven_at == store->batch_at) return HEARTH_OK; /* all there, all synced */
+  if (!r->torn && r->proven_at == store->batch_at && r->named) return HEARTH_OK; /* all there, all synced */
   buffer_init(&buffer, &store->allocator);
   if (r->torn) status = cut_tail(r, bad, &buffer, err);
   if (status == HEARTH_OK) status = write_again(r, &buffer, err);
@@ -234,7 +237,7 @@ static void recovery_init(Recovery *r, hearth_backend_store *store, hearth_file 
   r->store = store;
   r->from = (LogInput){store->env, file};
   r->proven_at = LOG_HEADER_SIZE;
-  r->torn = false;
+  r->torn = r->named = false;
   LogSource source = logfile_source(&r->from, length);
   log_scan_init(&r->scan, &source, &store->allocator);
 }
@@ -252,6 +255,8 @@ static hearth_status load_writer(hearth_backend_store *store, hearth_error *err)
   hearth_status status = load_once(&r, &store->index, err);
   if (status == HEARTH_OK) {
     store_adopt(store, &r.scan);
+    /* a file that was just made, or compacted, has nothing behind what it was made with */
+    r.named = store->named || r.scan.marked || r.scan.sequence > r.scan.header.synced;
     bool bad = r.torn && r.scan.at != store->was.length;
     status = mend(&r, bad, err);
   }

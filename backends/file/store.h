@@ -30,6 +30,7 @@ struct hearth_backend_store {
 
   hearth_file file;
   bool is_open;           /* file is valid */
+  bool named;             /* this process made the file and has synced its folder */
   hearth_file_info was;   /* the file as we left it; was.length counts the mark */
   LogHeader header;       /* header.first is 0 for an empty file seen by a reader */
 

@@ -111,11 +111,14 @@ static int sync_folder_of(const LogOutput *out) {
 
 static hearth_status finish(LogOutput *out, hearth_error *err) {
   hearth_status status = written(out, log_writer_end(&out->writer, false), err);
-  out->writer.synced = out->writer.sequence;
-  if (status == HEARTH_OK) status = written(out, log_writer_mark(&out->writer, LOG_CLOSED), err);
   if (status != HEARTH_OK) return status;
   int failure = out->env->sync(out->env->ud, out->file);
   if (failure == 0) failure = sync_folder_of(out);
+  if (failure != 0) return failure_status(err, out->path, "flush it to the device", failure);
+  out->writer.synced = out->writer.sequence;
+  status = written(out, log_writer_mark(&out->writer, LOG_CLOSED), err); /* only now is it true */
+  if (status != HEARTH_OK) return status;
+  failure = out->env->sync(out->env->ud, out->file);
   return failure == 0 ? HEARTH_OK : failure_status(err, out->path, "flush it to the device", failure);
 }
 

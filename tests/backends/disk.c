@@ -137,6 +137,11 @@ static void write_bytes(Bytes *to, uint64_t at, const unsigned char *bytes, size
   memcpy(to->data + at, bytes, size);
 }
 
+static void apply_write(Bytes *to, const Write *w) {
+  if (w->truncate) bytes_resize(to, (size_t)w->at);
+  else write_bytes(to, w->at, w->bytes.data, w->bytes.size);
+}
+
 /* -------------------------------------------------------- the environment */
 
 static int disk_open(void *ud, const char *path, unsigned flags, hearth_file *out) {
@@ -208,10 +213,10 @@ static int disk_sync(void *ud, hearth_file file) {
   Disk *d = ud;
   File *f = file_of(d, file);
   int failure = strikes(d, DISK_SYNCS);
-  if (failure != 0) return failure;
-  bytes_copy(&f->synced, &f->now);
+  /* as systems do it: after a failure the pages count as clean, so that a second sync would say that all is well */
+  for (size_t i = 0; i < f->write_count && failure == 0; i++) apply_write(&f->synced, &f->writes[i]);
   forget_writes(f);
-  return 0;
+  return failure;
 }
 
 static int disk_sync_folder(void *ud, const char *path) {
@@ -228,7 +233,7 @@ static int disk_truncate(void *ud, hearth_file file, uint64_t length) {
   Disk *d = ud;
   File *f = file_of(d, file);
   int failure = strikes(d, DISK_WRITES);
-  if (failure != 0) return failure;
+  if (failure != 0 && failure != ENOSPC) return failure; /* cutting needs no room */
   bytes_resize(&f->now, (size_t)length);
   remember(f, length, NULL, 0, true);
   return 0;

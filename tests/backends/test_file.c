@@ -194,6 +194,24 @@ static void a_file_changed_by_others_is_not_written(void **state) {
   }
 }
 
+/* Parts that are in the file already when the store is closed leave no trace. */
+static void closing_forgets_an_unfinished_batch(void **state) {
+  DiskStore *d = *state;
+  char value[3 * LOG_CHUNK];
+  memset(value, 'v', sizeof value);
+  opens(d, 0);
+  submits(d, 1, HEARTH_DURABLE);
+  uint64_t before = diskstore_stat(d).total_bytes;
+  hearth_op op = {HEARTH_PUT, 1, "k", 1, value, sizeof value};
+  assert_int_equal(file->submit(d->store, &op, 1, HEARTH_BATCH_MORE, HEARTH_COMPLETE, NULL, &d->err), HEARTH_OK);
+  assert_true(diskstore_stat(d).total_bytes > before + sizeof value - LOG_FRAME_SIZE);
+  assert_int_equal(diskstore_close(d), HEARTH_OK);
+  opens(d, 0);
+  assert_int_equal(d->warnings, 0);
+  assert_int_equal(diskstore_stat(d).total_bytes, before);
+  assert_int_equal(scenario_verify(file, d->store), 1);
+}
+
 /* --------------------------------------------------------------- levels */
 
 static void levels_sync_as_they_say(void **state) {
@@ -491,6 +509,7 @@ int main(void) {
       CHECK(without_locks_a_living_process_keeps_its_store),
       CHECK(a_child_does_not_touch_its_parents_store),
       CHECK(a_file_changed_by_others_is_not_written),
+      CHECK(closing_forgets_an_unfinished_batch),
       CHECK(levels_sync_as_they_say),
       CHECK(opening_a_closed_store_writes_nothing),
       CHECK(what_may_not_be_synced_is_written_again),

@@ -30,7 +30,7 @@ static void make_history(History *h, hearth_durability last, uint64_t compact) {
       assert_int_equal(file->compact(d.store, 0, &d.err), HEARTH_OK);
       h->base = n;
     }
-    size_t mark = n == compact || level != HEARTH_DURABLE ? 0 : LOG_FRAME_SIZE;
+    size_t mark = level != HEARTH_DURABLE ? 0 : LOG_FRAME_SIZE;
     h->end[n] = (size_t)diskstore_stat(&d).total_bytes - mark;
   }
   const unsigned char *bytes = disk_bytes(d.disk, PLACE, &h->size);
@@ -196,7 +196,7 @@ static void copies_of_frames_are_no_frames(void **state) {
   const unsigned char *bytes = disk_bytes(d.disk, PLACE, &size);
   unsigned char *torn = malloc(size);
   memcpy(torn, bytes, size);
-  disk_put(d.disk, PLACE, torn, size - 1); /* its last frame header proves batch 8 synced, but is only a copy */
+  disk_put(d.disk, PLACE, torn, size - 100); /* a frame header in the value says that batch 8 was synced, but is only a copy */
   assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
   assert_int_equal(scenario_verify(file, d.store), 3);
   free(torn);
