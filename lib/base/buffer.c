@@ -26,7 +26,7 @@ void buffer_free(Buffer *b) {
 
 unsigned char *buffer_reserve_slow(Buffer *b, size_t n) {
   if (b->failed) return NULL;
-  if (n <= b->capacity - b->size) return b->data + b->size;
+  if (b->data != NULL && n <= b->capacity - b->size) return b->data + b->size;
   size_t capacity = b->capacity < 64 ? 64 : b->capacity;
   while (capacity - b->size < n) {
     if (capacity > SIZE_MAX / 2) {

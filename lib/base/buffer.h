@@ -41,7 +41,7 @@ static inline void buffer_clear(Buffer *b) {
 unsigned char *buffer_reserve_slow(Buffer *b, size_t n);
 
 static inline unsigned char *buffer_reserve(Buffer *b, size_t n) {
-  if (n <= b->capacity - b->size && !b->failed) return b->data + b->size;
+  if (b->data != NULL && n <= b->capacity - b->size && !b->failed) return b->data + b->size;
   return buffer_reserve_slow(b, n);
 }
 
@@ -54,7 +54,7 @@ static inline void buffer_byte(Buffer *b, unsigned char byte) {
 }
 
 static inline void buffer_put(Buffer *b, const void *bytes, size_t n) {
-  if (n == 0) return; /* an empty buffer has no data to add zero to */
+  if (n == 0) return; /* `bytes` may be NULL then */
   unsigned char *p = buffer_reserve(b, n);
   if (p != NULL) {
     memcpy(p, bytes, n);
