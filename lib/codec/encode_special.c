@@ -15,8 +15,6 @@ static void call_with(Encoder *E, int index, const char *what) {
   E->hooked = true;
   shapes_forget(E->shapes);
   int status = lua_pcall(L, 1, 1, 0);
-  strings_forget(E->strings); /* it may have collected strings: their addresses can mean others now */
-  shapes_forget(E->shapes);
   if (status == LUA_OK) return;
   if (status == LUA_ERRMEM) encoder_fail_memory(E);
   encoder_fail(E, HEARTH_RAISED, 0, "%s raised: %s", what,

@@ -100,7 +100,6 @@ uint32_t encode_reach(Encoder *E, int index);
 /* Strings: the dictionary of a blob. */
 struct StringDictionary *strings_new(const hearth_allocator *allocator);
 void strings_free(struct StringDictionary *s);
-void strings_forget(struct StringDictionary *s); /* addresses; what was defined stays defined */
 void encode_string(Encoder *E, int index);
 
 /* Shapes: the number of the shape of these keys, and how the delivered order maps to the shape's: value order[i] is i-th. */
@@ -110,7 +109,6 @@ typedef struct ShapeKey {
 } ShapeKey;
 struct ShapeCache *shapes_new(const hearth_allocator *allocator);
 void shapes_free(struct ShapeCache *s);
-void shapes_forget(struct ShapeCache *s);
 void shapes_forget(struct ShapeCache *s);
 uint64_t encode_shape(Encoder *E, const ShapeKey keys[], size_t count, const uint8_t **order);
 

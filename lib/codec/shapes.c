@@ -41,10 +41,6 @@ void shapes_forget(ShapeCache *s) {
   s->generation++;
 }
 
-void shapes_forget(ShapeCache *s) {
-  for (size_t i = 0; i < CACHE_SIZE; i++) s->shapes[i].count = 0;
-}
-
 static CachedShape *place_of(ShapeCache *s, const ShapeKey keys[], size_t count) {
   uint64_t h = count;
   for (size_t i = 0; i < count; i++) h = (h ^ (uint64_t)(uintptr_t)keys[i].bytes) * UINT64_C(0x9E3779B97F4A7C15);

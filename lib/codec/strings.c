@@ -49,12 +49,6 @@ static uint32_t define(Encoder *E, StringDictionary *s, int index) {
   return s->count++;
 }
 
-void strings_forget(StringDictionary *s) {
-  intmap_free(&s->short_strings);
-  intmap_free(&s->long_strings);
-  buffer_clear(&s->longs);
-}
-
 static void encode_short(Encoder *E, StringDictionary *s, int index, const char *bytes, size_t size) {
   uint64_t key = (uint64_t)(uintptr_t)bytes;
   uint32_t number = intmap_get(&s->short_strings, key);
