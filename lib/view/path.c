@@ -277,7 +277,8 @@ static hearth_status follow_external(ViewTarget *t, const Step *s, bool *found, 
   Cursor c = cursor_over(t->blob.data, t->blob.size);
   external_get_value(&c, &value);
   if (c.why != NULL)
-    return hearth_fail_at(err, HEARTH_DAMAGED, c.position, "external table %llu: a value is damaged at its byte %zu: %s",
+    return hearth_fail_at(err, HEARTH_DAMAGED, c.position,
+                          "external table %llu: a value is damaged at its byte %zu: %s",
                           (unsigned long long)t->object.number, c.position, c.why);
   *found = true;
   if (!value.blob) {

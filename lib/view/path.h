@@ -21,10 +21,13 @@ typedef struct ViewTarget {
 void view_target_init(ViewTarget *t, View *v);
 void view_target_free(ViewTarget *t);
 
-/* Resolves `path` ("" and NULL: the home table, or a blob's root). INVALID with the column, NOTFOUND with the path so far, DAMAGED, IO, NOMEM. */
+/*
+** Resolves `path` ("" and NULL: the home table, or a blob's root). INVALID with the column, NOTFOUND with the path so
+** far, DAMAGED, IO, NOMEM.
+*/
 hearth_status view_resolve(ViewTarget *t, const char *path, hearth_error *err);
 
-/* Appends the step for a key: `.name`, `[3]`, `["a b"]`; without the dot at the beginning of a path. A key that is an object: `[table 12]`. */
+/* Appends the step for a scalar key: `.name`, `[3]`, `["a b"]`; without the dot at the beginning of a path. */
 void view_put_step(Buffer *out, const Value *key, bool first);
 
 /* Appends a scalar as Lua would read it; a string quoted, at most `limit` bytes of it (0: all). */
@@ -34,13 +37,13 @@ void view_put_quoted(Buffer *out, const unsigned char *bytes, size_t size, size_
 /* Appends printf's output. */
 void view_print(Buffer *out, const char *format, ...) HEARTH_PRINTF(2, 3);
 
-/* Appends one line about an open object: "table 12, 3 entries", "function 14 (world.lua:12)". */
+/* Appends one line about an open object: "table of 3 #12", "function world.lua:12 #14". */
 hearth_status view_describe(ViewObject *o, Buffer *out, hearth_error *err);
 
 /* The name of upvalue `number` (from 1) of the open closure into `out`; empty when it was stripped. */
 hearth_status view_upvalue_name(ViewObject *closure, unsigned number, Buffer *out, hearth_error *err);
 
-/* The least power of printf's %g that gives the float back; `inf`, `-inf`, `nan` by name. */
+/* The fewest digits (14 or more) that give the float back; `inf`, `-inf`, `nan` by name. */
 void view_put_float(Buffer *out, uint64_t bits);
 
 #endif

@@ -109,7 +109,8 @@ static void index_heads(ViewHeap *h, ViewReader *r, uint64_t count, const unsign
     Head head;
     head_get(&r->c, &head);
     if (!head_allowed(r, &head)) view_reader_fail_at(r, start, "an object of a kind that belongs elsewhere");
-    if (heads_end != NULL && r->c.next > heads_end) view_reader_fail_at(r, start, "the heads do not end where they should");
+    if (heads_end != NULL && r->c.next > heads_end)
+      view_reader_fail_at(r, start, "the heads do not end where they should");
     buffer_put(&h->parts, &part, sizeof part);
     r->no_memory |= h->parts.failed;
   }

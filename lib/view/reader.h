@@ -29,7 +29,8 @@ void view_heap_free(ViewHeap *h);
 bool view_heap_index(ViewHeap *h, ViewReader *r, uint64_t count, const unsigned char *heads_end, hearth_error *err);
 
 /* Fields of a body that begins where `r` stands, with this head. */
-hearth_status view_fields_of_body(ViewFields *f, const ViewReader *r, const Head *head, uint64_t number, hearth_error *err);
+hearth_status view_fields_of_body(ViewFields *f, const ViewReader *r, const Head *head, uint64_t number,
+                                  hearth_error *err);
 void view_fields_init(ViewFields *f, const View *v, hearth_error *err);
 
 /* Entries of an external table. */

@@ -47,8 +47,8 @@ hearth_status view_next_number(const View *v, LayoutKind kind, uint64_t number, 
   unsigned char to[1] = {(unsigned char)(kind + 1)};
   Next taken = {kind, 0};
   int result = 0;
-  hearth_status status =
-      v->backend->scan(v->store, LAYOUT_TABLE, from, from_size, to, sizeof to, false, take_number, &taken, &result, err);
+  hearth_status status = v->backend->scan(v->store, LAYOUT_TABLE, from, from_size, to, sizeof to, false, take_number,
+                                          &taken, &result, err);
   *found = status == HEARTH_OK && result == 1;
   *next = taken.number;
   return status;

@@ -88,25 +88,27 @@ static hearth_status note_entries(Check *c, hearth_error *err) {
 
 /* ------------------------------------------------------------- references */
 
-typedef enum Wanted { WANT_VALUE, WANT_CELL, WANT_TABLE, WANT_SHAPE, WANT_PROTOTYPE } Wanted;
+typedef enum Wanted { WANT_VALUE, WANT_CELL, WANT_TABLE, WANT_SHAPE, WANT_PROTOTYPE, WANT_EXTERNAL } Wanted;
 
 static bool suits(uint32_t head, Wanted wanted) {
   unsigned kind = head & HEAD_KIND;
   bool cell = kind == OBJECT_CELL || (kind == OBJECT_PERMANENT && head >> 4 == PERMANENT_CELL);
-  if (head == EXTERNAL_HEAD) return wanted == WANT_VALUE;
+  if (head == EXTERNAL_HEAD) return wanted == WANT_VALUE || wanted == WANT_EXTERNAL;
   switch (wanted) {
     case WANT_CELL: return cell;
     case WANT_SHAPE: return kind == OBJECT_SHAPE;
     case WANT_PROTOTYPE: return kind == OBJECT_PROTOTYPE;
     case WANT_TABLE:
-      return kind == OBJECT_TABLE || kind == OBJECT_PAGED || kind == OBJECT_SPECIAL || (kind == OBJECT_PERMANENT && !cell);
+      return kind == OBJECT_TABLE || kind == OBJECT_PAGED || kind == OBJECT_SPECIAL ||
+             (kind == OBJECT_PERMANENT && !cell);
+    case WANT_EXTERNAL: return false;
     case WANT_VALUE: return !cell && kind != OBJECT_SHAPE && kind != OBJECT_PROTOTYPE;
   }
   return false;
 }
 
 static void check_number(Check *c, const ViewObject *o, uint64_t number, Wanted wanted) {
-  static const char *const names[] = {"value", "upvalue", "metatable", "shape", "prototype"};
+  static const char *const names[] = {"value", "upvalue", "metatable", "shape", "prototype", "external table"};
   uint32_t head = intmap_get(&c->heads, number);
   if (head == INTMAP_NONE)
     problem(c, "object %llu refers to %llu, which is not there", (unsigned long long)o->number,
@@ -120,21 +122,38 @@ static void check_reference(Check *c, const ViewObject *o, const Value *v, Wante
   if (v->kind == VALUE_REF) check_number(c, o, v->as.number, wanted);
 }
 
+/* A value of an external table that is a blob: opening it checks it. */
+static hearth_status check_blob(Check *c, const ViewObject *o, const ViewField *field) {
+  View blob;
+  hearth_error err;
+  hearth_status status = view_open_blob(&blob, field->blob, field->blob_size, &c->v->allocator, &err);
+  view_close(&blob);
+  if (status == HEARTH_OK || status == HEARTH_NOMEM) return status;
+  problem(c, "external table %llu: a value that is a blob is %s", (unsigned long long)o->number, err.message);
+  return HEARTH_OK;
+}
+
 static hearth_status check_fields(Check *c, ViewObject *o, hearth_error *err) {
   ViewFields f;
   ViewField field;
   if (o->head.kind == OBJECT_TABLE && (o->head.flags & HEAD_SHAPE)) check_number(c, o, o->head.shape, WANT_SHAPE);
   if (o->head.kind == OBJECT_CLOSURE) check_number(c, o, o->head.prototype, WANT_PROTOTYPE);
+  hearth_status status = HEARTH_OK;
   view_fields_begin(&f, o, err);
-  while (view_fields_next(&f, &field)) {
+  while (status == HEARTH_OK && view_fields_next(&f, &field)) {
     c->out->fields++;
+    if (field.blob != NULL) {
+      status = check_blob(c, o, &field);
+      continue;
+    }
     if (field.kind == VIEW_ENTRY) check_reference(c, o, &field.key, WANT_VALUE);
     check_reference(c, o, &field.value,
-                    field.kind == VIEW_UPVALUE     ? WANT_CELL
+                    o->place == VIEW_EXTERNAL      ? WANT_EXTERNAL
+                    : field.kind == VIEW_UPVALUE   ? WANT_CELL
                     : field.kind == VIEW_METATABLE ? WANT_TABLE
                                                    : WANT_VALUE);
   }
-  hearth_status status = judge(c, f.status, err);
+  if (status == HEARTH_OK) status = judge(c, f.status, err);
   view_fields_free(&f);
   return status;
 }
@@ -195,6 +214,20 @@ static void check_metadata(Check *c) {
             (unsigned long long)c->highest);
 }
 
+static int check_table(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
+                       size_t value_size) {
+  (void)key, (void)key_size, (void)value, (void)value_size;
+  Check *c = ud;
+  if (table != LAYOUT_TABLE && intmap_get(&c->heads, table) != EXTERNAL_HEAD)
+    problem(c, "entries of table %llu, which is no external table", (unsigned long long)table);
+  return 0;
+}
+
+static hearth_status check_tables(Check *c, hearth_error *err) {
+  int result = 0;
+  return judge(c, c->v->backend->tables(c->v->store, check_table, c, &result, err), err);
+}
+
 hearth_status view_verify(View *v, ViewVerify *verify, hearth_error *err) {
   hearth_error own;
   if (err == NULL) err = &own;
@@ -202,6 +235,7 @@ hearth_status view_verify(View *v, ViewVerify *verify, hearth_error *err) {
   intmap_init(&c.heads, &v->allocator);
   hearth_status status = note_entries(&c, err);
   if (status == HEARTH_OK) check_metadata(&c);
+  if (status == HEARTH_OK) status = check_tables(&c, err);
   if (status == HEARTH_OK) status = check_all(&c, LAYOUT_CONSTANT, &verify->constants, err);
   if (status == HEARTH_OK) status = check_all(&c, LAYOUT_OBJECT, &verify->objects, err);
   if (status == HEARTH_OK) status = check_all(&c, LAYOUT_EXTERNAL, &verify->externals, err);

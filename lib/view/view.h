@@ -60,7 +60,7 @@ struct View {
 hearth_status view_open_blob(View *v, const void *bytes, size_t size, const hearth_allocator *allocator,
                              hearth_error *err);
 
-/* Opens what is in a backend and reads its metadata. NOTSTORE when it holds no Hearth store, DAMAGED, VERSION, NOMEM. */
+/* Opens what is in a backend and reads its metadata. NOTSTORE when it has none, DAMAGED, VERSION, IO, NOMEM. */
 hearth_status view_open_store(View *v, const hearth_backend *backend, hearth_backend_store *store,
                               const hearth_allocator *allocator, hearth_error *err);
 
@@ -111,7 +111,7 @@ hearth_status view_object_open_constant(ViewObject *o, ObjectKind kind, uint64_t
 uint32_t view_object_locals(const ViewObject *o);
 hearth_status view_object_open_local(ViewObject *o, uint32_t index, hearth_error *err);
 
-/* Opens what a value (VALUE_REF, VALUE_LOCAL) read from `from` means; `from` may be `o`, or NULL without local objects. */
+/* Opens what a value (VALUE_REF, VALUE_LOCAL) that was read from `from` means; `from` may be `o`. */
 hearth_status view_object_follow(ViewObject *o, const ViewObject *from, const Value *v, hearth_error *err);
 
 /* All bytes of a large string into `out`. DAMAGED, LIMIT, NOMEM. */

@@ -62,6 +62,7 @@ static hearth_status dump_object(Dump *d, ViewObject *o, hearth_error *err) {
   s->writer->object_end(s, o);
   s->items++;
   progress_step(&d->progress, ++d->done);
+  if (s->no_memory) return hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
   return ferror(stdout) ? hearth_fail(err, HEARTH_IO, "standard output cannot be written") : HEARTH_OK;
 }
 
@@ -140,11 +141,13 @@ int command_dump(Call *call) {
   Look look;
   int status;
   if (!call_options(call, options, false, 0, 1, &status)) return status;
-  if (json && dump_json == NULL) return complain(STATUS_FAILED, "dump: this program was built without Jansson, so without --json");
+  if (json && dump_json == NULL)
+    return complain(STATUS_FAILED, "dump: this program was built without Jansson, so without --json");
   if (json) d.sink.writer = dump_json;
   if (frames && call->argc > 0) return complain(STATUS_USAGE, "dump: --frames is for a store's file, not for a blob");
   if (frames) {
-    if (strncmp(call->uri, "file:", 5) != 0) return complain(STATUS_USAGE, "dump: --frames needs a store in a file (file:PATH)");
+    if (strncmp(call->uri, "file:", 5) != 0)
+      return complain(STATUS_USAGE, "dump: --frames needs a store in a file (file:PATH)");
     return dump_frames(&d.sink, call->uri + 5);
   }
   status = call->argc > 0 ? look_at_blob(call->argv[0], &look) : look_at_store(call, &look);

@@ -14,6 +14,7 @@ struct DumpSink {
   uint64_t items;     /* so far, at this depth */
   uint64_t outer;     /* while depth is 1: those of depth 0 */
   bool paged;         /* a page of the object at work was begun */
+  bool no_memory;     /* something could not be written for that reason */
   bool metatable;     /* that of the object at work was written */
   uint64_t fields;    /* of the object or page at work */
 };

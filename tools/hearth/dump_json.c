@@ -15,9 +15,9 @@
 
 #define PLAIN (JSON_COMPACT | JSON_ENCODE_ANY)
 
-/* Writes a value and lets go of it. NULL (memory is exhausted) leaves the array broken, and standard output marked so. */
-static void put(json_t *j, size_t flags) {
-  if (j == NULL || json_dumpf(j, stdout, PLAIN | flags) != 0) (void)fputs("<memory is exhausted>", stdout);
+/* Writes a value and lets go of it. NULL: memory is exhausted. */
+static void put(DumpSink *s, json_t *j, size_t flags) {
+  if (j == NULL || json_dumpf(j, stdout, PLAIN | flags) != 0) s->no_memory = !ferror(stdout);
   json_decref(j);
 }
 
@@ -68,7 +68,7 @@ static json_t *value(const ViewObject *o, const Value *v) {
 /* Begins an element: its own line, open for more. `fields` is an object that is let go of. */
 static void element(DumpSink *s, json_t *fields) {
   (void)fputs(s->items > 0 ? ",\n{" : "\n{", stdout);
-  put(fields, JSON_EMBED);
+  put(s, fields, JSON_EMBED);
 }
 
 static void whole_element(DumpSink *s, json_t *fields) {
@@ -116,8 +116,9 @@ static hearth_status add_prototype(json_t *j, const ViewObject *o, hearth_error 
   (void)json_object_set_new(j, "sealed", json_boolean(p.seal != NULL));
   if (!chunk_supported(&p.header)) return status;
   chunk_info(&p.header, p.body, p.body_size, &info);
-  (void)json_object_set_new(j, "source", info.source == NULL ? json_null()
-                                                             : string((const unsigned char *)info.source, info.source_size));
+  json_t *source =
+      info.source == NULL ? json_null() : string((const unsigned char *)info.source, info.source_size);
+  (void)json_object_set_new(j, "source", source);
   (void)json_object_set_new(j, "line", json_integer(info.line));
   (void)json_object_set_new(j, "lastLine", json_integer(info.last_line));
   return status;
@@ -195,8 +196,10 @@ static hearth_status json_object_begin(DumpSink *s, ViewObject *o, hearth_error 
 
 static void json_page(DumpSink *s, const ViewFields *f) {
   (void)fputs(s->paged ? "]},{" : "{", stdout);
-  put(json_pack("{s:i,s:o,s:i,s:o}", "section", f->page.section, "prefix", json_sprintf("%016" PRIx64, f->page.prefix),
-                "depth", f->page.depth, "size", number(f->page_bytes.size)), JSON_EMBED);
+  json_t *page = json_pack("{s:i,s:o,s:i,s:o}", "section", f->page.section, "prefix",
+                           json_sprintf("%016" PRIx64, f->page.prefix), "depth", f->page.depth, "size",
+                           number(f->page_bytes.size));
+  put(s, page, JSON_EMBED);
   (void)fputs(",\"entries\":[", stdout);
 }
 
@@ -209,22 +212,22 @@ static hearth_status json_field(DumpSink *s, ViewObject *o, const ViewField *fie
   if (field->kind == VIEW_METATABLE) { /* the last field: the list ends before it */
     close_list(s);
     (void)fputs(",\"metatable\":", stdout);
-    put(value(o, &field->value), 0);
+    put(s, value(o, &field->value), 0);
     s->metatable = true;
     return HEARTH_OK;
   }
   if (s->fields > 0) (void)putchar(',');
   if (field->kind == VIEW_ENTRY)
-    put(json_pack("[oo]", value(o, &field->key), value(o, &field->value)), 0);
+    put(s, json_pack("[oo]", value(o, &field->key), value(o, &field->value)), 0);
   else
-    put(value(o, field->kind == VIEW_KEY ? &field->key : &field->value), 0);
+    put(s, value(o, field->kind == VIEW_KEY ? &field->key : &field->value), 0);
   return HEARTH_OK;
 }
 
 static void json_blob_begin(DumpSink *s, const ViewField *field) {
   if (s->fields > 0) (void)putchar(',');
   (void)putchar('[');
-  put(value(NULL, &field->key), 0);
+  put(s, value(NULL, &field->key), 0);
   (void)fputs(",{\"blob\":[", stdout);
 }
 
@@ -266,7 +269,7 @@ static void json_op(DumpSink *s, const LogOp *op) {
   if (op->kind == HEARTH_PUT) (void)json_object_set_new(j, "size", number(op->value_size));
   buffer_free(&key);
   if (s->fields > 0) (void)putchar(',');
-  put(j, 0);
+  put(s, j, 0);
 }
 
 static void json_frame_end(DumpSink *s) {
@@ -275,7 +278,8 @@ static void json_frame_end(DumpSink *s) {
 }
 
 static void json_gap(DumpSink *s, uint64_t at, uint64_t length, bool last) {
-  whole_element(s, json_pack("{s:s,s:o,s:o,s:b}", "item", "gap", "at", number(at), "length", number(length), "last", last));
+  whole_element(s, json_pack("{s:s,s:o,s:o,s:b}", "item", "gap", "at", number(at), "length", number(length), "last",
+                             last));
 }
 
 static const DumpWriter writer = {

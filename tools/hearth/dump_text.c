@@ -7,8 +7,9 @@
 
 #define LONGEST_STRING 1000 /* bytes of one that are shown */
 
-static void flush(Buffer *line) {
+static void flush(DumpSink *s, Buffer *line) {
   (void)fwrite(line->data, 1, line->size, stdout);
+  s->no_memory |= line->failed;
   buffer_free(line);
 }
 
@@ -33,7 +34,8 @@ static void put_time(Buffer *line, uint64_t milliseconds) {
   char text[40] = "never";
   time_t seconds = (time_t)(milliseconds / 1000);
   struct tm parts;
-  if (milliseconds != 0 && gmtime_r(&seconds, &parts) != NULL) (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
+  if (milliseconds != 0 && gmtime_r(&seconds, &parts) != NULL)
+    (void)strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S UTC", &parts);
   view_print(line, "%s", text);
 }
 
@@ -43,14 +45,15 @@ static void text_nothing(DumpSink *s) {
 
 static void text_metadata(DumpSink *s, const Metadata *m) {
   Buffer line = new_line(s, false);
-  view_print(&line, "store: format %" PRIu64 ", readable by %" PRIu64 ", homeTableId %" PRIu64 ", memoryTableId %" PRIu64
-                    ", nextTableId %" PRIu64 ", page size %" PRIu64 ", saved ",
-             m->written_by, m->readable_by, m->home_id, m->memory_id, m->next_id, m->page_size);
+  view_print(&line, "store: format %" PRIu64 ", readable by %" PRIu64 ", homeTableId %" PRIu64, m->written_by,
+             m->readable_by, m->home_id);
+  view_print(&line, ", memoryTableId %" PRIu64 ", nextTableId %" PRIu64 ", page size %" PRIu64 ", saved ", m->memory_id,
+             m->next_id, m->page_size);
   put_time(&line, m->saved_at);
   view_print(&line, ", by ");
   view_put_quoted(&line, (const unsigned char *)m->writer, strlen(m->writer), 0);
   view_print(&line, "\n");
-  flush(&line);
+  flush(s, &line);
 }
 
 static void text_header(DumpSink *s, const BlobHeader *h, const Value *root) {
@@ -61,7 +64,7 @@ static void text_header(DumpSink *s, const BlobHeader *h, const Value *root) {
   view_print(&line, "%sroot = ", s->depth > 0 ? "    " : "");
   put_value(&line, NULL, root);
   view_print(&line, "\n");
-  flush(&line);
+  flush(s, &line);
 }
 
 static hearth_status put_string(Buffer *line, ViewObject *o, hearth_error *err) {
@@ -107,7 +110,7 @@ static hearth_status text_object(DumpSink *s, ViewObject *o, hearth_error *err) 
     view_print(&line, ", shape #%" PRIu64, o->head.shape);
   view_print(&line, "\n");
   if (status == HEARTH_OK)
-    flush(&line);
+    flush(s, &line);
   else
     buffer_free(&line);
   return status;
@@ -117,7 +120,7 @@ static void text_page(DumpSink *s, const ViewFields *f) {
   Buffer line = new_line(s, true);
   view_print(&line, "page %u.%016" PRIx64 "/%u of %zu bytes\n", f->page.section, f->page.prefix, f->page.depth,
              f->page_bytes.size);
-  flush(&line);
+  flush(s, &line);
 }
 
 static void put_key(Buffer *line, const ViewObject *o, const Value *key) {
@@ -160,7 +163,7 @@ static hearth_status text_field(DumpSink *s, ViewObject *o, const ViewField *fie
     put_value(&line, o, &field->value);
   }
   view_print(&line, "\n");
-  flush(&line);
+  flush(s, &line);
   return status;
 }
 
@@ -168,7 +171,7 @@ static void text_blob_begin(DumpSink *s, const ViewField *field) {
   Buffer line = new_line(s, true);
   put_key(&line, NULL, &field->key);
   view_print(&line, " = a blob of %zu bytes:\n", field->blob_size);
-  flush(&line);
+  flush(s, &line);
 }
 
 static void text_object_end(DumpSink *s, ViewObject *o) {
@@ -184,17 +187,18 @@ static void text_log(DumpSink *s, const LogHeader *h, LogHeaderState state) {
              h->write_version, h->read_version, h->salt, h->first, h->synced);
   put_time(&line, h->time);
   view_print(&line, "%s\n", state == LOG_HEADER_DAMAGED ? ", DAMAGED" : "");
-  flush(&line);
+  flush(s, &line);
 }
 
 static void text_frame(DumpSink *s, uint64_t at, const LogFrame *f) {
-  static const char *const kinds[] = {"?", "batch", "part of batch", "mark: synced up to batch", "mark: closed after batch"};
+  static const char *const kinds[] = {"?", "batch", "part of batch", "mark: synced up to batch",
+                                      "mark: closed after batch"};
   Buffer line = new_line(s, false);
   view_print(&line, "byte %" PRIu64 ": %s %" PRIu64 ", %" PRIu64 " bytes, synced %" PRIu64 ", ",
              at, kinds[f->kind <= LOG_CLOSED ? f->kind : 0], f->sequence, f->length, f->synced);
   put_time(&line, f->time);
   view_print(&line, "\n");
-  flush(&line);
+  flush(s, &line);
 }
 
 static void text_op(DumpSink *s, const LogOp *op) {
@@ -204,14 +208,14 @@ static void text_op(DumpSink *s, const LogOp *op) {
   if (op->kind != HEARTH_DROP) dump_put_key(&line, op->table, op->key, op->key_size);
   if (op->kind == HEARTH_PUT) view_print(&line, ": %zu bytes", op->value_size);
   view_print(&line, "\n");
-  flush(&line);
+  flush(s, &line);
 }
 
 static void text_gap(DumpSink *s, uint64_t at, uint64_t length, bool last) {
   Buffer line = new_line(s, false);
   view_print(&line, "byte %" PRIu64 ": %" PRIu64 " bytes that belong to no whole frame%s\n", at, length,
              last ? ", up to the end" : "");
-  flush(&line);
+  flush(s, &line);
 }
 
 const DumpWriter dump_text = {

@@ -7,7 +7,8 @@
 #include "hearth.h"
 
 const Command commands[] = {
-  {"run", "Runs a Lua script with _home and ext; commits when it returns, rolls back when it raises", "SCRIPT [ARGS...]",
+  {"run", "Runs a Lua script with _home and ext; commits when it returns, rolls back when it raises",
+   "SCRIPT [ARGS...]",
    "SCRIPT - is standard input. ARGS are `...` and the table `arg`, as for lua. Options stand before SCRIPT.\n\n",
    command_run},
   {"eval", "Runs Lua code like run, and prints what it returns", "CODE [ARGS...]",
@@ -47,7 +48,8 @@ static void print_usage(FILE *out) {
               "  --store URI     the store: file:PATH or memory: (default: $HEARTH_STORE, else " DEFAULT_URI ")\n"
               "  --help          this text; after a command, about it\n"
               "  --version       the version\n\n"
-              "Exit status: 0 success, 1 the command or its script failed, 2 wrong usage,\n3 the store (or the file to read) could not be opened.\n"
+              "Exit status: 0 success, 1 the command or its script failed, 2 wrong usage,\n"
+              "3 the store (or the file to read) could not be opened.\n"
               "ls, get, dump, stat, verify and salvage only read, and run nothing that is stored.\n", out);
 }
 

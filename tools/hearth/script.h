@@ -22,7 +22,7 @@ int script_open(const Call *call, unsigned flags, Script *s);
 /* Closes the store and the state; answers `status`, or STATUS_FAILED when it is 0 and closing failed. */
 int script_close(Script *s, int status);
 
-/* Sets the global `arg` as lua does: argv[0] at index 0, what follows from 1. And pushes what follows. Answers how many. */
+/* Sets the global `arg` as lua does: argv[0] at index 0, what follows from 1. Pushes what follows, answers how many. */
 int script_push_arguments(lua_State *L, int argc, char **argv);
 
 /* Calls the function below its nargs arguments. On failure complains with a traceback: STATUS_FAILED. */

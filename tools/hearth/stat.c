@@ -29,7 +29,8 @@ static void print_saved(uint64_t milliseconds) {
   char text[40];
   time_t seconds = (time_t)(milliseconds / 1000);
   struct tm parts;
-  if (milliseconds != 0 && gmtime_r(&seconds, &parts) != NULL && strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) > 0)
+  if (milliseconds != 0 && gmtime_r(&seconds, &parts) != NULL &&
+      strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) > 0)
     (void)printf("%-16s %s.%03u UTC\n", "saved", text, (unsigned)(milliseconds % 1000));
   else
     (void)printf("%-16s never\n", "saved");
@@ -57,7 +58,8 @@ int command_stat(Call *call) {
   const Metadata *m = &look.view.metadata;
   hearth_status outcome = storage->backend->stat(storage->store, &s, &err);
   if (outcome == HEARTH_OK)
-    outcome = storage->backend->scan(storage->store, LAYOUT_TABLE, NULL, 0, NULL, 0, false, count_entry, &c, &result, &err);
+    outcome = storage->backend->scan(storage->store, LAYOUT_TABLE, NULL, 0, NULL, 0, false, count_entry, &c, &result,
+                                     &err);
   if (outcome != HEARTH_OK) return look_end(&look, complain_about(STATUS_FAILED, look.location, &err));
   (void)printf("%-16s %s:%s\n", "store", storage->backend->name, look.location);
   line("format", m->written_by, "");
