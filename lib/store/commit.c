@@ -25,9 +25,8 @@ typedef struct Change {
 
 /* ----------------------------------------------------------------- state */
 
-static int release(lua_State *L) {
-  Committer *C = lua_touserdata(L, 1);
-  if (C->S == NULL) return 0;
+static void free_committer(Committer *C) {
+  if (C->S == NULL) return;
   for (size_t i = 0; i < C->changes.size; i += sizeof(Change)) {
     Change change;
     memcpy(&change, C->changes.data + i, sizeof change);
@@ -40,6 +39,10 @@ static int release(lua_State *L) {
   intmap_free(&C->owners);
   intmap_free(&C->locals);
   C->S = NULL;
+}
+
+static int release(lua_State *L) {
+  free_committer(lua_touserdata(L, 1));
   return 0;
 }
 
@@ -476,6 +479,8 @@ static hearth_status commit(lua_State *L, hearth_store *S, hearth_durability dur
     externals_failed(L, S);
     committer_forget_fresh(L, S);
   }
+  /* Not left to the collector: it does not know how large this is, and loses a finalizer that memory runs out in. */
+  if (call.committer != NULL) free_committer(call.committer);
   S->busy = false;
   return status < 0 ? status : call.status;
 }
