@@ -559,6 +559,33 @@ static void test_failing_backend(void **state) {
   run(code);
 }
 
+/* Finalizers run in the middle of everything and use the store themselves. */
+static void test_finalizers(void **state) {
+  (void)state;
+  run("local t, runs, kept = ext.table(), 0, {} _home.t = t commit() math.randomseed(3)\n"
+      "local acts = {\n"
+      "  function() t.gc = {runs, {runs}} end, function() return t.x and #t.x.a end, function() t.big = ('b'):rep(5000) end,\n"
+      "  function() for k, v in pairs(t) do t[k] = v end end, function() t.x = nil end, commit, rollback,\n"
+      "  function() kept[runs % 10] = t.x end, function() t.other = kept[runs % 7] end, compact,\n"
+      "  function() t.f = function() return print end return t.f end}\n"
+      "local function garbage() return setmetatable({}, {__gc = function()\n"
+      "  runs = runs + 1 pcall(acts[math.random(#acts)]) end}) end\n"
+      "collectgarbage('incremental', 100, 1000, 6)\n"
+      "for i = 1, 4000 do\n"
+      "  garbage()\n"
+      "  local ok, message = pcall(function()\n"
+      "    t.x = {a = {i, tostring(i), {i .. 'deep'}}, b = {{{tostring(i)}}}, f = print}\n"
+      "    t['k' .. i % 50] = ('v'):rep(i) local s = t.big .. '' garbage()\n"
+      "    for k, v in pairs(t) do garbage() end return t.f, t.gc\n"
+      "  end)\n"
+      "  if not ok and not message:find 'during the assignment' and not message:find 'nil value' then error(message) end\n"
+      "end\n"
+      "assert(runs > 500, runs) collectgarbage 'stop' commit() compact()\n"
+      "local function visit(e, seen) if not ext.is(e) or seen[e] then return end seen[e] = true\n"
+      "  for k, v in pairs(e) do visit(v, seen) end end\n"
+      "local seen = {} visit(t, seen) for _, e in next, kept do visit(e, seen) end\n");
+}
+
 /* Every allocation fails once: an error, nothing lost, and it works the next time. */
 static void test_failing_allocations(void **state) {
   (void)state;
@@ -614,6 +641,7 @@ int main(void) {
       cmocka_unit_test(test_states_of_the_store),
       cmocka_unit_test(test_references),
       cmocka_unit_test(test_references_and_rollback),
+      cmocka_unit_test(test_finalizers),
       cmocka_unit_test(test_failing_backend),
       cmocka_unit_test(test_failing_allocations),
   };
