@@ -31,6 +31,9 @@
 
 #include "record.h"
 
+#define STORE_FORMAT_VERSION 1     /* of layout and records: what this library writes */
+#define STORE_FORMAT_READABLE_BY 1 /* the oldest reader of what it writes */
+
 #define LAYOUT_TABLE 0
 #define LAYOUT_HOME_ID 1 /* what a new store gives its home table */
 #define LAYOUT_MAX_KEY 18
