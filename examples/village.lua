@@ -52,10 +52,10 @@ _home.bell.ring(year)
 -- An entry of the chronicle is a function that remembers whom it is about.
 table.insert(_home.chronicle, function()
   if not neighbour then return string.format("year %d: %s founded the village", year, newcomer.name) end
-  return string.format("year %d: %s met %s, who has %d friends by now", year, newcomer.name, neighbour.name,
-    #neighbour.friends)
+  return string.format("year %d: %s met %s, who has %d %s by now", year, newcomer.name, neighbour.name,
+    #neighbour.friends, #neighbour.friends == 1 and "friend" or "friends")
 end)
 
-print(string.format("year %d, %d people, the bell has struck %d times", year, #people, _home.bell.count()))
+print(string.format("year %d: population %d, the bell has struck %d times so far", year, #people, _home.bell.count()))
 for _, person in ipairs(people) do print("  " .. person:describe(year)) end
 for _, entry in ipairs(_home.chronicle) do print("  " .. entry()) end
