@@ -40,19 +40,19 @@ static hearth_status written(Compaction *c, LogResult result, hearth_error *err)
 /* One batch with all entries of an index. */
 static hearth_status write_base(Compaction *c, const Index *index, uint64_t sequence, hearth_error *err) {
   hearth_backend_store *store = c->store;
-  Buffer scratch;
+  Stretch stretch = {.at = 0};
   hearth_status status = HEARTH_OK;
-  buffer_init(&scratch, &store->allocator);
+  buffer_init(&stretch.bytes, &store->allocator);
   c->writer.sequence = sequence;
   c->writer.time = c->header.time;
   c->writer.synced = sequence - 1;
   for (MapEntry *e = map_table(&index->map, 0); e != NULL && status == HEARTH_OK; e = map_next(e)) {
     LogOp op = {.kind = HEARTH_PUT, .table = e->table, .key = map_key(e), .key_size = e->key_size};
-    status = read_value(store, e, &scratch, &op.value, err);
+    status = read_value(store, e, &stretch, &op.value, err);
     op.value_size = index_place(e).size;
     if (status == HEARTH_OK) status = written(c, log_writer_op(&c->writer, &op), err);
   }
-  buffer_free(&scratch);
+  buffer_free(&stretch.bytes);
   return status == HEARTH_OK ? written(c, log_writer_end(&c->writer, false), err) : status;
 }
 

@@ -4,29 +4,49 @@
 #include "failure.h"
 #include "store.h"
 
-hearth_status read_value(const hearth_backend_store *store, MapEntry *e, Buffer *out, const unsigned char **value,
+#define NEAR ((uint64_t)4 << 10)  /* so far behind the last one a value counts as the next */
+#define AHEAD ((size_t)64 << 10)
+
+/* `size` bytes at `at`, fewer only where the file ends; NULL: no memory, or *failure is an errno value. */
+static const unsigned char *fetch(const hearth_backend_store *store, Stretch *s, uint64_t at, size_t *size,
+                                  int *failure) {
+  Buffer *b = &s->bytes;
+  *failure = 0;
+  if (at >= s->at && at - s->at <= b->size && b->size - (at - s->at) >= *size) return b->data + (at - s->at);
+  bool onwards = b->size > 0 && at >= s->at && at - s->at < b->size + NEAR;
+  size_t want = onwards && *size < AHEAD ? AHEAD : *size, got = 0;
+  buffer_clear(b);
+  unsigned char *bytes = buffer_reserve(b, want);
+  if (bytes == NULL) return NULL;
+  *failure = store->env->pread(store->env->ud, store->file, at, bytes, want, &got);
+  if (*failure != 0) return NULL;
+  s->at = at;
+  b->size = got;
+  if (got < *size) *size = got;
+  return bytes;
+}
+
+hearth_status read_value(const hearth_backend_store *store, MapEntry *e, Stretch *stretch, const unsigned char **value,
                          hearth_error *err) {
   Place place = index_place(e);
-  size_t size = LOG_VALUE_CHECK_SIZE + (size_t)place.size, got = 0;
-  buffer_clear(out);
-  unsigned char *bytes = buffer_reserve(out, size);
-  if (bytes == NULL) return failure_nomem(err, store->names.path);
-  int failure = store->env->pread(store->env->ud, store->file, place.at - LOG_VALUE_CHECK_SIZE, bytes, size, &got);
+  size_t size = LOG_VALUE_CHECK_SIZE + (size_t)place.size, got = size;
+  int failure;
+  const unsigned char *bytes = fetch(store, stretch, place.at - LOG_VALUE_CHECK_SIZE, &got, &failure);
   if (failure != 0) return failure_io(err, store->names.path, "read", failure);
+  if (bytes == NULL) return failure_nomem(err, store->names.path);
   *value = bytes + LOG_VALUE_CHECK_SIZE;
   if (got < size || log_decode_value_check(bytes) != log_value_check(store->header.salt, place.at, e->table, map_key(e),
                                                                      e->key_size, *value, place.size))
     return hearth_fail_at(err, HEARTH_DAMAGED, place.at, "%s: damaged at byte %" PRIu64 ": a value is not what was written",
                           store->names.path, place.at);
-  out->size = size;
   return HEARTH_OK;
 }
 
-/* Reads through the scratch buffer. A reader whose file has changed under it is stale, not damaged. */
-static hearth_status read_entry(hearth_backend_store *store, MapEntry *e, Buffer *scratch, const unsigned char **value,
-                                hearth_error *err) {
+/* A reader whose file has changed under it is stale, not damaged. */
+static hearth_status read_entry(hearth_backend_store *store, MapEntry *e, Stretch *stretch,
+                                const unsigned char **value, hearth_error *err) {
   hearth_error moved;
-  hearth_status status = read_value(store, e, scratch, value, err);
+  hearth_status status = read_value(store, e, stretch, value, err);
   if (status == HEARTH_IO) store_die(store, err);
   if (status == HEARTH_DAMAGED && read_current(store, true, &moved) != HEARTH_OK) {
     *err = moved;
@@ -51,16 +71,16 @@ hearth_status read_current(hearth_backend_store *store, bool growth, hearth_erro
 
 static hearth_status get_uncached(hearth_backend_store *store, MapEntry *e, hearth_found found, void *ud,
                                   hearth_error *err) {
-  Buffer scratch;
+  Stretch stretch = {.at = 0};
   const unsigned char *value;
-  buffer_init(&scratch, &store->allocator);
-  hearth_status status = read_entry(store, e, &scratch, &value, err);
+  buffer_init(&stretch.bytes, &store->allocator);
+  hearth_status status = read_entry(store, e, &stretch, &value, err);
   if (status == HEARTH_OK) {
     CacheSlot *slot = cache_make(&store->cache, index_place(e).at, index_place(e).size);
     if (slot != NULL) memcpy(slot->bytes, value, slot->size);
     (void)deliver(e, value, found, ud);
   }
-  buffer_free(&scratch);
+  buffer_free(&stretch.bytes);
   return status;
 }
 
@@ -85,19 +105,19 @@ hearth_status read_scan(hearth_backend_store *store, uint64_t table, const void 
                         hearth_error *err) {
   int answer = 0;
   MapRange range;
-  Buffer scratch;
+  Stretch stretch = {.at = 0};
   hearth_status status = store_alive(store, err);
   if (status == HEARTH_OK) status = read_current(store, false, err);
   if (status != HEARTH_OK) return status;
-  buffer_init(&scratch, &store->allocator);
+  buffer_init(&stretch.bytes, &store->allocator);
   map_range(&store->index.map, table, from, from_size, to, to_size, reverse, &range);
   for (MapEntry *e; status == HEARTH_OK && answer == 0 && (e = map_range_next(&range)) != NULL;) {
     CacheSlot *slot = cache_find(&store->cache, index_place(e).at);
     const unsigned char *value = slot != NULL ? slot->bytes : NULL;
-    if (slot == NULL) status = read_entry(store, e, &scratch, &value, err);
+    if (slot == NULL) status = read_entry(store, e, &stretch, &value, err);
     if (status == HEARTH_OK) answer = deliver(e, value, found, ud);
   }
-  buffer_free(&scratch);
+  buffer_free(&stretch.bytes);
   if (result != NULL) *result = answer;
   return status;
 }

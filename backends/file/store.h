@@ -73,8 +73,17 @@ void store_adopt(hearth_backend_store *store, const LogScan *scan);
 
 /* -------------------------------------------------------------- read.c */
 
-/* Reads the value of an entry of the index and checks it: it stands in `out`, *value points to it. DAMAGED with the position, IO, NOMEM. */
-hearth_status read_value(const hearth_backend_store *store, MapEntry *e, Buffer *out, const unsigned char **value,
+/* A stretch of the file. Who walks values that stand one behind the other reads many at once. */
+typedef struct Stretch {
+  Buffer bytes;
+  uint64_t at; /* offset of the first */
+} Stretch;
+
+/*
+** Reads the value of an entry of the index and checks it: *value points into the stretch. DAMAGED
+** with the position, IO, NOMEM. The file must not change while the stretch is used.
+*/
+hearth_status read_value(const hearth_backend_store *store, MapEntry *e, Stretch *stretch, const unsigned char **value,
                          hearth_error *err);
 
 hearth_status read_get(hearth_backend_store *store, uint64_t table, const void *key, size_t key_size,
