@@ -8,9 +8,13 @@
 /* Loads CODE: an expression when it is one, with or without lua's old `=`. */
 static int load_code(lua_State *L, const char *code) {
   const char *text = lua_pushfstring(L, "return %s", *code == '=' ? code + 1 : code);
-  if (luaL_loadbuffer(L, text, strlen(text), "=eval") == LUA_OK) return LUA_OK;
-  lua_pop(L, 1);
-  return luaL_loadbuffer(L, code, strlen(code), "=eval");
+  int status = luaL_loadbuffer(L, text, strlen(text), "=eval");
+  if (status != LUA_OK) {
+    lua_pop(L, 1);
+    status = luaL_loadbuffer(L, code, strlen(code), "=eval");
+  }
+  lua_remove(L, -2);
+  return status;
 }
 
 static int run(Script *s, const Call *call, bool eval) {
