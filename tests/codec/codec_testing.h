@@ -92,6 +92,13 @@ static inline int lua_dec(lua_State *L) {
   return hearth_decode(L, bytes, size, &o, &e) == HEARTH_OK ? 1 : push_failure(L, &e);
 }
 
+/* register(name, metatable, encode, decode) */
+static inline int lua_register_type(lua_State *L) {
+  hearth_error e;
+  if (hearth_register_type_at(L, luaL_checkstring(L, 1), 2, 3, 4, &e) != HEARTH_OK) return luaL_error(L, "%s", e.message);
+  return 0;
+}
+
 /* -------------------------------------------------- a type in C: the point */
 
 typedef struct Point {
@@ -150,6 +157,7 @@ static inline int open_all(lua_State *L) {
   luaL_openlibs(L);
   lua_register(L, "enc", lua_enc);
   lua_register(L, "dec", lua_dec);
+  lua_register(L, "register", lua_register_type);
   lua_register(L, "point", new_point);
   lua_register(L, "coordinates", point_coordinates);
   luaL_newmetatable(L, "Point");
