@@ -17,7 +17,7 @@ void log_scan_free(LogScan *scan) {
 /* `n` bytes at `offset`, which the log has: in scan->window from *p on. */
 static LogStep look(LogScan *scan, uint64_t offset, size_t n, const unsigned char **p) {
   Buffer *w = &scan->window;
-  if (offset < scan->window_at || offset - scan->window_at > w->size || w->size - (offset - scan->window_at) < n) {
+  if (w->data == NULL || offset < scan->window_at || offset - scan->window_at > w->size || w->size - (offset - scan->window_at) < n) {
     uint64_t left = scan->source.length - offset;
     size_t want = n > WINDOW ? n : WINDOW;
     if (want > left) want = (size_t)left;

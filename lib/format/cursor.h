@@ -19,7 +19,7 @@ typedef struct Cursor {
 } Cursor;
 
 static inline Cursor cursor_over(const void *bytes, size_t size) {
-  const unsigned char *p = bytes;
+  const unsigned char *p = bytes != NULL ? bytes : (const unsigned char *)""; /* NULL + 0 is undefined */
   return (Cursor){p, p, p + size, NULL, 0};
 }
 

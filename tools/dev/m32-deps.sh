@@ -50,7 +50,7 @@ build_lua() {
   "${CC:-gcc}" -m32 -O2 -DLUA_COMPAT_5_3 -DLUA_USE_POSIX -DLUA_USE_DLOPEN -Wl,-E "$src/lua.c" \
     "$prefix/lib/liblua5.4.a" -lm -ldl -o "$prefix/bin/lua5.4"
   package_config lua5.4 "Lua" "$("$prefix/bin/lua5.4" -v | sed 's/^Lua \([0-9.]*\).*/\1/')" \
-    "-I$include" "-L$prefix/lib -llua5.4 -lm -ldl"
+    "-isystem $include" "-L$prefix/lib -llua5.4 -lm -ldl"
 }
 
 build_cmocka() {
@@ -67,7 +67,7 @@ build_cmocka() {
     -c "$src/src/cmocka.c" -o "$src/cmocka.o"
   ar rcs "$prefix/lib/libcmocka.a" "$src/cmocka.o"
   package_config cmocka "cmocka" "$(sed -n 's/^project(cmocka VERSION \([0-9.]*\).*/\1/p' "$src/CMakeLists.txt")" \
-    "-I$prefix/include" "-L$prefix/lib -lcmocka"
+    "-isystem $prefix/include" "-L$prefix/lib -lcmocka"
 }
 
 # The header alone: Hearth compiles xxHash into itself.
@@ -75,7 +75,7 @@ package_xxhash() {
   package_config libxxhash "xxHash" "$(pkg-config --modversion libxxhash)" "-I/usr/include" ""
 }
 
-# package_config FILE NAME VERSION CFLAGS LIBS
+# package_config FILE NAME VERSION CFLAGS LIBS; -isystem, so that warnings in their macros count as little as on 64 bits
 package_config() {
   mkdir -p "$prefix/pkgconfig"
   printf 'Name: %s\nDescription: %s for 32 bits\nVersion: %s\nCflags: %s\nLibs: %s\n' "$2" "$2" "$3" "$4" "$5" \
