@@ -28,7 +28,7 @@ static void get_table(Cursor *c, Head *h) {
 }
 
 void head_put(Buffer *b, const Head *h) {
-  unsigned char flags = h->kind == OBJECT_PERMANENT ? (unsigned char)(h->flags << 4 & 0xF0) : h->flags;
+  unsigned char flags = h->kind == OBJECT_PERMANENT ? (unsigned char)((unsigned)h->flags << 4) : h->flags;
   buffer_byte(b, (unsigned char)(h->kind | flags));
   switch (h->kind) {
     case OBJECT_TABLE: put_table(b, h); break;
