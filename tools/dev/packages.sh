@@ -13,6 +13,11 @@ is_installed() {
   [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
 }
 
+# Those of our packages that are installed: what an optional part of the build depends on.
+packages_there() {
+  dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${build_packages[@]}" "${test_packages[@]}" 2>/dev/null | tr '\n' ' '
+}
+
 # need_packages PACKAGE...: installs those that are missing, after saying which.
 need_packages() {
   if ! is_debian; then

@@ -25,9 +25,10 @@ stage() {
   return 1
 }
 
-# configure FOLDER MESON-ARGUMENTS...: once, and again when the arguments changed.
+# configure FOLDER MESON-ARGUMENTS...: once, and again when the arguments or the installed packages changed.
 configure() {
-  local folder=$1 mark="$*"
+  local folder=$1 mark
+  mark="$* $(packages_there)"
   shift
   if [ -f "$folder/build.ninja" ] && [ "$(cat "$folder/dev-arguments" 2>/dev/null)" = "$mark" ]; then
     return 0
