@@ -26,6 +26,15 @@ if [ "$actual" != "$expected" ]; then
   exit 1
 fi
 
+# The README's C compiles against what was installed, and has twenty lines at most.
+{
+  printf '#include <lauxlib.h>\nstatic int fail(const char *message) { return *message != 0; }\nint play(lua_State *L);\n'
+  awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$root/README.md"
+} >"$folder/readme.c"
+[ "$(wc -l <"$folder/readme.c")" -gt 10 ] && [ "$(wc -l <"$folder/readme.c")" -le 23 ]
+# shellcheck disable=SC2046 # words, on purpose
+"${CC:-cc}" -std=c11 -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags hearth lua5.4) "$folder/readme.c"
+
 # The installed Lua module, beside the installed library.
 version=$(LUA_CPATH="$prefix/lib/lua/5.4/?.so" lua5.4 -e 'io.write(require "hearth".version)')
 if [ "$version" != "$(pkg-config --modversion hearth)" ]; then
