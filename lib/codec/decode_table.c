@@ -145,6 +145,25 @@ static void decode_upvalue(Decoder *D, int f, int i, uint32_t cell) {
   lua_pop(L, 1);
 }
 
+/* Reads a reference to a cell; answers the cell's index. */
+static uint32_t decode_cell_ref(Decoder *D) {
+  Value v;
+  value_get(&D->c, &v);
+  decoder_check(D);
+  if (v.kind != VALUE_REF && v.kind != VALUE_LOCAL && (v.kind != VALUE_NEXT || !D->relative))
+    decoder_fail(D, HEARTH_DAMAGED, "an upvalue that is no cell");
+  uint32_t cell = decode_ref(D, &v);
+  const Part *p = decoder_part(D, cell);
+  if (p->kind != OBJECT_CELL && !(p->kind == OBJECT_PERMANENT && p->flags == PERMANENT_CELL))
+    decoder_fail(D, HEARTH_DAMAGED, "an upvalue that is no cell");
+  return cell;
+}
+
+void decode_check_closure(Decoder *D, uint32_t index) {
+  uint32_t count = decoder_part(D, index)->array;
+  for (uint32_t i = 0; i < count; i++) (void)decode_cell_ref(D);
+}
+
 static void decode_closure(Decoder *D, uint32_t index) {
   lua_State *L = D->L;
   lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
@@ -153,15 +172,7 @@ static void decode_closure(Decoder *D, uint32_t index) {
   bool placeholder = lua_iscfunction(L, f);
   if (placeholder) lua_getupvalue(L, f, 2); /* its table for the cells' carriers */
   for (uint32_t i = 1; i <= count; i++) {
-    Value v;
-    value_get(&D->c, &v);
-    decoder_check(D);
-    if (v.kind != VALUE_REF && v.kind != VALUE_LOCAL && (v.kind != VALUE_NEXT || !D->relative))
-      decoder_fail(D, HEARTH_DAMAGED, "an upvalue that is no cell");
-    uint32_t cell = decode_ref(D, &v);
-    const Part *p = decoder_part(D, cell);
-    if (p->kind != OBJECT_CELL && !(p->kind == OBJECT_PERMANENT && p->flags == PERMANENT_CELL))
-      decoder_fail(D, HEARTH_DAMAGED, "an upvalue that is no cell");
+    uint32_t cell = decode_cell_ref(D);
     if (placeholder) {
       decode_ensure_cell(D, cell);
       lua_rawgeti(L, D->objects, (lua_Integer)cell + 1);

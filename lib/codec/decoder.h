@@ -131,6 +131,9 @@ uint32_t decode_ref(Decoder *D, const Value *v);
 /* Reads the body of the object at index from D->c. */
 void decode_body(Decoder *D, uint32_t index);
 
+/* Reads the body of the closure at index and only checks it: the closure is not changed. */
+void decode_check_closure(Decoder *D, uint32_t index);
+
 /* Reads the body of the table at index into another table, and notes its metatable. */
 void decode_table_into(Decoder *D, uint32_t index, int t);
 

@@ -2,11 +2,14 @@
 
 #include <string.h>
 
+/* What any protected function needs. luaL_checkstack inside would call a stack that memory is missing for an overflow. */
+#define PROTECT_STACK 256
+
 hearth_status protect(lua_State *L, lua_CFunction f, void *context, int nargs, int nresults, hearth_error *err) {
   hearth_ok(err);
-  if (!lua_checkstack(L, LUA_MINSTACK)) {
+  if (!lua_checkstack(L, PROTECT_STACK)) {
     lua_pop(L, nargs);
-    return hearth_fail(err, HEARTH_NOMEM, "the Lua stack is full");
+    return hearth_fail(err, HEARTH_NOMEM, "no memory for the Lua stack, or it is full");
   }
   lua_pushcfunction(L, f);
   lua_insert(L, -nargs - 1);

@@ -25,7 +25,7 @@ typedef struct Change {
 
 /* ----------------------------------------------------------------- state */
 
-static void free_committer(Committer *C) {
+void committer_free(Committer *C) {
   if (C->S == NULL) return;
   for (size_t i = 0; i < C->changes.size; i += sizeof(Change)) {
     Change change;
@@ -42,7 +42,7 @@ static void free_committer(Committer *C) {
 }
 
 static int release(lua_State *L) {
-  free_committer(lua_touserdata(L, 1));
+  committer_free(lua_touserdata(L, 1));
   return 0;
 }
 
@@ -60,6 +60,7 @@ static void check(Committer *C, hearth_status status) {
 
 static void put_constant(Encoder *E, uint32_t index, const void *bytes, size_t size) {
   Committer *C = E->owner;
+  if (C->dry) return;
   const Constant *c = &E->heap->constants[index];
   LayoutKey key = {.kind = LAYOUT_CONSTANT, .number = c->number};
   Head head = {.kind = (ObjectKind)c->kind, .size = size};
@@ -276,6 +277,11 @@ static void walk(Committer *C) {
     memcpy(&slot, C->specials.data + i, sizeof slot);
     (void)special_write(C, slot);
   }
+  /* All were looked through before: what is new now came from a hook, and would not be written. */
+  if (done < heap_queued(heap)) {
+    C->E.current = heap_queue_at(heap, done);
+    encoder_fail(&C->E, HEARTH_UNSTORABLE, 0, "a hook changed what another hook had returned");
+  }
 }
 
 static bool is_garbage(const Heap *heap, const Object *o) {
@@ -471,6 +477,8 @@ static int commit_protected(lua_State *L) {
 
 static hearth_status commit(lua_State *L, hearth_store *S, hearth_durability durability, bool collect,
                             hearth_error *err) {
+  if (S->torn)
+    return hearth_fail(err, HEARTH_STALE, "a rollback failed half-way: roll back again before the next commit");
   CommitCall call = {S, err, durability, HEARTH_OK, NULL, collect};
   S->busy = true;
   hearth_status status = protect_without_collector(L, commit_protected, &call, 0, 0, err);
@@ -479,8 +487,7 @@ static hearth_status commit(lua_State *L, hearth_store *S, hearth_durability dur
     externals_failed(L, S);
     committer_forget_fresh(L, S);
   }
-  /* Not left to the collector: it does not know how large this is, and loses a finalizer that memory runs out in. */
-  if (call.committer != NULL) free_committer(call.committer);
+  if (call.committer != NULL) committer_free(call.committer);
   S->busy = false;
   return status < 0 ? status : call.status;
 }

@@ -32,6 +32,9 @@ Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err);
 /* Compares the record in `record` (and C->pages) with the committed one and adds what differs to the batch. True: it differs. */
 bool committer_record(Committer *C, uint32_t slot, const Buffer *record);
 
+/* Not left to the collector: it does not know how large this is, and loses a finalizer that memory runs out in. */
+void committer_free(Committer *C);
+
 /* After a walk that is not committed: forgets the objects and constants that it met first. */
 void committer_forget_fresh(lua_State *L, hearth_store *S);
 
@@ -41,7 +44,7 @@ void special_explore(Committer *C, uint32_t slot);
 /* Writes the record of the special object, explored before, and hands it to committer_record. True: it differs. */
 bool special_write(Committer *C, uint32_t slot);
 
-/* Is the special object in `slot` still what was committed? A hook that raises, or memory running out: no. */
-bool special_unchanged(lua_State *L, hearth_store *S, uint32_t slot);
+/* Is the special object in `slot` still what was committed? With a hook that raises, no. False: memory exhausted. */
+bool special_unchanged(lua_State *L, hearth_store *S, uint32_t slot, bool *unchanged);
 
 #endif

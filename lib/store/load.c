@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "committer.h"
-#include "decoder.h"
-#include "external.h"
+#include "external_table.h"
+#include "loader.h"
 #include "permanents.h"
 #include "prototype.h"
 #include "protect.h"
@@ -19,46 +19,10 @@ typedef struct Loaded {
   size_t at, size;
 } Loaded;
 
-/* What is remembered of an object beside its Part. */
-typedef struct Origin {
-  size_t body, end;     /* of the record, in the arena; body: behind the head */
-  uint32_t slot;        /* of the object that is kept, or HEAP_NONE: it is made anew */
-  uint32_t former;      /* special: slot of the object that had the number, or HEAP_NONE */
-  uint32_t local_count; /* special */
-  uint64_t entries;     /* paged: seen in pages so far */
-  uint64_t expected;    /* paged: as its head says */
-  Hash128 hash;         /* of the record */
-} Origin;
-
-typedef struct Loader {
-  Decoder D;
-  hearth_store *S;
-  Heap heap;            /* what the store's will be */
-  Saved *saved;
-  size_t saved_capacity;
-  Buffer arena, entries;
-  Buffer origins;       /* Origin, one an object; not for local ones */
-  Buffer pages;         /* Page and index: PageOf */
-  IntMap numbers;       /* number -> index of an object */
-  IntMap constants;     /* number -> index of a constant */
-  IntMap slots;         /* number -> slot in the store's present heap */
-  Metadata metadata;
-  bool found_metadata;
-  bool rebuild_specials; /* a userdata among them changed: others may hold it */
-  uint32_t object_count;
-  int live;             /* stack: the store's present objects */
-  int temporary;        /* stack: table index + 1 -> what a live table should hold */
-  int strings;          /* stack: constant index + 1 -> large string */
-} Loader;
-
 typedef struct PageOf {
   Page page;
   uint32_t index;
 } PageOf;
-
-static Origin *origin_of(Loader *l, uint32_t index) {
-  return (Origin *)(void *)l->origins.data + index;
-}
 
 static Loaded entry_at(const Loader *l, size_t i) {
   Loaded e;
@@ -76,10 +40,10 @@ static void free_saved(hearth_store *S, Saved *saved, size_t capacity) {
   hearth_free(&S->allocator, saved, capacity * sizeof *saved);
 }
 
-static int release(lua_State *L) {
-  Loader *l = lua_touserdata(L, 1);
-  if (l->S == NULL) return 0;
+static void free_loader(Loader *l) {
+  if (l->S == NULL) return;
   decoder_free(&l->D);
+  externals_free(l->externals);
   heap_free(&l->heap);
   free_saved(l->S, l->saved, l->saved_capacity);
   Buffer *buffers[] = {&l->arena, &l->entries, &l->origins, &l->pages};
@@ -88,6 +52,10 @@ static int release(lua_State *L) {
   intmap_free(&l->constants);
   intmap_free(&l->slots);
   l->S = NULL;
+}
+
+static int release(lua_State *L) {
+  free_loader(lua_touserdata(L, 1));
   return 0;
 }
 
@@ -97,8 +65,7 @@ _Noreturn static void raise_filled(Loader *l) {
   abort();
 }
 
-/* The input at work is one entry; positions in errors are relative to it. */
-static void look_at(Loader *l, const char *what, size_t at, size_t size) {
+void loader_look_at(Loader *l, const char *what, size_t at, size_t size) {
   l->D.what = what;
   l->D.bias = at;
   l->D.c.next = l->D.c.begin + at;
@@ -108,50 +75,6 @@ static void look_at(Loader *l, const char *what, size_t at, size_t size) {
 
 static void check_end(Loader *l) {
   if (cursor_left(&l->D.c) > 0) decoder_fail(&l->D, HEARTH_DAMAGED, "bytes follow after its end");
-}
-
-/* ----------------------------------------------------- into live tables */
-
-static bool is_same(lua_State *L, int a, int b) {
-  if (!lua_rawequal(L, a, b)) return false;
-  if (lua_type(L, a) != LUA_TNUMBER) return true;
-  if (lua_isinteger(L, a) != lua_isinteger(L, b)) return false;
-  lua_Number x = lua_tonumber(L, a), y = lua_tonumber(L, b);
-  return lua_isinteger(L, a) || memcmp(&x, &y, sizeof x) == 0; /* 0.0 is not -0.0 */
-}
-
-/*
-** Makes `live` hold what `wanted` holds (itself where that holds itself). Assigns only what differs: fields that
-** are there already come first, so that a loop over the table goes on undisturbed.
-*/
-static void assign_differences(lua_State *L, int live, int wanted) {
-  lua_pushnil(L);
-  while (lua_next(L, wanted)) {
-    int value = lua_gettop(L);
-    if (lua_rawequal(L, value, wanted)) {
-      lua_pushvalue(L, live);
-      lua_replace(L, value);
-    }
-    lua_pushvalue(L, value - 1);
-    lua_rawget(L, live);
-    if (!is_same(L, value, -1)) {
-      lua_pushvalue(L, value - 1);
-      lua_pushvalue(L, value);
-      lua_rawset(L, live);
-    }
-    lua_settop(L, value - 1);
-  }
-  lua_pushnil(L);
-  while (lua_next(L, live)) {
-    lua_pop(L, 1);
-    lua_pushvalue(L, -1);
-    if (lua_rawget(L, wanted) == LUA_TNIL) {
-      lua_pushvalue(L, -2);
-      lua_pushnil(L);
-      lua_rawset(L, live); /* clearing a field is allowed in a traversal */
-    }
-    lua_pop(L, 1);
-  }
 }
 
 /* ------------------------------------------------------------- callbacks */
@@ -174,28 +97,39 @@ static bool push_other(Decoder *D, uint64_t number) {
     lua_rawgeti(D->L, l->strings, (lua_Integer)index + 1);
     return true;
   }
-  if (!externals_has(l->S->externals, number)) return false;
+  if (!externals_has(l->externals, number)) return false;
   externals_push(D->L, l->S, number);
   return true;
 }
 
+static void drop_finalizer(lua_State *L, int object) {
+  if (!lua_getmetatable(L, object)) return;
+  lua_pushliteral(L, "__gc");
+  bool has = lua_rawget(L, -2) != LUA_TNIL;
+  lua_pop(L, 2);
+  if (!has) return;
+  lua_pushnil(L);
+  lua_setmetatable(L, object);
+}
+
 /*
 ** A special object was rebuilt for a number that a live table has: the table keeps its identity
-** and takes over the contents. The other one is let go without its finalizer being called.
+** and takes over the contents. The other one is let go without its finalizer being called; where it is an object
+** that the store knows by another number, it is left alone.
 */
 static void adopt(Decoder *D, uint32_t index) {
   Loader *l = D->owner;
   lua_State *L = D->L;
   uint32_t slot = index < l->object_count ? origin_of(l, index)->former : HEAP_NONE;
-  int rebuilt = lua_gettop(L);
-  if (slot == HEAP_NONE) return;
+  int rebuilt = lua_gettop(L), former = rebuilt + 1;
+  if (slot == HEAP_NONE || l->S->heap.objects[slot].kind == OBJECT_PERMANENT) return;
   lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
-  if (lua_istable(L, rebuilt) && lua_istable(L, rebuilt + 1) && l->S->heap.objects[slot].kind == OBJECT_SPECIAL) {
-    assign_differences(L, rebuilt + 1, rebuilt);
+  bool other = heap_find(&l->S->heap, (uint64_t)(uintptr_t)lua_topointer(L, rebuilt)) == HEAP_NONE;
+  if (other && lua_istable(L, rebuilt) && lua_istable(L, former)) {
+    restore_table(L, former, rebuilt);
     if (!lua_getmetatable(L, rebuilt)) lua_pushnil(L);
-    lua_setmetatable(L, rebuilt + 1);
-    lua_pushnil(L);
-    lua_setmetatable(L, rebuilt);
+    lua_setmetatable(L, former);
+    drop_finalizer(L, rebuilt);
     lua_replace(L, rebuilt);
   }
   lua_settop(L, rebuilt);
@@ -232,16 +166,16 @@ static void load_metadata(Loader *l) {
   Decoder *D = &l->D;
   for (size_t i = 0; i < entry_count(l); i++) {
     Loaded e = entry_at(l, i);
-    look_at(l, "an entry with an unknown key", e.at, 0);
+    loader_look_at(l, "an entry with an unknown key", e.at, 0);
     if (e.key.kind == LAYOUT_NONE) decoder_fail(D, HEARTH_DAMAGED, "this library writes no such entry");
     if (e.key.kind != LAYOUT_METADATA) continue;
-    look_at(l, "the metadata", e.at, e.size);
+    loader_look_at(l, "the metadata", e.at, e.size);
     metadata_get(&D->c, &l->metadata);
     decoder_check(D);
     l->found_metadata = true;
   }
   if (!l->found_metadata) {
-    look_at(l, "the store", 0, 0);
+    loader_look_at(l, "the store", 0, 0);
     if (entry_count(l) > 0) decoder_fail(D, HEARTH_DAMAGED, "it has entries and no metadata");
     return;
   }
@@ -305,7 +239,7 @@ static void load_constant(Loader *l, size_t i) {
   Decoder *D = &l->D;
   Loaded e = entry_at(l, i);
   Head head;
-  look_at(l, "a constant", e.at, e.size);
+  loader_look_at(l, "a constant", e.at, e.size);
   if (e.key.number == 0) decoder_fail(D, HEARTH_DAMAGED, "its number is 0");
   head_get(&D->c, &head);
   decoder_check(D);
@@ -345,6 +279,12 @@ static bool is_still_named(Loader *l, uint32_t slot, const Head *h) {
   return same;
 }
 
+static bool is_unchanged(Loader *l, uint32_t slot) {
+  bool unchanged;
+  if (!special_unchanged(l->D.L, l->S, slot, &unchanged)) decoder_fail_memory(&l->D);
+  return unchanged;
+}
+
 /* Can the object that has this number keep its identity? */
 static bool is_reusable(Loader *l, uint32_t slot, const Head *h, Hash128 hash) {
   const Object *o = &l->S->heap.objects[slot];
@@ -366,7 +306,7 @@ static bool is_reusable(Loader *l, uint32_t slot, const Head *h, Hash128 hash) {
       return o->kind == OBJECT_PERMANENT && hash128_equal(saved->hash, hash) && is_still_named(l, slot, h);
     case OBJECT_SPECIAL:
       return !l->rebuild_specials && o->kind == OBJECT_SPECIAL && hash128_equal(saved->hash, hash) &&
-             special_unchanged(L, l->S, slot);
+             is_unchanged(l, slot);
     default: return false;
   }
 }
@@ -409,7 +349,7 @@ static void load_head(Loader *l, const Loaded *e) {
   Head head;
   Origin origin = {.end = e->at + e->size, .slot = HEAP_NONE, .former = HEAP_NONE};
   uint32_t index = decoder_count(D);
-  look_at(l, "an object", e->at, e->size);
+  loader_look_at(l, "an object", e->at, e->size);
   if (e->key.number == 0) decoder_fail(D, HEARTH_DAMAGED, "its number is 0");
   head_get(&D->c, &head);
   decoder_check(D);
@@ -423,7 +363,7 @@ static void load_head(Loader *l, const Loaded *e) {
     reuse(l, &head, e->key.number, slot);
   } else {
     origin.former = slot; /* INTMAP_NONE is HEAP_NONE */
-    look_at(l, "an object", e->at, l->arena.size - e->at); /* a paged table's entries come later in the arena */
+    loader_look_at(l, "an object", e->at, l->arena.size - e->at); /* a paged table's entries come later in the arena */
     (void)decode_head(D, e->key.number);
   }
   buffer_put(&l->origins, &origin, sizeof origin);
@@ -434,7 +374,7 @@ static void load_head(Loader *l, const Loaded *e) {
 static void load_local_heads(Loader *l, uint32_t index) {
   Decoder *D = &l->D;
   Origin *o = origin_of(l, index);
-  look_at(l, "a special object", o->body, o->end - o->body);
+  loader_look_at(l, "a special object", o->body, o->end - o->body);
   size_t count = count_get(&D->c);
   decoder_check(D);
   D->locals = decoder_count(D);
@@ -451,11 +391,21 @@ static void load_local_heads(Loader *l, uint32_t index) {
   D->locals = DECODER_NONE;
 }
 
+/* The value is put aside. */
+static void load_live_cell(Loader *l, uint32_t index) {
+  uint32_t waits;
+  decode_value(&l->D, &waits);
+  if (waits != DECODER_NONE)
+    decode_wait_cell(&l->D, index, waits);
+  else
+    lua_rawseti(l->D.L, l->temporary, (lua_Integer)index + 1);
+}
+
 static void load_body(Loader *l, uint32_t index) {
   Decoder *D = &l->D;
   const Origin *o = origin_of(l, index);
   uint8_t kind = decoder_part(D, index)->kind;
-  look_at(l, "an object", o->body, o->end - o->body);
+  loader_look_at(l, "an object", o->body, o->end - o->body);
   decoder_part(D, index)->body = o->body; /* for searches; decode_body sets it for what it reads */
   if (kind == OBJECT_SPECIAL) {
     if (o->slot != HEAP_NONE) return; /* as it was committed */
@@ -471,6 +421,10 @@ static void load_body(Loader *l, uint32_t index) {
     lua_rawgeti(D->L, l->temporary, (lua_Integer)index + 1);
     decode_table_into(D, index, lua_gettop(D->L));
     lua_pop(D->L, 1);
+  } else if (kind == OBJECT_CLOSURE && o->slot != HEAP_NONE) {
+    decode_check_closure(D, index);
+  } else if (kind == OBJECT_CELL && o->slot != HEAP_NONE) {
+    load_live_cell(l, index);
   } else {
     decode_body(D, index);
   }
@@ -496,7 +450,7 @@ static void load_runs(Loader *l, uint32_t index, int t) {
 static void load_page(Loader *l, const Loaded *e) {
   Decoder *D = &l->D;
   uint32_t index = find(D, e->key.number);
-  look_at(l, "a page", e->at, e->size);
+  loader_look_at(l, "a page", e->at, e->size);
   if (index == DECODER_NONE || decoder_part(D, index)->kind != OBJECT_PAGED)
     decoder_fail(D, HEARTH_DAMAGED, "it belongs to no paged table");
   bool reused = origin_of(l, index)->slot != HEAP_NONE;
@@ -522,27 +476,10 @@ static void load_page(Loader *l, const Loaded *e) {
 static void check_pages(Loader *l) {
   for (uint32_t i = 0; i < l->object_count; i++) {
     const Origin *o = origin_of(l, i);
-    look_at(l, "a paged table", o->body, 0);
+    loader_look_at(l, "a paged table", o->body, 0);
     if (o->entries != o->expected)
       decoder_fail(&l->D, HEARTH_DAMAGED, "it has %llu entries in its pages instead of %llu",
                    (unsigned long long)o->entries, (unsigned long long)o->expected);
-  }
-}
-
-static void restore_tables(Loader *l) {
-  lua_State *L = l->D.L;
-  for (uint32_t i = 0; i < l->object_count; i++) {
-    const Part *p = decoder_part(&l->D, i);
-    if (origin_of(l, i)->slot == HEAP_NONE || (p->kind != OBJECT_TABLE && p->kind != OBJECT_PAGED)) continue;
-    lua_rawgeti(L, l->D.objects, (lua_Integer)i + 1);
-    lua_rawgeti(L, l->temporary, (lua_Integer)i + 1);
-    int live = lua_gettop(L) - 1;
-    assign_differences(L, live, live + 1);
-    if (!(p->flags & HEAD_METATABLE) && lua_getmetatable(L, live)) {
-      lua_pushnil(L);
-      lua_setmetatable(L, live);
-    }
-    lua_settop(L, live - 1);
   }
 }
 
@@ -648,6 +585,8 @@ static void install(Loader *l, uint32_t home) {
   l->saved_capacity = capacity;
   S->metadata = l->metadata;
   S->home = home;
+  S->torn = false;
+  if (l->metadata.written_by > STORE_FORMAT_VERSION) S->readonly = true; /* writing would lose what we do not know */
   lua_pushvalue(L, l->D.objects);
   store_set_value(L, S, STORE_OBJECTS);
   lua_rawgeti(L, l->D.objects, (lua_Integer)home + 1);
@@ -655,6 +594,15 @@ static void install(Loader *l, uint32_t home) {
 }
 
 /* ------------------------------------------------------------- all of it */
+
+static void begin_restoring(Loader *l) {
+  hearth_store *S = l->S;
+  struct Externals *before = S->externals;
+  S->torn = true;
+  l->externals->generation = before->generation + 1;
+  S->externals = l->externals;
+  l->externals = before;
+}
 
 /* Nothing was committed yet: an empty home table, the one that is there if there is. */
 static void install_empty(Loader *l) {
@@ -668,7 +616,6 @@ static void install_empty(Loader *l) {
   }
   int home = lua_gettop(L);
   lua_newtable(L);
-  assign_differences(L, home, home + 1);
   uint32_t slot = heap_add(&l->heap, (uint64_t)(uintptr_t)lua_topointer(L, home), LAYOUT_HOME_ID);
   l->saved = hearth_realloc(&S->allocator, NULL, 0, sizeof *l->saved);
   if (slot == HEAP_NONE || l->saved == NULL) decoder_fail_memory(D);
@@ -683,19 +630,19 @@ static void install_empty(Loader *l) {
   Part p = {0};
   buffer_put(&D->parts, &p, sizeof p);
   if (D->parts.failed) decoder_fail_memory(D);
+  begin_restoring(l);
+  restore_table(L, home, home + 1);
+  lua_pushnil(L);
+  lua_setmetatable(L, home);
   install(l, slot);
 }
 
 static uint32_t home_index(Loader *l) {
-  look_at(l, "the metadata", 0, 0);
+  loader_look_at(l, "the metadata", 0, 0);
   uint64_t number = home_number(l);
   uint32_t index = find(&l->D, number);
-  if (index != DECODER_NONE) {
-    lua_rawgeti(l->D.L, l->D.objects, (lua_Integer)index + 1);
-    bool is_table = lua_istable(l->D.L, -1) && decoder_part(&l->D, index)->kind != OBJECT_PERMANENT;
-    lua_pop(l->D.L, 1);
-    if (is_table) return index;
-  }
+  uint8_t kind = index != DECODER_NONE ? decoder_part(&l->D, index)->kind : 0;
+  if (kind == OBJECT_TABLE || kind == OBJECT_PAGED) return index;
   decoder_fail(&l->D, HEARTH_DAMAGED, "the home table's id, %llu, names no table", (unsigned long long)number);
 }
 
@@ -707,7 +654,7 @@ static void look_for_changed_userdata(Loader *l) {
     uint32_t slot = e.key.kind == LAYOUT_OBJECT ? intmap_get(&l->slots, e.key.number) : INTMAP_NONE;
     if (slot == INTMAP_NONE || l->S->heap.objects[slot].kind != OBJECT_SPECIAL) continue;
     lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
-    l->rebuild_specials = lua_isuserdata(L, -1) && !special_unchanged(L, l->S, slot);
+    l->rebuild_specials = lua_isuserdata(L, -1) && !is_unchanged(l, slot);
     lua_pop(L, 1);
   }
 }
@@ -731,9 +678,21 @@ static void load_objects(Loader *l) {
     if (e.key.kind == LAYOUT_PAGE) load_page(l, &e);
   }
   check_pages(l);
-  look_at(l, "the store", 0, l->arena.size);
-  restore_tables(l);
-  decode_finish(D);
+}
+
+/*
+** What was read takes the place of what is there. Up to begin_restoring nothing is changed by a failure; after it
+** nothing fails but what rebuilds special objects.
+*/
+static void take_over(Loader *l, uint32_t home) {
+  if (!l->D.specials) build_heap(l);
+  restore_keys(l);
+  begin_restoring(l);
+  restore_contents(l);
+  loader_look_at(l, "the store", 0, l->arena.size);
+  decode_finish(&l->D);
+  if (l->D.specials) build_heap(l); /* now their addresses are known */
+  install(l, home);
 }
 
 static void set_up(lua_State *L, Loader *l, hearth_store *S, hearth_error *err) {
@@ -766,14 +725,24 @@ static void know_slots(Loader *l) {
 typedef struct LoadCall {
   hearth_store *S;
   hearth_error *error;
+  Loader *loader;
 } LoadCall;
 
+static void load_external(Loader *l, const Loaded *e) {
+  if (!externals_reserve(l->externals, 1)) decoder_fail_memory(&l->D);
+  if (externals_load(l->externals, e->key.number, l->arena.data + e->at, e->size)) return;
+  loader_look_at(l, "an external table's record", e->at, e->size);
+  decoder_fail(&l->D, HEARTH_DAMAGED, "it is not two counts");
+}
+
 static int load_protected(lua_State *L) {
-  const LoadCall *call = lua_touserdata(L, 1);
+  LoadCall *call = lua_touserdata(L, 1);
   hearth_store *S = call->S;
   luaL_checkstack(L, 4 * LUA_MINSTACK, "load");
   Loader *l = protect_push_state(L, sizeof *l, release);
+  call->loader = l;
   set_up(L, l, S, call->error);
+  if ((l->externals = externals_new(S)) == NULL) decoder_fail_memory(&l->D);
   read_all(l);
   load_metadata(l);
   decoder_push_tables(&l->D, entry_count(l));
@@ -785,7 +754,6 @@ static int load_protected(lua_State *L) {
   l->temporary = lua_gettop(L);
   lua_newtable(L);
   l->strings = lua_gettop(L);
-  externals_begin_load(S->externals);
   if (!l->found_metadata) {
     install_empty(l);
     return 0;
@@ -794,23 +762,18 @@ static int load_protected(lua_State *L) {
   for (size_t i = 0; i < entry_count(l); i++) {
     Loaded e = entry_at(l, i);
     if (e.key.kind == LAYOUT_CONSTANT) load_constant(l, i);
-    if (e.key.kind == LAYOUT_EXTERNAL &&
-        !externals_load(S->externals, e.key.number, l->arena.data + e.at, e.size)) {
-      look_at(l, "an external table's record", e.at, e.size);
-      decoder_fail(&l->D, HEARTH_DAMAGED, "it is not two counts");
-    }
+    if (e.key.kind == LAYOUT_EXTERNAL) load_external(l, &e);
   }
   load_objects(l);
-  uint32_t home = home_index(l);
-  build_heap(l);
-  install(l, home);
+  take_over(l, home_index(l));
   return 0;
 }
 
 hearth_status store_load(lua_State *L, hearth_store *S, hearth_error *err) {
-  LoadCall call = {S, err};
+  LoadCall call = {S, err, NULL};
   S->busy = true;
   hearth_status status = protect_without_collector(L, load_protected, &call, 0, 0, err);
+  if (call.loader != NULL) free_loader(call.loader); /* the collector does not know how large it is */
   S->busy = false;
   return status;
 }

@@ -60,11 +60,22 @@ static int collect(lua_State *L) {
   return 0;
 }
 
+static int plain_alias(lua_State *L) {
+  alias_apply(L, lua_touserdata(L, 1), HEARTH_ALIAS_ON);
+  return 0;
+}
+
+/* Memory, too, is a plain table now; only where there is no memory for it, it is gone. */
+static void leave_alias(lua_State *L, hearth_store *S) {
+  hearth_error ignored;
+  if (protect(L, plain_alias, S, 0, 0, &ignored) != HEARTH_OK) alias_end(L, S);
+}
+
 hearth_status hearth_close(lua_State *L, hearth_store *S) {
   if (S == NULL || S->closed) return HEARTH_OK;
   if (S->busy || S->in_transaction) return HEARTH_BUSY;
   if (!lua_checkstack(L, LUA_MINSTACK)) return HEARTH_NOMEM;
-  if (S->alias == HEARTH_ALIAS_TRACK) alias_apply(L, S, HEARTH_ALIAS_ON); /* Memory, too, is a plain table now */
+  if (S->alias == HEARTH_ALIAS_TRACK) leave_alias(L, S);
   hearth_status status = close_store(S, NULL);
   lua_pushnil(L);
   lua_rawsetp(L, LUA_REGISTRYINDEX, S); /* clearing a field allocates nothing */
@@ -74,7 +85,7 @@ hearth_status hearth_close(lua_State *L, hearth_store *S) {
 /* ------------------------------------------------------------------ open */
 
 static void make_lua_side(lua_State *L, hearth_store *S, hearth_error *err) {
-  static const int tables[] = {STORE_OBJECTS, STORE_NAMES, STORE_VALUES, STORE_HANDLES, STORE_ALIAS};
+  static const int tables[] = {STORE_OBJECTS, STORE_NAMES, STORE_VALUES, STORE_HANDLES};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
     lua_newtable(L);
     if (tables[i] == STORE_HANDLES) {
@@ -85,6 +96,8 @@ static void make_lua_side(lua_State *L, hearth_store *S, hearth_error *err) {
     }
     store_set_value(L, S, tables[i]);
   }
+  alias_push(L);
+  store_set_value(L, S, STORE_ALIAS);
   if (prototype_push_cell_maker(L, err) != HEARTH_OK) {
     lua_pushnil(L);
     lua_error(L);
@@ -229,30 +242,77 @@ hearth_status hearth_open(lua_State *L, const hearth_backend *backend, const cha
 
 /* --------------------------------------------------------------- install */
 
+#define GLOBALS_NAME "package.loaded._G" /* by which the true globals table is known when another one is _G */
+
 typedef struct InstallCall {
   hearth_store *S;
   hearth_error *error;
-  bool other;  /* it is not the globals table */
+  bool other; /* the environment is not the globals table */
 } InstallCall;
+
+static const char *const global_names[] = {"_home", "ext", "Memory"};
+
+#define GLOBAL_NAMES (sizeof global_names / sizeof *global_names)
+
+/* Stack: [1] the call, [2] the table. Pushes what it holds under our names: names and values. */
+static int look_at_globals(lua_State *L) {
+  for (size_t i = 0; i < GLOBAL_NAMES; i++) {
+    lua_pushstring(L, global_names[i]);
+    lua_pushvalue(L, -1);
+    lua_rawget(L, 2);
+  }
+  return 2 * (int)GLOBAL_NAMES;
+}
+
+/* Replaces a table among the user values by a copy, and pushes that. */
+static void copy_value(lua_State *L, hearth_store *S, int which) {
+  lua_newtable(L);
+  int copy = lua_gettop(L);
+  store_push_value(L, S, which);
+  lua_pushnil(L);
+  while (lua_next(L, copy + 1)) {
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, copy);
+  }
+  lua_pushvalue(L, copy);
+  store_set_value(L, S, which);
+  lua_settop(L, copy);
+}
+
+/* The name means the value at `value`; what had it before has none. */
+static void rename_value(lua_State *L, int names, int values, const char *name, int value) {
+  lua_getfield(L, values, name);
+  if (!lua_isnil(L, -1)) {
+    lua_pushvalue(L, -1);
+    lua_pushnil(L);
+    lua_rawset(L, names);
+  }
+  lua_pop(L, 1);
+  if (value != 0)
+    lua_pushvalue(L, value);
+  else
+    lua_pushnil(L);
+  lua_setfield(L, values, name);
+  if (value == 0) return;
+  lua_pushvalue(L, value);
+  lua_pushstring(L, name);
+  lua_rawset(L, names);
+}
 
 /* Stack: [1] the call, [2] the table. */
 static int install_protected(lua_State *L) {
   InstallCall *call = lua_touserdata(L, 1);
   hearth_store *S = call->S;
+  lua_pushglobaltable(L);
+  copy_value(L, S, STORE_NAMES);
+  copy_value(L, S, STORE_VALUES);
+  call->other = !lua_rawequal(L, 2, 3);
+  rename_value(L, 4, 5, "_G", 0);
+  rename_value(L, 4, 5, GLOBALS_NAME, call->other ? 3 : 0); /* the true one is reached by another name */
+  if (call->other) rename_value(L, 4, 5, "_G", 2);
   lua_pushvalue(L, 2);
   store_set_value(L, S, STORE_ENVIRONMENT);
-  lua_pushglobaltable(L);
-  call->other = !lua_rawequal(L, 2, -1);
-  if (call->other) {
-    name_value(L, S, "package.loaded._G", lua_gettop(L)); /* the true one is reached by another name */
-    name_value(L, S, "_G", 2);
-  }
-  return 0;
-}
-
-static int set_globals(lua_State *L) {
-  InstallCall *call = lua_touserdata(L, 1);
-  hearth_store *S = call->S;
   lua_pushliteral(L, "_home");
   store_push_value(L, S, STORE_HOME);
   lua_rawset(L, 2);
@@ -263,6 +323,55 @@ static int set_globals(lua_State *L) {
   return 0;
 }
 
+static int apply_alias(lua_State *L) {
+  hearth_store *S = lua_touserdata(L, 1);
+  alias_apply(L, S, S->alias);
+  return 0;
+}
+
+/* Puts everything back. From `saved` on the stack has the user values, then names and values of the globals. */
+static void uninstall(lua_State *L, hearth_store *S, int environment, int saved) {
+  static const int which[] = {STORE_NAMES, STORE_VALUES, STORE_ENVIRONMENT};
+  hearth_error ignored;
+  alias_end(L, S);
+  for (int i = 0; i < 3; i++) {
+    lua_pushvalue(L, saved + i);
+    store_set_value(L, S, which[i]);
+  }
+  for (int i = 0; i < (int)GLOBAL_NAMES; i++) { /* a key that is there, or nil: no memory is needed */
+    lua_pushvalue(L, saved + 3 + 2 * i);
+    lua_pushvalue(L, -1);
+    bool set = lua_rawget(L, environment) != LUA_TNIL;
+    lua_pop(L, 1);
+    lua_pushvalue(L, saved + 4 + 2 * i);
+    if (set)
+      lua_rawset(L, environment);
+    else
+      lua_pop(L, 2);
+  }
+  if (S->alias == HEARTH_ALIAS_TRACK) (void)protect(L, apply_alias, S, 0, 0, &ignored);
+}
+
+/* Stack: at `environment` the table. */
+static hearth_status install(lua_State *L, hearth_store *S, int environment, hearth_error *err) {
+  InstallCall call = {S, err, false};
+  int saved = lua_gettop(L) + 1;
+  store_push_value(L, S, STORE_NAMES);
+  store_push_value(L, S, STORE_VALUES);
+  store_push_value(L, S, STORE_ENVIRONMENT);
+  lua_pushglobaltable(L);
+  bool was_other = lua_istable(L, saved + 2) && !lua_rawequal(L, saved + 2, -1);
+  lua_pop(L, 1);
+  lua_pushvalue(L, environment);
+  hearth_status status = protect(L, look_at_globals, &call, 1, 2 * (int)GLOBAL_NAMES, err);
+  if (status != HEARTH_OK) return status;
+  lua_pushvalue(L, environment);
+  status = protect(L, install_protected, &call, 1, 0, err);
+  if (status == HEARTH_OK && (call.other || was_other) && S->metadata.written_by != 0) status = store_load(L, S, err);
+  if (status != HEARTH_OK) uninstall(L, S, environment, saved);
+  return status;
+}
+
 hearth_status hearth_install_at(lua_State *L, hearth_store *S, int index, hearth_error *err) {
   hearth_error own;
   if (err == NULL) err = &own;
@@ -270,14 +379,12 @@ hearth_status hearth_install_at(lua_State *L, hearth_store *S, int index, hearth
   if (status != HEARTH_OK) return status;
   if (!lua_istable(L, index))
     return hearth_fail(err, HEARTH_INVALID, "a store is installed in a table, not in a %s", luaL_typename(L, index));
-  InstallCall call = {S, err, false};
+  int top = lua_gettop(L);
   index = lua_absindex(L, index);
-  lua_pushvalue(L, index);
-  status = protect(L, install_protected, &call, 1, 0, err);
-  if (status == HEARTH_OK && call.other && S->metadata.written_by != 0) status = store_load(L, S, err);
-  if (status != HEARTH_OK) return status;
-  lua_pushvalue(L, index);
-  return protect(L, set_globals, &call, 1, 0, err);
+  if (!lua_checkstack(L, 2 * LUA_MINSTACK)) return hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
+  status = install(L, S, index, err);
+  lua_settop(L, top);
+  return status;
 }
 
 hearth_status hearth_install(lua_State *L, hearth_store *S) {

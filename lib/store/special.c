@@ -246,11 +246,13 @@ typedef struct ProbeCall {
   hearth_error *error;
   uint32_t slot;
   bool differs;
+  Committer *committer;
 } ProbeCall;
 
 static int probe_protected(lua_State *L) {
   ProbeCall *call = lua_touserdata(L, 1);
   Committer *C = committer_push(L, call->S, call->error);
+  call->committer = C;
   C->dry = true;
   heap_begin_walk(&call->S->heap);
   lua_rawgeti(L, C->E.objects, (lua_Integer)call->slot + 1);
@@ -263,10 +265,12 @@ static int probe_protected(lua_State *L) {
   return 0;
 }
 
-bool special_unchanged(lua_State *L, hearth_store *S, uint32_t slot) {
+bool special_unchanged(lua_State *L, hearth_store *S, uint32_t slot, bool *unchanged) {
   hearth_error error;
-  ProbeCall call = {S, &error, slot, true};
+  ProbeCall call = {S, &error, slot, true, NULL};
   hearth_status status = protect_without_collector(L, probe_protected, &call, 0, 0, &error);
+  if (call.committer != NULL) committer_free(call.committer);
   committer_forget_fresh(L, S);
-  return status == HEARTH_OK && !call.differs;
+  *unchanged = status == HEARTH_OK && !call.differs;
+  return status != HEARTH_NOMEM;
 }

@@ -3,8 +3,8 @@
 **
 ** The store lives in a userdata. Its Lua side hangs on the userdata's user
 ** values, so that the collector sees it; the C side is below. The chapters:
-** open.c opens and closes, load.c reads the home graph (on open, rollback and refresh),
-** commit.c writes it, pages.c divides large tables, special.c writes hooked objects,
+** open.c opens and closes, load.c reads the home graph (on open, rollback and refresh), restore.c
+** puts it into the objects that are there, commit.c writes it, pages.c divides large tables, special.c writes hooked objects,
 ** batch.c gathers operations, external*.c are the external tables.
 */
 #ifndef HEARTH_STORE_STORE_H
@@ -29,7 +29,7 @@ enum {
   STORE_CELL_MAKER,   /* makes private closures for cells */
   STORE_HANDLES,      /* weak table: number -> handle of an external table */
   STORE_EXT,          /* the table `ext` */
-  STORE_ALIAS,        /* what the alias keeps: places, the metatable it made */
+  STORE_ALIAS,        /* what the alias keeps: alias.c */
   STORE_USER_VALUES = STORE_ALIAS
 };
 
@@ -73,6 +73,7 @@ struct hearth_store {
   bool in_transaction;
   bool closed;
   bool readonly;
+  bool torn;            /* a rollback failed half-way: the graph is not to be committed */
 };
 
 /* Pushes the store's userdata. [-0, +1, -] */
@@ -92,8 +93,14 @@ bool store_reserve_saved(hearth_store *S);
 /* Frees what is remembered of a slot. */
 void store_forget(hearth_store *S, uint32_t slot);
 
-/* Sets or removes the global Memory by the store's policy, in the table it was installed in. [-0, +0, m] */
+/* Pushes the table STORE_ALIAS of a new store. [-0, +1, m] */
+void alias_push(lua_State *L);
+
+/* Sets or removes the global Memory by the policy, in the table it was installed in: all or nothing. [-0, +0, m] */
 void alias_apply(lua_State *L, hearth_store *S, hearth_alias policy);
+
+/* Uses are no longer tracked. [-0, +0, -] */
+void alias_end(lua_State *L, hearth_store *S);
 
 /* One line to the store's warn function, or Lua's. May not raise. */
 void store_warn(lua_State *L, hearth_store *S, const char *format, ...) HEARTH_PRINTF(3, 4);

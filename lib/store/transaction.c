@@ -21,22 +21,17 @@ hearth_status hearth_commit(lua_State *L, hearth_store *S, hearth_durability dur
   return status == HEARTH_OK ? store_commit(L, S, durability, err) : status;
 }
 
-static hearth_status rollback(lua_State *L, hearth_store *S, hearth_error *err) {
-  externals_rollback(L, S);
-  return store_load(L, S, err);
-}
-
 hearth_status hearth_rollback(lua_State *L, hearth_store *S, hearth_error *err) {
   hearth_error own;
   if (err == NULL) err = &own;
   hearth_status status = outside(S, "a rollback", err);
-  return status == HEARTH_OK ? rollback(L, S, err) : status;
+  return status == HEARTH_OK ? store_load(L, S, err) : status;
 }
 
 /* f raised; its error value is on the top. */
 static hearth_status raised(lua_State *L, hearth_store *S, hearth_error *err) {
   hearth_error failed;
-  hearth_status status = rollback(L, S, &failed);
+  hearth_status status = store_load(L, S, &failed);
   if (status != HEARTH_OK) {
     hearth_fail(err, status, "the transaction raised, and rolling it back failed: %s", failed.message);
     lua_pop(L, 1);
@@ -63,7 +58,7 @@ hearth_status hearth_transaction(lua_State *L, hearth_store *S, int nargs, int n
   status = store_commit(L, S, HEARTH_DEFAULT_DURABILITY, err);
   if (status < 0) {
     lua_settop(L, base);
-    (void)rollback(L, S, &ignored); /* a dead store cannot: its graph stays as it is, to be saved elsewhere */
+    (void)store_load(L, S, &ignored); /* a dead store cannot: its graph stays as it is, to be saved elsewhere */
   }
   return status;
 }
@@ -75,6 +70,8 @@ hearth_status hearth_compact(lua_State *L, hearth_store *S, unsigned keep, heart
   if (status != HEARTH_OK) return status;
   if (S->readonly) return hearth_fail(err, HEARTH_READONLY, "the store was opened read-only");
   lua_gc(L, LUA_GCCOLLECT); /* so that only handles count that are alive */
+  status = outside(S, "a compaction", err); /* a finalizer may have closed the store */
+  if (status != HEARTH_OK) return status;
   status = store_commit_collecting(L, S, err);
   if (status < 0) return status;
   return S->backend->compact(S->storage, keep, err);
@@ -87,7 +84,7 @@ hearth_status hearth_refresh(lua_State *L, hearth_store *S, hearth_error *err) {
   if (status != HEARTH_OK) return status;
   if (!S->readonly) return hearth_fail(err, HEARTH_INVALID, "only a store that was opened read-only is refreshed");
   status = S->backend->refresh(S->storage, err);
-  return status == HEARTH_OK ? rollback(L, S, err) : status;
+  return status == HEARTH_OK ? store_load(L, S, err) : status;
 }
 
 hearth_status hearth_store_stat(hearth_store *S, hearth_stat *out, hearth_error *err) {

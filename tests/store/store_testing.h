@@ -239,6 +239,9 @@ static inline void disk_assert_equal(Disk *a, Disk *b) {
 
 typedef struct World {
   Memory memory;
+  size_t requests;             /* for more memory, so far */
+  size_t fail_first, fail_last; /* the requests that fail */
+  bool failed;                 /* one did */
   Disk own, *disk;
   lua_State *L;
   hearth_store *S;
@@ -246,6 +249,31 @@ typedef struct World {
   hearth_error error;
   char warnings[2048]; /* one a line */
 } World;
+
+/* A request of Lua's own is made again after an emergency collection: it fails if both do. */
+static inline void *world_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
+  World *w = ud;
+  if (nsize > (ptr == NULL ? 0 : osize)) {
+    size_t request = w->requests++;
+    if (request >= w->fail_first && request <= w->fail_last) {
+      w->failed = true;
+      return NULL;
+    }
+  }
+  return memory_alloc(&w->memory, ptr, osize, nsize);
+}
+
+/* The n-th request from here on, and `more` after it, fail. */
+static inline void world_fail(World *w, size_t n, size_t more) {
+  w->failed = false;
+  w->fail_first = w->requests + n;
+  w->fail_last = more == NEVER ? NEVER : w->fail_first + more;
+}
+
+static inline void world_mend(World *w) {
+  w->fail_first = NEVER;
+  w->fail_last = 0;
+}
 
 static inline World *world_of(lua_State *L) {
   World *w;
@@ -475,7 +503,9 @@ static inline void world_begin_state(World *w) {
                    {"batches", world_lua_batches},   {"entries", world_lua_entries},   {"number", world_lua_number},
                    {"external", world_lua_external}, {"next_number", world_lua_next_number},
                    {"transaction", world_lua_transaction}};
+  world_mend(w);
   w->L = state_new(&w->memory);
+  lua_setallocf(w->L, world_alloc, w);
   memcpy(lua_getextraspace(w->L), &w, sizeof w);
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     lua_pushcfunction(w->L, functions[i].f);

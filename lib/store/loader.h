@@ -1,0 +1,64 @@
+/*
+** The state of one reading of the home graph: what load.c and restore.c share.
+*/
+#ifndef HEARTH_STORE_LOADER_H
+#define HEARTH_STORE_LOADER_H
+
+#include "decoder.h"
+#include "store.h"
+
+/* What is remembered of an object beside its Part. */
+typedef struct Origin {
+  size_t body, end;     /* of the record, in the arena; body: behind the head */
+  uint32_t slot;        /* of the object that is kept, or HEAP_NONE: it is made anew */
+  uint32_t former;      /* special: slot of the object that had the number, or HEAP_NONE */
+  uint32_t local_count; /* special */
+  uint64_t entries;     /* paged: seen in pages so far */
+  uint64_t expected;    /* paged: as its head says */
+  Hash128 hash;         /* of the record */
+} Origin;
+
+typedef struct Loader {
+  Decoder D;
+  hearth_store *S;
+  struct Externals *externals; /* what the store's will be; afterwards what they were */
+  Heap heap;            /* the same */
+  Saved *saved;
+  size_t saved_capacity;
+  Buffer arena, entries;
+  Buffer origins;       /* Origin, one an object; not for local ones */
+  Buffer pages;         /* Page and index: PageOf */
+  IntMap numbers;       /* number -> index of an object */
+  IntMap constants;     /* number -> index of a constant */
+  IntMap slots;         /* number -> slot in the store's present heap */
+  Metadata metadata;
+  bool found_metadata;
+  bool rebuild_specials; /* a userdata among them changed: others may hold it */
+  uint32_t object_count;
+  int live;             /* stack: the store's present objects */
+  int temporary;        /* stack: table index + 1 -> what a live table or cell should hold; -(index + 1) -> keys that it lacks */
+  int strings;          /* stack: constant index + 1 -> large string */
+} Loader;
+
+static inline Origin *origin_of(Loader *l, uint32_t index) {
+  return (Origin *)(void *)l->origins.data + index;
+}
+
+/* The input at work is one entry; positions in errors are relative to it. */
+void loader_look_at(Loader *l, const char *what, size_t at, size_t size);
+
+/* ------------------------------------------------------------ restore.c */
+
+/* Makes `live` hold what `wanted` holds (itself where that holds itself). */
+void restore_table(lua_State *L, int live, int wanted);
+
+/*
+** Live tables get the keys that they lack, which takes memory. Raises, with nothing changed, where there is
+** none; what follows needs no more.
+*/
+void restore_keys(Loader *l);
+
+/* Live tables, cells and closures become what was read; metatables that are to be set come later. */
+void restore_contents(Loader *l);
+
+#endif
