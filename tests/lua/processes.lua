@@ -56,6 +56,42 @@ test("the file of a process that was killed is taken over", function()
   equal(store.home.x, "acknowledged")
 end)
 
+test("a Lua state that ends with its stores open closes them, and commits nothing", function()
+  local path = t.path "open.hearth"
+  local output = t.run([[
+    local hearth = require "hearth"
+    keep = setmetatable({}, { __gc = function() -- the oldest finalizer runs last: the stores are closed already
+      local ok, message = pcall(store.commit, store)
+      io.write(tostring(ok), " ", tostring(message))
+    end })
+    store = assert(hearth.open("file:" .. ...))
+    assert(store:install())
+    other = assert(hearth.open "memory:")
+    _home.x, _home.f = 1, function() return store, other end
+    _home.f = function() return store end
+    assert(store:commit())
+    _home.log = ext.table()
+    _home.x = 2
+  ]], path)
+  equal(output, "false attempt to use a closed store")
+  local store <close> = assert(hearth.open("file:" .. path))
+  equal(store.home.x, 1)
+end)
+
+test("a process that ends inside a transaction", function()
+  local path = t.path "inside.hearth"
+  t.run([[
+    local store = assert(require "hearth".open("file:" .. ...))
+    store.home.x = 1
+    store:transaction(function()
+      store.home.x = 2
+      os.exit(true, true)
+    end)
+  ]], path)
+  local store <close> = assert(hearth.open("file:" .. path))
+  equal(store.home.x, 1)
+end)
+
 test("a program in ten processes", function()
   local path = t.path "ten.hearth"
   for visit = 1, 10 do
