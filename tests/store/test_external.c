@@ -520,6 +520,8 @@ static void test_references(void **state) {
       "held.x = 1 commit() equal(held.x, 1) held = nil gc() commit() equal(stat(), 1)\n"
       "t.a = {} local a = t.a a.self = a a.t = t a = nil t.a = nil gc() commit() equal(stat(), 2)\n" /* a cycle */
       "compact() equal(stat(), 1) compact() equal(stat(), 1)\n"
+      "t.a = {} t.a.self = t.a t.a.b = {} commit() t.a = nil gc() compact() equal(stat(), 1)\n" /* unlinked in the open batch */
+      "t.a = {} commit() t.a.self = t.a t.a.b = {} t.a = nil gc() compact() equal(stat(), 1)\n" /* the cycle in it */
       "_home.t, t = nil, nil gc() commit() equal(stat(), 0)\n");
 }
 
@@ -586,6 +588,18 @@ static void test_finalizers(void **state) {
       "local seen = {} visit(t, seen) for _, e in next, kept do visit(e, seen) end\n");
 }
 
+/* A finalizer rolls back while an assignment is made: what was read for it is old. */
+static void test_rollback_during_assignment(void **state) {
+  (void)state;
+  run("local t = ext.table() _home.t = t t.x = 1 commit()\n"
+      "local done = false t.y = 2\n"
+      "local function drop() setmetatable({}, {__gc = function() done = true rollback() end}) end\n"
+      "local plain = {1}\n"
+      "collectgarbage 'generational' drop() collectgarbage 'restart'\n" /* the next allocation collects */
+      "fails(' during the assignment', set, t, 'x', plain) assert(done)\n"
+      "equal(t.x, 1) equal(t.y, nil) equal(stat(), 1) commit() equal(stat(), 1)\n");
+}
+
 /* Every allocation fails once: an error, nothing lost, and it works the next time. */
 static void test_failing_allocations(void **state) {
   (void)state;
@@ -593,11 +607,11 @@ static void test_failing_allocations(void **state) {
   static const char *const change =
       "local t = _home.t\n"
       "t.x = 'changed' t[1] = nil t[2] = 2.5\n"
-      "t.copy = {1, {2, 3}, f = function() return print end, name = print}\n"
+      "t.copy = {1, {2, 3}, {{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}}, f = function() return print end, name = print}\n"
       "t.copy.self = t.copy\n"
       "for k, v in pairs(t) do if k == 'x' then equal(v, 'changed') end end\n"
       "commit()\n"
-      "equal(#t.copy, 2)\n";
+      "equal(#t.copy, 3)\n";
   static const char *const check =
       "local t = _home.t for k, v in pairs(t) do get(t, k) end\n"
       "assert(t.x == 1 or t.x == 'changed') equal(t.kept, 'kept') equal(t.inner.x, 1)\n";
@@ -642,6 +656,7 @@ int main(void) {
       cmocka_unit_test(test_references),
       cmocka_unit_test(test_references_and_rollback),
       cmocka_unit_test(test_finalizers),
+      cmocka_unit_test(test_rollback_during_assignment),
       cmocka_unit_test(test_failing_backend),
       cmocka_unit_test(test_failing_allocations),
   };
