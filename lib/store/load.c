@@ -440,7 +440,7 @@ static void load_runs(Loader *l, uint32_t index, int t) {
     value_get(&D->c, &first);
     size_t count = count_get(&D->c);
     decoder_check(D);
-    if (first.kind != VALUE_INTEGER || count == 0 || first.as.integer > INT64_MAX - (int64_t)count)
+    if (first.kind != VALUE_INTEGER || count == 0 || first.as.integer > INT64_MAX - (int64_t)(count - 1))
       decoder_fail(D, HEARTH_DAMAGED, "a run of integer keys that is none");
     decode_array(D, index, t, (uint64_t)first.as.integer, count);
     origin_of(l, index)->entries += count;
