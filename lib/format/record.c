@@ -41,11 +41,11 @@ void head_put(Buffer *b, const Head *h) {
     case OBJECT_SPECIAL:
       if (h->flags & HEAD_TYPED) put_name(b, &h->name);
       break;
+    case OBJECT_PROTOTYPE: fixed_put(b, h->check, 8); break;
     case OBJECT_STRING: varint_put(b, h->size); break;
     case OBJECT_CELL:
     case OBJECT_LATE:
-    case OBJECT_SHAPE:
-    case OBJECT_PROTOTYPE: break;
+    case OBJECT_SHAPE: break;
   }
 }
 
@@ -85,11 +85,11 @@ void head_get(Cursor *c, Head *h) {
     case OBJECT_SPECIAL:
       if (h->flags & HEAD_TYPED) get_name(c, &h->name);
       break;
+    case OBJECT_PROTOTYPE: h->check = fixed_get(c, 8); break;
     case OBJECT_STRING: h->size = varint_get(c); break;
     case OBJECT_CELL:
     case OBJECT_LATE:
-    case OBJECT_SHAPE:
-    case OBJECT_PROTOTYPE: break;
+    case OBJECT_SHAPE: break;
   }
 }
 

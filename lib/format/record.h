@@ -49,6 +49,7 @@ typedef struct Head {
   uint64_t shape;          /* table */
   uint64_t prototype;      /* closure */
   uint64_t size;           /* string: bytes */
+  uint64_t check;          /* prototype: hash64 of its record (as in a blob), so that damaged bytecode is never run */
   Value name;              /* permanent, typed special: a scalar */
 } Head;
 

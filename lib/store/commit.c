@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "blob.h"
 #include "committer.h"
 #include "external.h"
 #include "hearth_environment.h"
@@ -65,6 +66,7 @@ static void put_constant(Encoder *E, uint32_t index, const void *bytes, size_t s
   LayoutKey key = {.kind = LAYOUT_CONSTANT, .number = c->number};
   Head head = {.kind = (ObjectKind)c->kind, .size = size};
   size_t mark = C->record.size;
+  if (c->kind == OBJECT_PROTOTYPE) head.check = hash64(bytes, size, BLOB_CHECK_SEED);
   head_put(&C->record, &head);
   if (c->kind != OBJECT_STRING) buffer_put(&C->record, bytes, size);
   if (C->record.failed) encoder_fail_memory(E);

@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 #include <stdlib.h>
 
+#include "blob.h"
 #include "committer.h"
 #include "external_table.h"
 #include "loader.h"
@@ -139,11 +140,20 @@ static const DecoderOps store_ops = {find, push_other, find_constant, adopt};
 
 /* --------------------------------------------------------------- reading */
 
+/* Keys come in order, each once: what is read twice would be two objects under one number. */
+static bool follows(const Loader *l, const void *key, size_t key_size) {
+  return entry_count(l) == 0 || value_compare_bytes(l->last, l->last_size, key, key_size) < 0;
+}
+
 static int copy_entry(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
                       size_t value_size) {
   Loader *l = ud;
   Loaded e = {layout_get_key(key, key_size), l->arena.size, value_size};
   (void)table;
+  if (e.key.kind != LAYOUT_NONE && follows(l, key, key_size))
+    memcpy(l->last, key, l->last_size = key_size);
+  else
+    e.key.kind = LAYOUT_NONE; /* told by load_metadata */
   buffer_put(&l->arena, value, value_size);
   buffer_put(&l->entries, &e, sizeof e);
   return l->arena.failed || l->entries.failed;
@@ -166,7 +176,7 @@ static void load_metadata(Loader *l) {
   Decoder *D = &l->D;
   for (size_t i = 0; i < entry_count(l); i++) {
     Loaded e = entry_at(l, i);
-    loader_look_at(l, "an entry with an unknown key", e.at, 0);
+    loader_look_at(l, "an entry with an unknown key, or out of order", e.at, 0);
     if (e.key.kind == LAYOUT_NONE) decoder_fail(D, HEARTH_DAMAGED, "this library writes no such entry");
     if (e.key.kind != LAYOUT_METADATA) continue;
     loader_look_at(l, "the metadata", e.at, e.size);
@@ -254,6 +264,8 @@ static void load_constant(Loader *l, size_t i) {
   }
   if (head.kind != OBJECT_SHAPE && head.kind != OBJECT_PROTOTYPE)
     decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");
+  if (head.kind == OBJECT_PROTOTYPE && head.check != hash64(D->c.next, size, BLOB_CHECK_SEED))
+    decoder_fail(D, HEARTH_DAMAGED, "a function's check does not match its bytes");
   uint32_t index = add_constant(l, head.kind, hash128(D->c.next, size), e.key.number);
   if (head.kind == OBJECT_SHAPE)
     decode_shape(D, index);

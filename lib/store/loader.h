@@ -26,6 +26,8 @@ typedef struct Loader {
   Saved *saved;
   size_t saved_capacity;
   Buffer arena, entries;
+  unsigned char last[LAYOUT_MAX_KEY]; /* the key read last */
+  size_t last_size;
   Buffer origins;       /* Origin, one an object; not for local ones */
   Buffer pages;         /* Page and index: PageOf */
   IntMap numbers;       /* number -> index of an object */

@@ -1,5 +1,6 @@
 /* One object: found, read, and its head parsed. */
 #include "external.h"
+#include "hash.h"
 #include "reader.h"
 
 void view_object_init(ViewObject *o, View *v) {
@@ -110,7 +111,9 @@ static hearth_status check_constant(const ViewObject *o, hearth_error *err) {
     (void)shape_get(&r.c, keys);
   } else if (o->head.kind == OBJECT_PROTOTYPE) {
     r.c.next = r.c.end;
-    if (!prototype_parse(bytes, size, &p, &fault))
+    if (hash64(bytes, size, BLOB_CHECK_SEED) != o->head.check)
+      view_reader_fail_at(&r, bytes, "a function's check does not match its bytes");
+    else if (!prototype_parse(bytes, size, &p, &fault))
       view_reader_fail_at(&r, bytes + fault.position, fault.why);
     else if (chunk_supported(&p.header) && !chunk_check(&p.header, p.body, p.body_size, p.nupvalues, &fault))
       view_reader_fail_at(&r, p.body + fault.position, fault.why);

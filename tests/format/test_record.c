@@ -39,7 +39,7 @@ static void check_head(const Head *h) {
   assert_int_equal(r.kind, h->kind);
   assert_int_equal(r.flags, h->flags);
   assert_true(r.array == h->array && r.pairs == h->pairs && r.shape == h->shape && r.prototype == h->prototype &&
-              r.size == h->size);
+              r.size == h->size && r.check == h->check);
   assert_int_equal(r.name.kind, h->name.kind);
   if (h->name.kind == VALUE_STRING) {
     assert_int_equal(r.name.size, h->name.size);
@@ -81,7 +81,7 @@ static void test_heads(void **state) {
   check_head(&(Head){.kind = OBJECT_CELL});
   check_head(&(Head){.kind = OBJECT_LATE});
   check_head(&(Head){.kind = OBJECT_SHAPE});
-  check_head(&(Head){.kind = OBJECT_PROTOTYPE});
+  check_head(&(Head){.kind = OBJECT_PROTOTYPE, .check = UINT64_C(0x0123456789abcdef)});
   check_head(&(Head){.kind = OBJECT_STRING, .size = 1u << 20});
   check_head(&(Head){.kind = OBJECT_PAGED, .flags = HEAD_METATABLE, .array = 1000, .pairs = 128});
 }
