@@ -192,14 +192,14 @@ static void push_permanent(Decoder *D, const Head *h, Part *p) {
   const char *text = luaL_tolstring(L, name, NULL); /* a scalar: no metamethod */
   if (!(D->flags & HEARTH_PLACEHOLDERS)) decoder_fail(D, HEARTH_UNKNOWN, "the permanent '%s' is not known here", text);
   lua_pop(L, 1);
-  /* A table's or a userdata's stand-in has a table of events; a cell's is charged as any other. */
-  decoder_charge(D, h->flags == PERMANENT_TABLE || h->flags == PERMANENT_USERDATA ? 1024 : 96);
   if (h->flags == PERMANENT_CELL) { /* a cell that holds nil stands in; a store keeps its name */
     push_private_cell(D);
     lua_remove(L, name);
     p->upvalue = 1;
     return;
   }
+  /* A table's or a userdata's stand-in has a table of events. */
+  decoder_charge(D, h->flags == PERMANENT_TABLE || h->flags == PERMANENT_USERDATA ? 1024 : 96);
   permanents_placeholder(L, D->permanents, (PermanentKind)h->flags, name);
   lua_remove(L, name);
 }

@@ -432,7 +432,7 @@ static void failed_allocations_change_nothing(void **state) {
       if (status == HEARTH_OK) status = SUBMIT(f, put(1, "a", "two"), drop(2), del(1, "b"), put(1, "c", "z"));
       f->memory.fail_at = -1;
       if (status == HEARTH_OK && f->memory.calls - before <= n) break;
-      if (status == HEARTH_OK) fail_msg("an allocation failed and nobody noticed");
+      if (status == HEARTH_OK) fail_msg("%s", "an allocation failed and nobody noticed");
       assert_int_equal(status, HEARTH_NOMEM);
       failures++;
       assert_string_equal(everything(f, &t), parts ? "1/a=two 1/c=z " : "1/a=x 2/b=y ");

@@ -72,7 +72,7 @@ static uint64_t run_and_kill(const char *path, unsigned first, long nanoseconds,
   (void)close(ends[1]);
   uint64_t n;
   for (unsigned i = 0; i < first; i++) {
-    if (read(ends[0], &n, sizeof n) != (ssize_t)sizeof n) fail_msg("the child ended by itself");
+    if (read(ends[0], &n, sizeof n) != (ssize_t)sizeof n) fail_msg("%s", "the child ended by itself");
     acknowledged = n;
   }
   struct timespec wait = {0, nanoseconds};

@@ -100,7 +100,7 @@ static const struct {
     {"", "0B", "01", 1, HEARTH_DAMAGED, "an unknown kind of object"},
     {"", "13", "01", 1, HEARTH_DAMAGED, "an unknown kind of object"},
     {"", "07", "01", 1, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere"},
-    {"", "08", "01", 1, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere"},
+    {"", "08 00 00 00 00 00 00 00 00", "01", 1, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere"},
     {"", "09 05", "01", 1, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere"},
     {"", "0A 00 00", "01", 1, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere"},
     {"", "02 00", "01", 1, HEARTH_DAMAGED, "a prototype that is not there"},
