@@ -20,7 +20,7 @@ int complain_about(int status, const char *location, const hearth_error *err) {
   size_t n = strlen(location);
   const char *message = err->message[0] != '\0' ? err->message : hearth_status_text(err->code);
   if (strstr(message, location) != NULL || n == 0) return complain(status, "%s", message);
-  return complain(status, "%s: %s", location, message);
+  return complain(status, "%s%s %s", location, location[n - 1] == ':' ? "" : ":", message); /* memory: has a colon */
 }
 
 void print_warning(void *ud, const char *message) {

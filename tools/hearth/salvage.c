@@ -29,7 +29,7 @@ int command_salvage(Call *call) {
   const char *from = call->argc > 0 ? call->argv[0] : call->uri + 5;
   if (strncmp(from, "file:", 5) == 0) from += 5;
   if (file_salvage(NULL, NULL, from, to, print_warning, NULL, &r, &err) != HEARTH_OK)
-    return complain_about(status_of(err.code), from, &err);
+    return complain(status_of(err.code), "%s", err.message); /* it names the file, which may be either */
   (void)printf("%s: %" PRIu64 " entries, %" PRIu64 " of them out of damaged bytes; %" PRIu64 " bytes lost, %" PRIu64
                " bytes of a torn tail left out\n",
                to, r.entries, r.rescued, r.lost_bytes, r.tail_bytes);
