@@ -462,7 +462,7 @@ static int commit_protected(lua_State *L) {
   check(C, externals_flush(L, S, &C->batch, call->error));
   if (C->batch.entries > 0) {
     if (S->readonly) {
-      hearth_fail(call->error, HEARTH_READONLY, "the store was opened read-only");
+      (void)store_fail_readonly(S, call->error);
       raise_filled(C);
     }
     put_metadata(C, &m);

@@ -196,6 +196,12 @@ static void load_metadata(Loader *l) {
   if (m->written_by == 0 || m->page_size < 64 || m->page_size > 1 << 20 || m->next_id == 0 ||
       m->next_id > HEARTH_MAX_TABLE)
     decoder_fail(D, HEARTH_DAMAGED, "a field is missing or out of range");
+  for (size_t i = 0; i < entry_count(l); i++) { /* else numbers would be given again */
+    Loaded e = entry_at(l, i);
+    if (e.key.number >= m->next_id)
+      decoder_fail(D, HEARTH_DAMAGED, "nextTableId is %llu, and there is a %llu", (unsigned long long)m->next_id,
+                   (unsigned long long)e.key.number);
+  }
 }
 
 /* homeTableId, else memoryTableId with a warning; if they disagree the former, with a warning. */
@@ -598,7 +604,8 @@ static void install(Loader *l, uint32_t home) {
   S->metadata = l->metadata;
   S->home = home;
   S->torn = false;
-  if (l->metadata.written_by > STORE_FORMAT_VERSION) S->readonly = true; /* writing would lose what we do not know */
+  S->newer = l->metadata.written_by > STORE_FORMAT_VERSION; /* writing would lose what we do not know */
+  S->readonly = S->newer || (S->flags & HEARTH_OPEN_READONLY) != 0;
   lua_pushvalue(L, l->D.objects);
   store_set_value(L, S, STORE_OBJECTS);
   lua_rawgeti(L, l->D.objects, (lua_Integer)home + 1);

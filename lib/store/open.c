@@ -84,6 +84,16 @@ hearth_status hearth_close(lua_State *L, hearth_store *S) {
 
 /* ------------------------------------------------------------------ open */
 
+/* By this name the true globals table is stored where another table is _G; it is known before that one is installed. */
+#define GLOBALS_NAME "package.loaded._G"
+
+static void know_globals(lua_State *L, hearth_store *S) {
+  store_push_value(L, S, STORE_VALUES);
+  lua_pushglobaltable(L);
+  lua_setfield(L, -2, GLOBALS_NAME);
+  lua_pop(L, 1);
+}
+
 static void make_lua_side(lua_State *L, hearth_store *S, hearth_error *err) {
   static const int tables[] = {STORE_OBJECTS, STORE_NAMES, STORE_VALUES, STORE_HANDLES};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -194,6 +204,7 @@ static int open_protected(lua_State *L) {
   }
   make_lua_side(L, S, call->error);
   make_ext(L, S);
+  know_globals(L, S);
   if (open_backend(S, call) != HEARTH_OK) {
     lua_pushnil(L);
     return lua_error(L);
@@ -242,8 +253,6 @@ hearth_status hearth_open(lua_State *L, const hearth_backend *backend, const cha
 
 /* --------------------------------------------------------------- install */
 
-#define GLOBALS_NAME "package.loaded._G" /* by which the true globals table is known when another one is _G */
-
 typedef struct InstallCall {
   hearth_store *S;
   hearth_error *error;
@@ -280,24 +289,29 @@ static void copy_value(lua_State *L, hearth_store *S, int which) {
   lua_settop(L, copy);
 }
 
-/* The name means the value at `value`; what had it before has none. */
-static void rename_value(lua_State *L, int names, int values, const char *name, int value) {
-  lua_getfield(L, values, name);
-  if (!lua_isnil(L, -1)) {
-    lua_pushvalue(L, -1);
-    lua_pushnil(L);
-    lua_rawset(L, names);
-  }
-  lua_pop(L, 1);
-  if (value != 0)
-    lua_pushvalue(L, value);
+/* Gives the value at `value` the name, or none. */
+static void set_store_name(lua_State *L, int names, int value, const char *name) {
+  lua_pushvalue(L, value);
+  if (name != NULL)
+    lua_pushstring(L, name);
   else
     lua_pushnil(L);
-  lua_setfield(L, values, name);
-  if (value == 0) return;
-  lua_pushvalue(L, value);
-  lua_pushstring(L, name);
   lua_rawset(L, names);
+}
+
+/* The table at `environment` is _G; what was it before has no name any more. */
+static void name_environment(lua_State *L, int names, int values, int environment, int globals) {
+  bool other = !lua_rawequal(L, environment, globals);
+  lua_getfield(L, values, "_G");
+  if (!lua_isnil(L, -1)) set_store_name(L, names, lua_gettop(L), NULL);
+  lua_pop(L, 1);
+  set_store_name(L, names, globals, other ? GLOBALS_NAME : NULL);
+  if (other) set_store_name(L, names, environment, "_G");
+  if (other)
+    lua_pushvalue(L, environment);
+  else
+    lua_pushnil(L);
+  lua_setfield(L, values, "_G");
 }
 
 /* Stack: [1] the call, [2] the table. */
@@ -308,9 +322,7 @@ static int install_protected(lua_State *L) {
   copy_value(L, S, STORE_NAMES);
   copy_value(L, S, STORE_VALUES);
   call->other = !lua_rawequal(L, 2, 3);
-  rename_value(L, 4, 5, "_G", 0);
-  rename_value(L, 4, 5, GLOBALS_NAME, call->other ? 3 : 0); /* the true one is reached by another name */
-  if (call->other) rename_value(L, 4, 5, "_G", 2);
+  name_environment(L, 4, 5, 2, 3);
   lua_pushvalue(L, 2);
   store_set_value(L, S, STORE_ENVIRONMENT);
   lua_pushliteral(L, "_home");

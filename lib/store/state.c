@@ -33,6 +33,12 @@ hearth_status store_enter(hearth_store *S, hearth_error *err) {
   return hearth_ok(err);
 }
 
+hearth_status store_fail_readonly(const hearth_store *S, hearth_error *err) {
+  return hearth_fail(err, HEARTH_READONLY, "%s",
+                     S->newer ? "the store was written by a newer format and may only be read"
+                              : "the store was opened read-only");
+}
+
 bool store_reserve_saved(hearth_store *S) {
   uint32_t needed = S->heap.object_count;
   if (needed <= S->saved_capacity) return true;

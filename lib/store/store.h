@@ -73,6 +73,7 @@ struct hearth_store {
   bool in_transaction;
   bool closed;
   bool readonly;
+  bool newer;           /* written by a newer format, which says that reading is safe */
   bool torn;            /* a rollback failed half-way: the graph is not to be committed */
 };
 
@@ -86,6 +87,9 @@ void store_set_value(lua_State *L, const hearth_store *S, int which);
 
 /* OK, or CLOSED or BUSY with the error filled: every public call on a store begins with it. */
 hearth_status store_enter(hearth_store *S, hearth_error *err);
+
+/* READONLY, with what makes it so. */
+hearth_status store_fail_readonly(const hearth_store *S, hearth_error *err);
 
 /* Makes room in `saved` for the heap's slots. False: memory exhausted. */
 bool store_reserve_saved(hearth_store *S);

@@ -68,7 +68,7 @@ hearth_status hearth_compact(lua_State *L, hearth_store *S, unsigned keep, heart
   if (err == NULL) err = &own;
   hearth_status status = outside(S, "a compaction", err);
   if (status != HEARTH_OK) return status;
-  if (S->readonly) return hearth_fail(err, HEARTH_READONLY, "the store was opened read-only");
+  if (S->readonly) return store_fail_readonly(S, err);
   lua_gc(L, LUA_GCCOLLECT); /* so that only handles count that are alive */
   status = outside(S, "a compaction", err); /* a finalizer may have closed the store */
   if (status != HEARTH_OK) return status;
@@ -82,7 +82,8 @@ hearth_status hearth_refresh(lua_State *L, hearth_store *S, hearth_error *err) {
   if (err == NULL) err = &own;
   hearth_status status = outside(S, "a refresh", err);
   if (status != HEARTH_OK) return status;
-  if (!S->readonly) return hearth_fail(err, HEARTH_INVALID, "only a store that was opened read-only is refreshed");
+  if (!(S->flags & HEARTH_OPEN_READONLY))
+    return hearth_fail(err, HEARTH_INVALID, "only a store that was opened read-only is refreshed");
   status = S->backend->refresh(S->storage, err);
   return status == HEARTH_OK ? store_load(L, S, err) : status;
 }
