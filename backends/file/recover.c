@@ -51,6 +51,7 @@ hearth_status recover_create(hearth_backend_store *store, bool exists, hearth_er
   const hearth_environment *env = store->env;
   const Names *names = &store->names;
   hearth_file file;
+  if (exists) file_warn(store, "%s: was an empty file: it becomes a new store", names->path);
   int failure = env->open(env->ud, names->fresh, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &file);
   if (failure != 0) return failure_status(err, names->path, "make it", failure);
   failure = write_fresh(store, file);

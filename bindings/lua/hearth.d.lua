@@ -198,11 +198,12 @@ function store:commit(durability) end
 ---@return hearth.code? code
 function store:rollback() end
 
----Commits what is outstanding, calls `f`, and commits again: returns what `f` returned. When `f` raises, rolls
+---Commits what is outstanding, calls `f`, and commits again: returns true and what `f` returned. When `f` raises, rolls
 ---back to before `f` and raises the error again. Raises when called inside a transaction of the same store; `f` cannot
----yield. Failures of storage: nil, message, code.
+---yield. When a commit fails, rolls back and returns nil, message, code: so `assert` it.
 ---@param f fun(...): ...
 ---@param ... any arguments for `f`
+---@return true|nil ok
 ---@return any ...
 function store:transaction(f, ...) end
 

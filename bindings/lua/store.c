@@ -110,7 +110,11 @@ static int store_transaction(lua_State *L) {
   hearth_status status = hearth_transaction(L, s->store, nargs, LUA_MULTRET, &err);
   luaL_checkstack(L, 4, "transaction");
   store_leave(L, s, 2);
-  if (status >= 0) return lua_gettop(L) - 2;
+  if (status >= 0) { /* true first: a storage failure is nil, and f may return anything */
+    lua_pushboolean(L, 1);
+    lua_replace(L, 2);
+    return lua_gettop(L) - 1;
+  }
   if (status == HEARTH_RAISED && lua_gettop(L) > 2) return lua_error(L); /* what the function raised */
   return result_failure(L, &err);
 }

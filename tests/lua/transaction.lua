@@ -6,10 +6,11 @@ test("commits when the function returns, and gives its results", function()
   local uri = "file:" .. t.path "commits.hearth"
   local store = assert(hearth.open(uri))
   local home = store.home
-  local a, b, c = store:transaction(function(x, y)
+  local ok, a, b, c = store:transaction(function(x, y)
     home.sum = x + y
     return "one", nil, x
   end, 3, 4)
+  equal(ok, true)
   equal(a, "one")
   equal(b, nil)
   equal(c, 3)
@@ -20,11 +21,12 @@ end)
 
 test("no results, many results", function()
   local store <close> = assert(hearth.open "memory:")
-  equal(select("#", store:transaction(function() end)), 0)
+  equal(select("#", store:transaction(function() end)), 1)
+  equal(store:transaction(function() end), true)
   local list = {}
   for i = 1, 200 do list[i] = i end
-  equal(select("#", store:transaction(function() return table.unpack(list) end)), 200)
-  equal(select("#", store:transaction(function(...) return ... end, table.unpack(list))), 200)
+  equal(select("#", store:transaction(function() return table.unpack(list) end)), 201)
+  equal(select("#", store:transaction(function(...) return ... end, table.unpack(list))), 201)
 end)
 
 test("rolls back when it raises, and raises again", function()
@@ -74,7 +76,7 @@ test("nesting is an error", function()
     store:transaction(function() end)
   end)
   equal(store.home.x, nil)
-  equal(store:transaction(function() return "usable" end), "usable")
+  equal(select(2, store:transaction(function() return "usable" end)), "usable")
 end)
 
 test("yielding inside is an error", function()
@@ -93,9 +95,10 @@ end)
 
 test("in a coroutine", function()
   local store <close> = assert(hearth.open "memory:")
-  local result = coroutine.wrap(function()
+  local ok, result = coroutine.wrap(function()
     return store:transaction(function() store.home.x = 5 return "done" end)
   end)()
+  equal(ok, true)
   equal(result, "done")
   equal(store.home.x, 5)
 end)
