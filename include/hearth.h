@@ -96,7 +96,7 @@ HEARTH_API hearth_status hearth_encode(lua_State *L, int index, const hearth_cod
 
 /*
 ** [-0, +1, m] Pushes the value that `bytes` hold. `options` NULL: untrusted, that is,
-** data only. Memory: whatever the input, at its peak 160 bytes for each of the input's at most (1,024 with
+** data only. Memory: whatever the input, at its peak 128 bytes for each of the input's at most (1,024 with
 ** HEARTH_PLACEHOLDERS), and 256 KiB, beside what rebuilding functions take; max_memory sets a lower limit. DAMAGED and VERSION with the position, REFUSED, UNKNOWN, LUA,
 ** SEAL, LIMIT, CYCLE, RAISED, NOMEM, INVALID.
 */

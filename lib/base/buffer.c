@@ -44,3 +44,15 @@ unsigned char *buffer_reserve_slow(Buffer *b, size_t n) {
   b->capacity = capacity;
   return b->data + b->size;
 }
+
+bool buffer_reserve_exactly(Buffer *b, size_t n) {
+  if (b->failed || n <= b->capacity) return !b->failed;
+  unsigned char *data = hearth_realloc(&b->allocator, b->data, b->capacity, n);
+  if (data == NULL) {
+    b->failed = true;
+    return false;
+  }
+  b->data = data;
+  b->capacity = n;
+  return true;
+}

@@ -22,16 +22,55 @@
 
 /* --------------------------------------------------------------- memory */
 
+#define REUSED_SIZE 128
+
 typedef struct Memory {
   size_t used, peak;  /* bytes */
   size_t requests;    /* for more memory, so far */
   size_t fail_at;     /* the request (from 0) that fails; SIZE_MAX: none */
   bool fail_on;       /* and all after it */
+  bool reuse;         /* small blocks come back at once, whatever a sanitizer does */
+  void *freed[REUSED_SIZE + 1]; /* lists of them by size */
 } Memory;
 
 static inline void memory_init(Memory *m) {
   memset(m, 0, sizeof *m);
   m->fail_at = SIZE_MAX;
+}
+
+static inline void *memory_again(Memory *m, size_t size) {
+  void *p = m->reuse && size <= REUSED_SIZE ? m->freed[size] : NULL;
+  if (p != NULL) memcpy(&m->freed[size], p, sizeof p);
+  return p;
+}
+
+static inline void memory_free(Memory *m, void *p, size_t size) {
+  if (p == NULL) return;
+  if (!m->reuse || size > REUSED_SIZE || size < sizeof p) {
+    free(p);
+    return;
+  }
+  memcpy(p, &m->freed[size], sizeof p);
+  m->freed[size] = p;
+}
+
+static inline void *memory_move(Memory *m, void *ptr, size_t osize, size_t nsize) {
+  if (!m->reuse) return realloc(ptr, nsize);
+  void *p = memory_again(m, nsize);
+  if (p == NULL) p = malloc(nsize);
+  if (p == NULL || ptr == NULL) return p;
+  memcpy(p, ptr, osize < nsize ? osize : nsize);
+  memory_free(m, ptr, osize);
+  return p;
+}
+
+/* After the state was closed. */
+static inline void memory_close(Memory *m) {
+  for (size_t size = 0; size <= REUSED_SIZE; size++)
+    for (void *p = m->freed[size], *next; p != NULL; p = next) {
+      memcpy(&next, p, sizeof next);
+      free(p);
+    }
 }
 
 /* Requests for less memory succeed: Lua relies on it. */
@@ -40,14 +79,14 @@ static inline void *memory_alloc(void *ud, void *ptr, size_t osize, size_t nsize
   if (ptr == NULL) osize = 0; /* it is a type then */
   if (nsize == 0) {
     m->used -= osize;
-    free(ptr);
+    memory_free(m, ptr, osize);
     return NULL;
   }
   if (nsize > osize) {
     size_t request = m->requests++;
     if (request == m->fail_at || (m->fail_on && request > m->fail_at)) return NULL;
   }
-  void *p = realloc(ptr, nsize);
+  void *p = memory_move(m, ptr, osize, nsize);
   if (p == NULL) return nsize > osize ? NULL : ptr;
   m->used += nsize - osize;
   /* A block that moves exists twice for a moment. */
@@ -196,8 +235,7 @@ static const char prelude[] =
     "  return m\n"
     "end\n";
 
-static inline lua_State *state_new(Memory *m) {
-  memory_init(m);
+static inline lua_State *state_over(Memory *m) {
   lua_State *L = lua_newstate(memory_alloc, m);
   assert_non_null(L);
   lua_pushcfunction(L, open_all);
@@ -206,11 +244,27 @@ static inline lua_State *state_new(Memory *m) {
   return L;
 }
 
+static inline lua_State *state_new(Memory *m) {
+  memory_init(m);
+  return state_over(m);
+}
+
 /* Closes the state; nothing may be left. */
 static inline void state_close(lua_State *L, Memory *m) {
   assert_int_equal(lua_gettop(L), 0);
   lua_close(L);
   assert_int_equal(m->used, 0);
+  memory_close(m);
+}
+
+/* Runs the code in a new state whose memory is reused at once. */
+static inline void in_tight_state(const char *code) {
+  Memory m;
+  memory_init(&m);
+  m.reuse = true;
+  lua_State *L = state_over(&m);
+  run(L, code);
+  state_close(L, &m);
 }
 
 /* Runs the code in a new state. */

@@ -255,7 +255,7 @@ static void test_many_stand_ins_of_one_large_function(void **state) {
   size_t before = m.used;
   m.peak = before;
   assert_int_equal(hearth_decode(L, bytes.data, bytes.size, &o, &e), HEARTH_OK);
-  assert_true(m.peak - before < 160 * bytes.size);
+  assert_true(m.peak - before < 128 * bytes.size);
   lua_settop(L, 0);
   o.flags = HEARTH_TRUSTED;
   assert_int_equal(hearth_decode(L, bytes.data, bytes.size, &o, &e), HEARTH_LUA);
