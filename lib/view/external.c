@@ -45,8 +45,9 @@ bool view_external_next(ViewFields *f, ViewField *field) {
   if (f->done++ > 0) buffer_byte(&f->constant, 0); /* the least key greater than the last one */
   buffer_clear(&f->page_bytes);
   bool first = f->done == 1;
-  f->status = v->backend->scan(v->store, f->number, first ? NULL : f->constant.data, f->constant.size, NULL, 0, false,
-                               take_entry, &e, &result, f->error);
+  if (!f->constant.failed)
+    f->status = v->backend->scan(v->store, f->number, first ? NULL : f->constant.data, f->constant.size, NULL, 0, false,
+                                 take_entry, &e, &result, f->error);
   if (f->status == HEARTH_OK && (f->constant.failed || f->page_bytes.failed))
     f->status = hearth_fail(f->error, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
   return f->status == HEARTH_OK && result == 1 && read_entry(f, field);

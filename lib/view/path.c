@@ -189,6 +189,10 @@ static Step parse_step(Parser *p) {
 
 /* --------------------------------------------------------------- following */
 
+static hearth_status no_memory(hearth_error *err) {
+  return hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
+}
+
 static bool scalar_equal(const Value *a, const Value *b) {
   if (a->kind != b->kind) return false;
   switch (a->kind) {
@@ -239,6 +243,7 @@ static hearth_status find_upvalue(ViewTarget *t, Step *s, hearth_error *err) {
   s->number = 0;
   for (unsigned i = 1; i <= CHUNK_MAX_UPVALUES && s->number == 0 && status == HEARTH_OK; i++) {
     status = view_upvalue_name(&t->object, i, &name, err);
+    if (status == HEARTH_OK && name.failed) status = no_memory(err);
     if (status == HEARTH_OK && name.size == s->key.size && memcmp(name.data, s->key.as.bytes, name.size) == 0)
       s->number = i;
   }
@@ -258,6 +263,7 @@ static void keep(ViewTarget *t, const Value *v) {
 
 /* Opens what the value refers to. */
 static hearth_status enter(ViewTarget *t, hearth_error *err) {
+  if (t->bytes.failed) return no_memory(err); /* of a string that was to be kept */
   if (t->value.kind != VALUE_REF && t->value.kind != VALUE_LOCAL) return HEARTH_OK;
   hearth_status status = view_object_follow(&t->object, &t->object, &t->value, err);
   if (status == HEARTH_NOTFOUND)
@@ -381,8 +387,9 @@ hearth_status view_resolve(ViewTarget *t, const char *path, hearth_error *err) {
     Step s = parse_step(&p);
     bool found = false;
     if (s.kind == STEP_END) break;
-    if (key.failed) s = bad(&p, "memory is exhausted");
-    if (s.kind == STEP_BAD)
+    if (key.failed)
+      status = no_memory(err);
+    else if (s.kind == STEP_BAD)
       status = hearth_fail(err, HEARTH_INVALID, "%s: %s at column %d", path, p.why, (int)(p.next - path) + 1);
     else
       status = take_step(t, &s, &found, err);

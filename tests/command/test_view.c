@@ -566,6 +566,82 @@ static void strange_entries(void **state) {
   free_entries(all);
 }
 
+/* ------------------------------------------------------------------ memory */
+
+typedef struct Failing {
+  long left; /* allocations until one fails */
+  bool failed;
+} Failing;
+
+static void *failing_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
+  Failing *f = ud;
+  (void)osize;
+  if (nsize == 0) {
+    free(ptr);
+    return NULL;
+  }
+  if (f->left-- == 0) {
+    f->failed = true;
+    return NULL;
+  }
+  return realloc(ptr, nsize);
+}
+
+static void no_memory_for_a_blob(void **state) {
+  (void)state;
+  size_t size;
+  lua_State *L = new_state();
+  unsigned char *bytes = encode(L, 0, &size);
+  bool failed = true;
+  for (long n = 0; failed; n++) {
+    hearth_error err;
+    Failing f = {n, false};
+    hearth_allocator a = {failing_alloc, &f};
+    View v;
+    ViewTarget t;
+    hearth_status status = view_open_blob(&v, bytes, size, &a, &err);
+    if (status == HEARTH_OK) {
+      view_target_init(&t, &v);
+      status = view_resolve(&t, "up^shared", &err);
+      view_target_free(&t);
+    }
+    view_close(&v);
+    failed = f.failed;
+    if (status != (failed ? HEARTH_NOMEM : HEARTH_OK)) fail_msg("allocation %ld: %d, %s", n, status, err.message);
+  }
+  free(bytes);
+  lua_close(L);
+}
+
+static void no_memory_for_a_store(void **state) {
+  (void)state;
+  hearth_error err;
+  Entries *all = make_entries();
+  hearth_backend_store *b = open_entries(all);
+  bool failed = true;
+  for (long n = 0; failed; n++) {
+    Failing f = {n, false};
+    hearth_allocator a = {failing_alloc, &f};
+    View v;
+    ViewTarget t;
+    Problems problems = {0};
+    ViewVerify verify = {.problem = on_problem, .step = on_step, .ud = &problems};
+    hearth_status status = view_open_store(&v, &hearth_memory_backend, b, &a, &err);
+    if (status == HEARTH_OK) {
+      view_target_init(&t, &v);
+      status = view_resolve(&t, "e.f", &err);
+      view_target_free(&t);
+    }
+    if (status == HEARTH_OK) status = view_verify(&v, &verify, &err);
+    view_close(&v);
+    failed = f.failed;
+    if (status != (failed ? HEARTH_NOMEM : HEARTH_OK)) fail_msg("allocation %ld: %d, %s", n, status, err.message);
+    assert_int_equal(problems.count, 0);
+  }
+  assert_int_equal(hearth_memory_backend.close(b, &err), HEARTH_OK);
+  free_entries(all);
+}
+
 static void empty_store(void **state) {
   (void)state;
   hearth_error err;
@@ -583,6 +659,7 @@ int main(void) {
     cmocka_unit_test(store_of_all_kinds),      cmocka_unit_test(every_prefix_of_an_entry),
     cmocka_unit_test(every_flipped_byte_of_an_entry), cmocka_unit_test(every_missing_entry),
     cmocka_unit_test(strange_entries),         cmocka_unit_test(empty_store),
+    cmocka_unit_test(no_memory_for_a_blob),    cmocka_unit_test(no_memory_for_a_store),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -21,14 +21,18 @@ enum {
 typedef struct Option {
   const char *name;   /* without "--"; NULL ends a list */
   bool *set;          /* for one without a value, else NULL */
-  const char **value; /* for one with a value */
+  const char **value; /* for one with a value; both NULL: it may be given again and again, for call->modules */
 } Option;
+
+#define MOST_MODULES 32
 
 typedef struct Call {
   const char *command;
   const char *uri;     /* of the store */
   int argc;            /* arguments that are no options; argv[argc] is NULL */
   char **argv;
+  const char *modules[MOST_MODULES]; /* to be registered before the store is opened */
+  int module_count;
 } Call;
 
 typedef struct Command {

@@ -1,4 +1,7 @@
 /* hearth compact, export, import: whole stores, as bytes. */
+#include <errno.h>
+#include <string.h>
+
 #include "export.h"
 #include "hearth.h"
 #include "progress.h"
@@ -14,7 +17,7 @@ int command_compact(Call *call) {
   int status;
   if (!call_options(call, options, false, 0, 0, &status)) return status;
   if (keep_text != NULL && !option_number("keep", keep_text, 1000000, &keep)) return STATUS_USAGE;
-  status = script_open(call, HEARTH_OPEN_NO_CREATE, &script);
+  status = script_open(call, HEARTH_OPEN_NO_CREATE | HEARTH_STORE_PLACEHOLDERS, &script); /* names stay as they are */
   if (status != STATUS_OK) return status;
   if (hearth_compact(script.L, script.store, (unsigned)keep, &err) != HEARTH_OK)
     status = complain_about(STATUS_FAILED, call->uri, &err);
@@ -35,12 +38,21 @@ int command_export(Call *call) {
   return status != STATUS_OK ? status : closed;
 }
 
+/* Before a store is made for it. */
+static bool can_read(const char *path) {
+  FILE *file = fopen(path, "rb");
+  if (file != NULL) (void)fclose(file);
+  return file != NULL;
+}
+
 int command_import(Call *call) {
   const Option options[] = {{NULL, NULL, NULL}};
   hearth_error err;
   Storage s;
   int status;
   if (!call_options(call, options, false, 1, 1, &status)) return status;
+  if (!can_read(call->argv[0]))
+    return complain(STATUS_NO_STORE, "%s: cannot open it: %s", call->argv[0], strerror(errno));
   status = storage_open(call, 0, &s);
   if (status != STATUS_OK) return status;
   if (hearth_import(s.backend, s.store, NULL, NULL, call->argv[0], &err) != HEARTH_OK)

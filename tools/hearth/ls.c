@@ -61,6 +61,7 @@ static hearth_status list(ViewObject *o, hearth_error *err) {
     else if (status == HEARTH_OK)
       status = put_summary(&line, o, &field.value, err);
     view_print(&line, "\n");
+    if (line.failed) status = hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
     if (status == HEARTH_OK) (void)fwrite(line.data, 1, line.size, stdout);
     buffer_free(&line);
   }

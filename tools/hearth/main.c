@@ -6,15 +6,20 @@
 #include "command.h"
 #include "hearth.h"
 
+#define SCRIPT_OPTIONS                                                                             \
+  "  -l MODULE       requires the module and registers it, so that its functions and classes are\n" \
+  "                  stored by name; may be given again (also --module MODULE)\n"                  \
+  "  --readonly      takes no lock; a script that changes something fails\n"
+
 const Command commands[] = {
   {"run", "Runs a Lua script with _home and ext; commits when it returns, rolls back when it raises",
    "SCRIPT [ARGS...]",
-   "SCRIPT - is standard input. ARGS are `...` and the table `arg`, as for lua. Options stand before SCRIPT.\n\n",
+   "SCRIPT - is standard input. ARGS are `...` and the table `arg`, as for lua. Options stand before SCRIPT.\n\n" SCRIPT_OPTIONS,
    command_run},
   {"eval", "Runs Lua code like run, and prints what it returns", "CODE [ARGS...]",
-   "CODE may be an expression. ARGS are `...`. Options stand before CODE.\n\n", command_eval},
+   "CODE may be an expression. ARGS are `...`. Options stand before CODE, and -- before a CODE\nthat begins with a minus.\n\n" SCRIPT_OPTIONS, command_eval},
   {"repl", "Reads lines of Lua and runs them; commits after each that succeeds, rolls back one that raises", "",
-   "What goes on over several lines is read to its end, as in lua. Inside, .help says more.\n\n", command_repl},
+   "What goes on over several lines is read to its end, as in lua. Inside, .help says more.\n\n" SCRIPT_OPTIONS, command_repl},
   {"ls", "Lists what the table at a path holds", "[PATH]",
    "PATH is as errors print it: players[3].inventory[\"a b\"]; ^name is an upvalue, ^metatable the metatable.\n\n",
    command_ls},
@@ -50,7 +55,7 @@ static void print_usage(FILE *out) {
               "  --version       the version\n\n"
               "Exit status: 0 success, 1 the command or its script failed, 2 wrong usage,\n"
               "3 the store (or the file to read) could not be opened.\n"
-              "ls, get, dump, stat, verify and salvage only read, and run nothing that is stored.\n", out);
+              "ls, get, dump, stat, verify, salvage and export only read, and run nothing that is stored.\n", out);
 }
 
 static const Command *find(const char *name) {

@@ -19,7 +19,8 @@ int complain(int status, const char *format, ...) {
 int complain_about(int status, const char *location, const hearth_error *err) {
   size_t n = strlen(location);
   const char *message = err->message[0] != '\0' ? err->message : hearth_status_text(err->code);
-  if (strstr(message, location) != NULL || n == 0) return complain(status, "%s", message);
+  const char *place = strncmp(location, "file:", 5) == 0 ? location + 5 : location;
+  if (strstr(message, place) != NULL || n == 0) return complain(status, "%s", message);
   return complain(status, "%s%s %s", location, location[n - 1] == ':' ? "" : ":", message); /* memory: has a colon */
 }
 
@@ -62,7 +63,7 @@ static bool usage_error(int *status, const Call *call, const char *what, const c
 
 /* Takes one option; *i is its index and becomes that of its last argument. */
 static bool take_option(Call *call, const Option *options, int *i, int *status) {
-  const char *name = call->argv[*i] + 2;
+  const char *name = strcmp(call->argv[*i], "-l") == 0 ? "module" : call->argv[*i] + 2;
   const char *equals = strchr(name, '=');
   size_t size = equals != NULL ? (size_t)(equals - name) : strlen(name);
   const Option store = {"store", NULL, &call->uri};
@@ -76,7 +77,14 @@ static bool take_option(Call *call, const Option *options, int *i, int *status) 
   }
   if (equals == NULL && call->argv[*i + 1] == NULL)
     return usage_error(status, call, "a value is missing after ", call->argv[*i]);
-  *o->value = equals != NULL ? equals + 1 : call->argv[++*i];
+  const char *value = equals != NULL ? equals + 1 : call->argv[++*i];
+  if (o->value != NULL) {
+    *o->value = value;
+  } else if (call->module_count < MOST_MODULES) {
+    call->modules[call->module_count++] = value;
+  } else {
+    return usage_error(status, call, "too many modules: ", value);
+  }
   return true;
 }
 
@@ -92,7 +100,7 @@ bool call_options(Call *call, const Option *options, bool leading, int least, in
     }
     if (!over && strcmp(argument, "--") == 0) {
       over = true;
-    } else if (!over && strncmp(argument, "--", 2) == 0) {
+    } else if (!over && (strncmp(argument, "--", 2) == 0 || strcmp(argument, "-l") == 0)) {
       if (!take_option(call, options, &i, status)) return false;
     } else if (!over && argument[0] == '-' && argument[1] != '\0') {
       return usage_error(status, call, "unknown option ", argument);

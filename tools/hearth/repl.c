@@ -121,11 +121,12 @@ static int run_lines(Script *s) {
 }
 
 int command_repl(Call *call) {
-  const Option options[] = {{NULL, NULL, NULL}};
+  bool readonly = false;
+  const Option options[] = {{"module", NULL, NULL}, {"readonly", &readonly, NULL}, {NULL, NULL, NULL}};
   Script s;
   int status;
   if (!call_options(call, options, false, 0, 0, &status)) return status;
-  status = script_open(call, 0, &s);
+  status = script_open(call, readonly ? HEARTH_OPEN_READONLY : 0, &s);
   if (status != STATUS_OK) return status;
   if (isatty(STDIN_FILENO) == 1)
     (void)printf("hearth %s, %s, %s: .help for help\n", hearth_version(), LUA_RELEASE, call->uri);

@@ -37,11 +37,12 @@ static int run(Script *s, const Call *call, bool eval) {
 }
 
 static int run_and_commit(Call *call, bool eval) {
-  const Option options[] = {{NULL, NULL, NULL}};
+  bool readonly = false;
+  const Option options[] = {{"module", NULL, NULL}, {"readonly", &readonly, NULL}, {NULL, NULL, NULL}};
   Script s;
   int status;
   if (!call_options(call, options, true, 1, -1, &status)) return status;
-  status = script_open(call, 0, &s);
+  status = script_open(call, readonly ? HEARTH_OPEN_READONLY : 0, &s);
   if (status != STATUS_OK) return status;
   status = run(&s, call, eval);
   if (status == STATUS_OK)

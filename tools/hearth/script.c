@@ -20,6 +20,31 @@ static const char *message_of(lua_State *L) {
   return text != NULL ? text : "an error that is no string";
 }
 
+/* Requires and registers one module. Stack: its name. */
+static int register_module(lua_State *L) {
+  hearth_error err;
+  lua_getglobal(L, "require");
+  lua_pushvalue(L, 1);
+  lua_call(L, 1, 1);
+  if (!lua_istable(L, -1)) return luaL_error(L, "module '%s' is no table", lua_tostring(L, 1));
+  if (hearth_register_module(L, lua_gettop(L), lua_tostring(L, 1), &err) != HEARTH_OK)
+    return luaL_error(L, "%s", err.message);
+  return 0;
+}
+
+static int register_modules(lua_State *L, const Call *call) {
+  for (int i = 0; i < call->module_count; i++) {
+    lua_pushcfunction(L, register_module);
+    lua_pushstring(L, call->modules[i]);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
+      int status = complain(STATUS_FAILED, "-l %s: %s", call->modules[i], message_of(L));
+      lua_pop(L, 1);
+      return status;
+    }
+  }
+  return STATUS_OK;
+}
+
 int script_open(const Call *call, unsigned flags, Script *s) {
   hearth_error err;
   hearth_options options = {.size = sizeof options, .flags = flags, .warn = print_warning};
@@ -32,6 +57,11 @@ int script_open(const Call *call, unsigned flags, Script *s) {
     int status = complain(STATUS_FAILED, "%s", message_of(s->L));
     lua_close(s->L);
     return status;
+  }
+  int registered = register_modules(s->L, call);
+  if (registered != STATUS_OK) {
+    lua_close(s->L);
+    return registered;
   }
   if (hearth_open_uri(s->L, call->uri, &options, &s->store, &err) < 0) {
     int status = complain_about(STATUS_NO_STORE, call->uri, &err);
