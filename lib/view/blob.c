@@ -40,9 +40,10 @@ static void index_constants(View *v, ViewReader *r) {
 static hearth_status index_objects(View *v, ViewReader *r, hearth_error *err) {
   if (r->c.why == NULL && (v->header.heads_size > cursor_left(&r->c) || v->header.objects > v->header.heads_size))
     cursor_fail(&r->c, "a count exceeds the bytes that remain");
-  if (r->c.why == NULL && !r->no_memory &&
-      !view_heap_index(&v->heap, r, v->header.objects, r->c.next + v->header.heads_size, err))
-    return err != NULL ? err->code : HEARTH_DAMAGED;
+  hearth_status status = HEARTH_OK;
+  if (r->c.why == NULL && !r->no_memory)
+    status = view_heap_index(&v->heap, r, v->header.objects, r->c.next + v->header.heads_size, err);
+  if (status != HEARTH_OK) return status;
   if (r->c.why == NULL && cursor_left(&r->c) > 0) cursor_fail(&r->c, "bytes follow after its end");
   return view_reader_status(r, NULL, 0, err);
 }

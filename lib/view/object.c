@@ -93,7 +93,8 @@ static bool kind_belongs(ViewPlaceKind place, ObjectKind kind) {
 static hearth_status index_locals(ViewObject *o, hearth_error *err) {
   ViewReader r = reader_of(o);
   size_t count = count_get(&r.c);
-  if (r.c.why == NULL && !view_heap_index(&o->locals, &r, count, NULL, err)) return HEARTH_DAMAGED;
+  hearth_status status = r.c.why == NULL ? view_heap_index(&o->locals, &r, count, NULL, err) : HEARTH_OK;
+  if (status != HEARTH_OK) return status;
   if (cursor_left(&r.c) > 0) cursor_fail(&r.c, "bytes follow after its end");
   o->body = o->locals.root;
   return view_reader_status(&r, "object", o->number, err);

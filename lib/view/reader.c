@@ -118,13 +118,13 @@ static void index_heads(ViewHeap *h, ViewReader *r, uint64_t count, const unsign
 }
 
 /* Goes over one body. */
-static bool index_body(ViewHeap *h, ViewReader *r, uint64_t i, bool late, hearth_error *err) {
+static hearth_status index_body(ViewHeap *h, ViewReader *r, uint64_t i, bool late, hearth_error *err) {
   ViewPart *part = view_heap_part(h, i);
   Cursor at = r->c;
   at.next = r->c.begin + part->head;
   Head head;
   head_get(&at, &head); /* it was read before: no failure */
-  if ((head.kind == OBJECT_LATE) != late) return true;
+  if ((head.kind == OBJECT_LATE) != late) return HEARTH_OK;
   if (late) {
     part->head = cursor_position(&r->c);
     const unsigned char *start = r->c.next;
@@ -134,32 +134,33 @@ static bool index_body(ViewHeap *h, ViewReader *r, uint64_t i, bool late, hearth
   }
   part->body = cursor_position(&r->c);
   part->top = r->top;
-  if (r->c.why != NULL) return true;
+  if (r->c.why != NULL) return HEARTH_OK;
   ViewFields f;
   ViewField field;
   view_fields_init(&f, r->view, err);
   if (view_fields_of_body(&f, r, &head, i + 1, err) == HEARTH_OK)
     while (view_fields_next(&f, &field)) continue;
   *r = f.r;
-  bool ok = f.status == HEARTH_OK || r->c.why != NULL || r->no_memory;
+  hearth_status status = r->c.why != NULL || r->no_memory ? HEARTH_OK : f.status;
   view_fields_free(&f);
-  return ok;
+  return status;
 }
 
-bool view_heap_index(ViewHeap *h, ViewReader *r, uint64_t count, const unsigned char *heads_end, hearth_error *err) {
+hearth_status view_heap_index(ViewHeap *h, ViewReader *r, uint64_t count, const unsigned char *heads_end, hearth_error *err) {
   r->heap = h;
   r->indexing = h;
   index_heads(h, r, count, heads_end);
   h->root = cursor_position(&r->c);
   Value root;
   view_reader_value(r, &root);
-  bool ok = true, has_late = false;
-  for (uint64_t i = 0; i < count && ok && r->c.why == NULL && !r->no_memory; i++) {
+  bool has_late = false;
+  hearth_status status = HEARTH_OK;
+  for (uint64_t i = 0; i < count && status == HEARTH_OK && r->c.why == NULL && !r->no_memory; i++) {
     has_late |= (r->c.begin[view_heap_part(h, i)->head] & HEAD_KIND) == OBJECT_LATE;
-    ok = index_body(h, r, i, false, err);
+    status = index_body(h, r, i, false, err);
   }
-  for (uint64_t i = 0; i < count && has_late && ok && r->c.why == NULL && !r->no_memory; i++)
-    ok = index_body(h, r, i, true, err);
+  for (uint64_t i = 0; i < count && has_late && status == HEARTH_OK && r->c.why == NULL && !r->no_memory; i++)
+    status = index_body(h, r, i, true, err);
   r->indexing = NULL;
-  return ok;
+  return status;
 }
