@@ -89,7 +89,7 @@ void decoder_push_tables(Decoder *D, size_t objects) {
 void decode_prototype(Decoder *D, uint32_t index, size_t size) {
   lua_State *L = D->L;
   size_t base = cursor_position(&D->c);
-  if (!(D->flags & HEARTH_ALLOW_FUNCTIONS)) decoder_fail(D, HEARTH_REFUSED, "a function, which untrusted data may not have");
+  if (!(D->flags & HEARTH_ALLOW_FUNCTIONS)) decoder_fail(D, HEARTH_REFUSED, "a function, which the options do not allow");
   const unsigned char *bytes = cursor_bytes(&D->c, size);
   decoder_check(D);
   Prototype p;
@@ -174,7 +174,7 @@ static void push_permanent(Decoder *D, const Head *h, Part *p) {
   if (!(D->flags & HEARTH_ALLOW_PERMANENTS)) { /* those that the caller lists pass */
     lua_pushvalue(L, name);
     if (h->flags == PERMANENT_CELL || D->overlay == 0 || lua_rawget(L, D->overlay) == LUA_TNIL)
-      decoder_fail(D, HEARTH_REFUSED, "a permanent, which untrusted data may not have");
+      decoder_fail(D, HEARTH_REFUSED, "the permanent '%s', which the options do not allow", luaL_tolstring(L, name, NULL));
     lua_remove(L, name);
     return;
   }
@@ -260,7 +260,7 @@ static void create(Decoder *D, const Head *h, Part *p) {
     case OBJECT_PERMANENT: push_permanent(D, h, p); break;
     case OBJECT_SPECIAL:
       if (!(D->flags & HEARTH_ALLOW_METATABLES))
-        decoder_fail(D, HEARTH_REFUSED, "an object of a class, which untrusted data may not have");
+        decoder_fail(D, HEARTH_REFUSED, "an object of a class, which the options do not allow");
       D->specials = true;
       if (h->flags & HEAD_TYPED)
         decode_push_name(D->L, &h->name); /* until it is built */
@@ -269,7 +269,7 @@ static void create(Decoder *D, const Head *h, Part *p) {
       break;
     case OBJECT_CELL:
       if (!(D->flags & HEARTH_ALLOW_FUNCTIONS))
-        decoder_fail(D, HEARTH_REFUSED, "a function, which untrusted data may not have");
+        decoder_fail(D, HEARTH_REFUSED, "a function, which the options do not allow");
       lua_pushnil(D->L);
       break;
     default: decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");

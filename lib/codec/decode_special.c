@@ -5,6 +5,8 @@
 ** reachable through tables comes before it where that is possible; tables may
 ** hold an object that is rebuilt later, and get it then.
 */
+#include <stdio.h>
+
 #include <lauxlib.h>
 
 #include "decoder.h"
@@ -108,6 +110,10 @@ static void rebuild(Decoder *D, uint32_t index) {
   lua_State *L = D->L;
   Part *p = decoder_part(D, index);
   int top = lua_gettop(L), args = 0;
+  char what[48];
+  const char *outer = D->what;
+  (void)snprintf(what, sizeof what, "%s object #%llu", D->relative ? "blob:" : "hooked", (unsigned long long)p->number);
+  D->what = what;
   D->c.next = D->c.begin + p->body; /* where errors say it is */
   if (p->flags & HEAD_TYPED) {
     lua_rawgeti(L, D->objects, (lua_Integer)index + 1); /* the type's name, so far */
@@ -126,6 +132,7 @@ static void rebuild(Decoder *D, uint32_t index) {
                  lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1));
   if (lua_type(L, -1) < LUA_TTABLE) /* table, function, userdata, thread */
     decoder_fail(D, HEARTH_RAISED, "a rebuilding function returned a %s, not an object", luaL_typename(L, -1));
+  D->what = outer;
   if (D->ops->adopt != NULL) D->ops->adopt(D, index);
   lua_rawseti(L, D->objects, (lua_Integer)index + 1);
   lua_settop(L, top);

@@ -83,7 +83,7 @@ void decode_metatable(Decoder *D, uint32_t index) {
   decoder_check(D);
   if (v.kind != VALUE_REF && v.kind != VALUE_LOCAL && (v.kind != VALUE_NEXT || !D->relative))
     decoder_fail(D, HEARTH_DAMAGED, "a metatable that is no table");
-  if (!(D->flags & HEARTH_ALLOW_METATABLES)) decoder_fail(D, HEARTH_REFUSED, "a metatable, which untrusted data may not have");
+  if (!(D->flags & HEARTH_ALLOW_METATABLES)) decoder_fail(D, HEARTH_REFUSED, "a metatable, which the options do not allow");
   uint32_t pair[2] = {index, decode_ref(D, &v)};
   const Part *p = decoder_part(D, pair[1]);
   if (p->kind != OBJECT_SPECIAL) {

@@ -39,7 +39,7 @@ void encode_check_storable(Encoder *E, int index) {
       break;
     case LUA_TTABLE:
       if (E->modules != 0 && permanents_module_of(L, E->modules, index))
-        encoder_fail(E, HEARTH_UNSTORABLE, index, "the module '%s' is not registered", lua_tostring(L, -1));
+        encoder_fail(E, HEARTH_UNSTORABLE, index, "the module '%s' is not registered (hearth.register_module)", lua_tostring(L, -1));
       break;
     default: break;
   }

@@ -4,6 +4,7 @@
 ** only what differs, so that a loop over one skips and repeats nothing.
 */
 #include <lauxlib.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "blob.h"
@@ -66,8 +67,12 @@ _Noreturn static void raise_filled(Loader *l) {
   abort();
 }
 
-void loader_look_at(Loader *l, const char *what, size_t at, size_t size) {
-  l->D.what = what;
+void loader_look_at(Loader *l, const char *what, uint64_t number, size_t at, size_t size) {
+  if (number != 0)
+    (void)snprintf(l->what, sizeof l->what, "%s #%llu", what, (unsigned long long)number);
+  else
+    (void)snprintf(l->what, sizeof l->what, "%s", what);
+  l->D.what = l->what;
   l->D.bias = at;
   l->D.c.next = l->D.c.begin + at;
   l->D.c.end = l->D.c.next + size;
@@ -176,16 +181,16 @@ static void load_metadata(Loader *l) {
   Decoder *D = &l->D;
   for (size_t i = 0; i < entry_count(l); i++) {
     Loaded e = entry_at(l, i);
-    loader_look_at(l, "an entry with an unknown key, or out of order", e.at, 0);
+    loader_look_at(l, "an entry with an unknown key, or out of order", 0, e.at, 0);
     if (e.key.kind == LAYOUT_NONE) decoder_fail(D, HEARTH_DAMAGED, "this library writes no such entry");
     if (e.key.kind != LAYOUT_METADATA) continue;
-    loader_look_at(l, "the metadata", e.at, e.size);
+    loader_look_at(l, "the metadata", 0, e.at, e.size);
     metadata_get(&D->c, &l->metadata);
     decoder_check(D);
     l->found_metadata = true;
   }
   if (!l->found_metadata) {
-    loader_look_at(l, "the store", 0, 0);
+    loader_look_at(l, "the store", 0, 0, 0);
     if (entry_count(l) > 0) decoder_fail(D, HEARTH_DAMAGED, "it has entries and no metadata");
     return;
   }
@@ -255,7 +260,7 @@ static void load_constant(Loader *l, size_t i) {
   Decoder *D = &l->D;
   Loaded e = entry_at(l, i);
   Head head;
-  loader_look_at(l, "a constant", e.at, e.size);
+  loader_look_at(l, "constant", e.key.number, e.at, e.size);
   if (e.key.number == 0) decoder_fail(D, HEARTH_DAMAGED, "its number is 0");
   head_get(&D->c, &head);
   decoder_check(D);
@@ -367,7 +372,7 @@ static void load_head(Loader *l, const Loaded *e) {
   Head head;
   Origin origin = {.end = e->at + e->size, .slot = HEAP_NONE, .former = HEAP_NONE};
   uint32_t index = decoder_count(D);
-  loader_look_at(l, "an object", e->at, e->size);
+  loader_look_at(l, "object", e->key.number, e->at, e->size);
   if (e->key.number == 0) decoder_fail(D, HEARTH_DAMAGED, "its number is 0");
   head_get(&D->c, &head);
   decoder_check(D);
@@ -381,7 +386,7 @@ static void load_head(Loader *l, const Loaded *e) {
     reuse(l, &head, e->key.number, slot);
   } else {
     origin.former = slot; /* INTMAP_NONE is HEAP_NONE */
-    loader_look_at(l, "an object", e->at, l->arena.size - e->at); /* a paged table's entries come later in the arena */
+    loader_look_at(l, "object", e->key.number, e->at, l->arena.size - e->at); /* a paged table's entries come later in the arena */
     (void)decode_head(D, e->key.number);
   }
   buffer_put(&l->origins, &origin, sizeof origin);
@@ -392,7 +397,7 @@ static void load_head(Loader *l, const Loaded *e) {
 static void load_local_heads(Loader *l, uint32_t index) {
   Decoder *D = &l->D;
   Origin *o = origin_of(l, index);
-  loader_look_at(l, "a special object", o->body, o->end - o->body);
+  loader_look_at(l, "object", decoder_part(D, index)->number, o->body, o->end - o->body);
   size_t count = count_get(&D->c);
   decoder_check(D);
   D->locals = decoder_count(D);
@@ -423,7 +428,7 @@ static void load_body(Loader *l, uint32_t index) {
   Decoder *D = &l->D;
   const Origin *o = origin_of(l, index);
   uint8_t kind = decoder_part(D, index)->kind;
-  loader_look_at(l, "an object", o->body, o->end - o->body);
+  loader_look_at(l, "object", decoder_part(D, index)->number, o->body, o->end - o->body);
   decoder_part(D, index)->body = o->body; /* for searches; decode_body sets it for what it reads */
   if (kind == OBJECT_SPECIAL) {
     if (o->slot != HEAP_NONE) return; /* as it was committed */
@@ -468,7 +473,7 @@ static void load_runs(Loader *l, uint32_t index, int t) {
 static void load_page(Loader *l, const Loaded *e) {
   Decoder *D = &l->D;
   uint32_t index = find(D, e->key.number);
-  loader_look_at(l, "a page", e->at, e->size);
+  loader_look_at(l, "a page of table", e->key.number, e->at, e->size);
   if (index == DECODER_NONE || decoder_part(D, index)->kind != OBJECT_PAGED)
     decoder_fail(D, HEARTH_DAMAGED, "it belongs to no paged table");
   bool reused = origin_of(l, index)->slot != HEAP_NONE;
@@ -494,7 +499,7 @@ static void load_page(Loader *l, const Loaded *e) {
 static void check_pages(Loader *l) {
   for (uint32_t i = 0; i < l->object_count; i++) {
     const Origin *o = origin_of(l, i);
-    loader_look_at(l, "a paged table", o->body, 0);
+    loader_look_at(l, "table", decoder_part(&l->D, i)->number, o->body, 0);
     if (o->entries != o->expected)
       decoder_fail(&l->D, HEARTH_DAMAGED, "it has %llu entries in its pages instead of %llu",
                    (unsigned long long)o->entries, (unsigned long long)o->expected);
@@ -657,7 +662,7 @@ static void install_empty(Loader *l) {
 }
 
 static uint32_t home_index(Loader *l) {
-  loader_look_at(l, "the metadata", 0, 0);
+  loader_look_at(l, "the metadata", 0, 0, 0);
   uint64_t number = home_number(l);
   uint32_t index = find(&l->D, number);
   uint8_t kind = index != DECODER_NONE ? decoder_part(&l->D, index)->kind : 0;
@@ -708,7 +713,7 @@ static void take_over(Loader *l, uint32_t home) {
   restore_keys(l);
   begin_restoring(l);
   restore_contents(l);
-  loader_look_at(l, "the store", 0, l->arena.size);
+  loader_look_at(l, "the store", 0, 0, l->arena.size);
   decode_finish(&l->D);
   if (l->D.specials) build_heap(l); /* now their addresses are known */
   install(l, home);
@@ -750,7 +755,7 @@ typedef struct LoadCall {
 static void load_external(Loader *l, const Loaded *e) {
   if (!externals_reserve(l->externals, 1)) decoder_fail_memory(&l->D);
   if (externals_load(l->externals, e->key.number, l->arena.data + e->at, e->size)) return;
-  loader_look_at(l, "an external table's record", e->at, e->size);
+  loader_look_at(l, "external table", e->key.number, e->at, e->size);
   decoder_fail(&l->D, HEARTH_DAMAGED, "it is not two counts");
 }
 
@@ -788,10 +793,20 @@ static int load_protected(lua_State *L) {
   return 0;
 }
 
+/* "world.hearth: object #17: damaged at byte 5: ..." */
+static void name_location(const hearth_store *S, hearth_error *err) {
+  hearth_error named = *err;
+  if (S->location[0] == '\0' || strstr(err->message, S->location) != NULL) return;
+  hearth_fail_at(&named, err->code, err->position, "%s: %s", S->location, err->message);
+  hearth_error_path(&named, err->path);
+  *err = named;
+}
+
 hearth_status store_load(lua_State *L, hearth_store *S, hearth_error *err) {
   LoadCall call = {S, err, NULL};
   S->busy = true;
   hearth_status status = protect_without_collector(L, load_protected, &call, 0, 0, err);
+  if (status < 0) name_location(S, err);
   if (call.loader != NULL) free_loader(call.loader); /* the collector does not know how large it is */
   S->busy = false;
   return status;

@@ -33,6 +33,7 @@ typedef struct Loader {
   IntMap numbers;       /* number -> index of an object */
   IntMap constants;     /* number -> index of a constant */
   IntMap slots;         /* number -> slot in the store's present heap */
+  char what[64];        /* the entry at work, for messages: "object #17" */
   Metadata metadata;
   bool found_metadata;
   bool rebuild_specials; /* a userdata among them changed: others may hold it */
@@ -46,8 +47,8 @@ static inline Origin *origin_of(Loader *l, uint32_t index) {
   return (Origin *)(void *)l->origins.data + index;
 }
 
-/* The input at work is one entry; positions in errors are relative to it. */
-void loader_look_at(Loader *l, const char *what, size_t at, size_t size);
+/* The input at work is one entry; positions in errors are relative to it. number 0: it has none. */
+void loader_look_at(Loader *l, const char *what, uint64_t number, size_t at, size_t size);
 
 /* ------------------------------------------------------------ restore.c */
 

@@ -56,7 +56,7 @@ static void test_other_reasons(void **state) {
       "eq(refused('unstorable', 'root.f', {f = string.gmatch('', '')}), 'root.f: a C function without a name cannot be stored')\n"
       "eq(refused('unstorable', 'root.x[1]', {x = {io.tmpfile()}}), 'root.x[1]: a userdata (FILE*) without __persist or a registered type cannot be stored')\n"
       "package.loaded.mine = {1}\n"
-      "eq(refused('unstorable', 'root.m', {m = package.loaded.mine}), \"root.m: the module 'mine' is not registered\")\n"
+      "eq(refused('unstorable', 'root.m', {m = package.loaded.mine}), \"root.m: the module 'mine' is not registered (hearth.register_module)\")\n"
       "eq(rt({m = package.loaded.mine}, BY_VALUE).m[1], 1) package.loaded.mine = nil\n"
       "eq(refused('unstorable', 'root.t', {t = {[{}] = 1, [{}] = 2}}, CANONICAL), 'root.t: a table with two or more object keys has no canonical form')\n");
 }

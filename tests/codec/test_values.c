@@ -154,7 +154,7 @@ static void test_what_untrusted_data_may_not_have(void **state) {
       "local mt = setmetatable({}, {})\n"
       "local hooked = setmetatable({}, {__persist = function() return function() return {} end end})\n"
       "refuse(function() end, 0, 'a function') refuse(function() end, PERMANENTS | METATABLES, 'a function')\n"
-      "refuse(print, 0, 'a permanent') refuse({string}, FUNCTIONS | METATABLES, 'a permanent')\n"
+      "refuse(print, 0, \"the permanent 'print'\") refuse({string}, FUNCTIONS | METATABLES, \"the permanent 'string'\")\n"
       "refuse(mt, 0, 'a metatable') refuse({mt}, FUNCTIONS | PERMANENTS, 'a metatable')\n"
       "refuse(setmetatable({}, {__mode = 'k'}), 0, 'a metatable')\n"
       "refuse(point(1, 2), FUNCTIONS | PERMANENTS, 'an object of a class')\n"

@@ -337,9 +337,39 @@ ok 'the copy is the same' 0 "$hearth" --store file:copy.hearth export copy.expor
 ok 'the same bytes' 0 cmp world.export copy.export
 ok 'the copy runs' 0 "$hearth" --store file:copy.hearth eval '_home.count()'
 prints '3'
+# ---------------------------------------------------- modules, and read-only
+
+cat >pet.lua <<'LUA'
+local Pet = {}
+Pet.__index = Pet
+function Pet:speak() return "woof" end
+return { new = function() return setmetatable({}, Pet) end, Pet = Pet }
+LUA
+export HEARTH_STORE=file:pets.hearth
+ok 'an unregistered module' 1 "$hearth" eval '_home.pet = require "pet"'
+says err "the module 'pet' is not registered"
+ok 'a registered module' 0 "$hearth" eval -l pet '_home.pet = require "pet".new() return _home.pet:speak()'
+prints 'woof'
+sed -i s/woof/meow/ pet.lua
+ok 'the module edited' 0 "$hearth" eval --module pet '_home.pet:speak()'
+prints 'meow'
+ok 'the module missing' 3 "$hearth" eval '_home.pet:speak()'
+one_line
+says err "the permanent 'pet"
+ok 'compaction needs no module' 0 "$hearth" compact
+ok 'the names are still there' 0 "$hearth" eval -l pet '_home.pet:speak()'
+prints 'meow'
+ok 'no such module' 1 "$hearth" eval -l nosuch 1
+one_line
+ok 'read-only code' 0 "$hearth" eval --readonly -l pet '_home.pet:speak()'
+prints 'meow'
+ok 'read-only code that writes' 1 "$hearth" eval --readonly -l pet '_home.x = 1'
+one_line
+unset HEARTH_STORE
+
 ok 'import something else' 1 "$hearth" --store file:other.hearth import world.lua
 one_line
-ok 'import a missing file' 1 "$hearth" --store file:other.hearth import missing
+ok 'import a missing file' 3 "$hearth" --store file:other.hearth import missing
 one_line
 for i in 1 2 3 4 5; do "$hearth" --store file:copy.hearth eval "_home.fill = ('$i'):rep(100000)" </dev/null || fail "filling"; done
 size=$(wc -c <copy.hearth)

@@ -37,7 +37,8 @@ static int register_modules(lua_State *L, const Call *call) {
     lua_pushcfunction(L, register_module);
     lua_pushstring(L, call->modules[i]);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) {
-      int status = complain(STATUS_FAILED, "-l %s: %s", call->modules[i], message_of(L));
+      const char *message = message_of(L); /* require lists everywhere it looked, a line each: the first says it */
+      int status = complain(STATUS_FAILED, "-l %s: %.*s", call->modules[i], (int)strcspn(message, "\n"), message);
       lua_pop(L, 1);
       return status;
     }
