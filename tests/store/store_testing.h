@@ -102,7 +102,8 @@ static inline int disk_copy(void *ud, uint64_t table, const void *key, size_t ke
                             size_t value_size) {
   DiskEntries *all = ud;
   (void)table;
-  all->entries = realloc(all->entries, (all->count + 1) * sizeof *all->entries);
+  if ((all->count & (all->count - 1)) == 0) /* its room doubles at each power of two */
+    all->entries = realloc(all->entries, (all->count == 0 ? 1 : 2 * all->count) * sizeof *all->entries);
   DiskEntry *e = &all->entries[all->count++];
   assert_true(key_size <= sizeof e->key);
   memcpy(e->key, key, key_size);
