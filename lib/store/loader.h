@@ -1,5 +1,5 @@
 /*
-** The state of one reading of the home graph: what load.c and restore.c share.
+** The state of one reading of the home graph: what load.c, load_objects.c, load_heap.c and restore.c share.
 */
 #ifndef HEARTH_STORE_LOADER_H
 #define HEARTH_STORE_LOADER_H
@@ -17,6 +17,17 @@ typedef struct Origin {
   uint64_t expected;    /* paged: as its head says */
   Hash128 hash;         /* of the record */
 } Origin;
+
+/* One entry of the layout's table, copied to the arena. */
+typedef struct Loaded {
+  LayoutKey key;
+  size_t at, size;
+} Loaded;
+
+typedef struct PageOf {
+  Page page;
+  uint32_t index;
+} PageOf;
 
 typedef struct Loader {
   Decoder D;
@@ -47,8 +58,42 @@ static inline Origin *origin_of(Loader *l, uint32_t index) {
   return (Origin *)(void *)l->origins.data + index;
 }
 
+static inline Loaded loader_entry(const Loader *l, size_t i) {
+  Loaded e;
+  memcpy(&e, l->entries.data + i * sizeof e, sizeof e);
+  return e;
+}
+
+static inline size_t loader_entries(const Loader *l) {
+  return l->entries.size / sizeof(Loaded);
+}
+
 /* The input at work is one entry; positions in errors are relative to it. number 0: it has none. */
 void loader_look_at(Loader *l, const char *what, uint64_t number, size_t at, size_t size);
+
+/* Raises if bytes are left of the entry at work. */
+void loader_check_end(Loader *l);
+
+/* -------------------------------------------------------- load_objects.c */
+
+extern const DecoderOps loader_ops;
+
+/* The index of the object with this number, or DECODER_NONE. */
+uint32_t loader_find(Decoder *D, uint64_t number);
+
+/* The constant that is entry i. */
+void load_constant(Loader *l, size_t i);
+
+/* All objects, made or kept, and what they are to hold; nothing that is live is changed. */
+void load_objects(Loader *l);
+
+/* ----------------------------------------------------------- load_heap.c */
+
+/* Makes the heap that the store will have. */
+void loader_build_heap(Loader *l);
+
+/* The store takes over what was built. Cannot fail. */
+void loader_install(Loader *l, uint32_t home);
 
 /* ------------------------------------------------------------ restore.c */
 

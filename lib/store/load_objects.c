@@ -1,0 +1,388 @@
+/*
+** The objects of the home graph, from their entries: constants first, then heads, then bodies and
+** pages. An object whose number is known is kept, and what it should hold is put beside it.
+*/
+#include <lauxlib.h>
+
+#include "blob.h"
+#include "committer.h"
+#include "external_table.h"
+#include "loader.h"
+#include "permanents.h"
+#include "prototype.h"
+
+/* ------------------------------------------------------------- callbacks */
+
+uint32_t loader_find(Decoder *D, uint64_t number) {
+  Loader *l = D->owner;
+  return number == 0 ? DECODER_NONE : intmap_get(&l->numbers, number); /* INTMAP_NONE is DECODER_NONE */
+}
+
+static uint32_t find_constant(Decoder *D, ObjectKind kind, uint64_t number) {
+  Loader *l = D->owner;
+  uint32_t index = number == 0 ? INTMAP_NONE : intmap_get(&l->constants, number);
+  return index != INTMAP_NONE && l->heap.constants[index].kind == kind ? index : DECODER_NONE;
+}
+
+static bool push_other(Decoder *D, uint64_t number) {
+  Loader *l = D->owner;
+  uint32_t index = find_constant(D, OBJECT_STRING, number);
+  if (index != DECODER_NONE) {
+    lua_rawgeti(D->L, l->strings, (lua_Integer)index + 1);
+    return true;
+  }
+  if (!externals_has(l->externals, number)) return false;
+  externals_push(D->L, l->S, number);
+  return true;
+}
+
+static void drop_finalizer(lua_State *L, int object) {
+  if (!lua_getmetatable(L, object)) return;
+  lua_pushliteral(L, "__gc");
+  bool has = lua_rawget(L, -2) != LUA_TNIL;
+  lua_pop(L, 2);
+  if (!has) return;
+  lua_pushnil(L);
+  lua_setmetatable(L, object);
+}
+
+/*
+** A special object was rebuilt for a number that a live table has: the table keeps its identity
+** and takes over the contents. The other one is let go without its finalizer being called; where it is an object
+** that the store knows by another number, it is left alone.
+*/
+static void adopt(Decoder *D, uint32_t index) {
+  Loader *l = D->owner;
+  lua_State *L = D->L;
+  uint32_t slot = index < l->object_count ? origin_of(l, index)->former : HEAP_NONE;
+  int rebuilt = lua_gettop(L), former = rebuilt + 1;
+  if (slot == HEAP_NONE || l->S->heap.objects[slot].kind == OBJECT_PERMANENT) return;
+  lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
+  bool other = heap_find(&l->S->heap, (uint64_t)(uintptr_t)lua_topointer(L, rebuilt)) == HEAP_NONE;
+  if (other && lua_istable(L, rebuilt) && lua_istable(L, former)) {
+    restore_table(L, former, rebuilt);
+    if (!lua_getmetatable(L, rebuilt)) lua_pushnil(L);
+    lua_setmetatable(L, former);
+    drop_finalizer(L, rebuilt);
+    lua_replace(L, rebuilt);
+  }
+  lua_settop(L, rebuilt);
+}
+
+const DecoderOps loader_ops = {loader_find, push_other, find_constant, adopt};
+
+/* ------------------------------------------------------------- constants */
+
+/* Pushes the large string whose chunks follow entry i. */
+static Hash128 push_string(Loader *l, size_t i, uint64_t size) {
+  Decoder *D = &l->D;
+  luaL_Buffer b;
+  if (size > D->most_fields) decoder_fail(D, HEARTH_DAMAGED, "a string is longer than the store");
+  luaL_buffinit(D->L, &b);
+  uint64_t number = loader_entry(l, i).key.number, left = size;
+  for (size_t j = i + 1; left > 0; j++) {
+    Loaded e = j < loader_entries(l) ? loader_entry(l, j) : (Loaded){{0}, 0, 0};
+    uint64_t expected = left < STRING_CHUNK ? left : STRING_CHUNK;
+    if (e.key.kind != LAYOUT_CHUNK || e.key.number != number || e.key.chunk != j - i - 1 || e.size != expected)
+      decoder_fail(D, HEARTH_DAMAGED, "a part of a large string is missing");
+    luaL_addlstring(&b, (const char *)l->arena.data + e.at, e.size);
+    left -= expected;
+  }
+  luaL_pushresult(&b);
+  size_t length;
+  const char *bytes = lua_tolstring(D->L, -1, &length);
+  return hash128(bytes, length);
+}
+
+static uint32_t add_constant(Loader *l, ObjectKind kind, Hash128 hash, uint64_t number) {
+  bool is_new;
+  uint32_t index = heap_constant(&l->heap, kind, hash, number, &is_new);
+  if (index == HEAP_NONE || !intmap_put(&l->constants, number, index)) decoder_fail_memory(&l->D);
+  if (!is_new) decoder_fail(&l->D, HEARTH_DAMAGED, "a constant that is there twice");
+  l->heap.constants[index].fresh = 0;
+  return index;
+}
+
+void load_constant(Loader *l, size_t i) {
+  Decoder *D = &l->D;
+  Loaded e = loader_entry(l, i);
+  Head head;
+  loader_look_at(l, "constant", e.key.number, e.at, e.size);
+  if (e.key.number == 0) decoder_fail(D, HEARTH_DAMAGED, "its number is 0");
+  head_get(&D->c, &head);
+  decoder_check(D);
+  size_t size = cursor_left(&D->c);
+  if (head.kind == OBJECT_STRING) {
+    loader_check_end(l);
+    Hash128 hash = push_string(l, i, head.size);
+    uint32_t index = add_constant(l, head.kind, hash, e.key.number);
+    l->heap.constants[index].size = (size_t)head.size;
+    lua_rawseti(D->L, l->strings, (lua_Integer)index + 1);
+    return;
+  }
+  if (head.kind != OBJECT_SHAPE && head.kind != OBJECT_PROTOTYPE)
+    decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");
+  if (head.kind == OBJECT_PROTOTYPE && head.check != hash64(D->c.next, size, BLOB_CHECK_SEED))
+    decoder_fail(D, HEARTH_DAMAGED, "a function's check does not match its bytes");
+  uint32_t index = add_constant(l, head.kind, hash128(D->c.next, size), e.key.number);
+  if (head.kind == OBJECT_SHAPE)
+    decode_shape(D, index);
+  else
+    decode_prototype(D, index, size);
+  loader_check_end(l);
+}
+
+/* --------------------------------------------------------------- objects */
+
+/* Does the permanent's name still mean the object in `slot`? (install may have given _G another meaning.) */
+static bool is_still_named(Loader *l, uint32_t slot, const Head *h) {
+  lua_State *L = l->D.L;
+  int top = lua_gettop(L);
+  if (h->flags == PERMANENT_CELL) return true;
+  decode_push_name(L, &h->name);
+  bool same = true;
+  if (permanents_value(L, l->D.permanents, l->D.overlay, top + 1)) {
+    lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
+    same = lua_rawequal(L, -1, -2);
+  }
+  lua_settop(L, top);
+  return same;
+}
+
+static bool is_unchanged(Loader *l, uint32_t slot) {
+  bool unchanged;
+  if (!special_unchanged(l->D.L, l->S, slot, &unchanged)) decoder_fail_memory(&l->D);
+  return unchanged;
+}
+
+/* Can the object that has this number keep its identity? */
+static bool is_reusable(Loader *l, uint32_t slot, const Head *h, Hash128 hash) {
+  const Object *o = &l->S->heap.objects[slot];
+  const Saved *saved = &l->S->saved[slot];
+  lua_State *L = l->D.L;
+  switch (h->kind) {
+    case OBJECT_TABLE:
+    case OBJECT_PAGED: {
+      lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
+      bool is_table = lua_istable(L, -1);
+      lua_pop(L, 1);
+      return is_table && (o->kind != OBJECT_PERMANENT);
+    }
+    case OBJECT_CELL: return o->kind == OBJECT_CELL;
+    case OBJECT_CLOSURE: /* what it does never changes under its number: the prototype is the same */
+      return o->kind == OBJECT_CLOSURE && o->constant != HEAP_NONE &&
+             l->S->heap.constants[o->constant].number == h->prototype;
+    case OBJECT_PERMANENT:
+      return o->kind == OBJECT_PERMANENT && hash128_equal(saved->hash, hash) && is_still_named(l, slot, h);
+    case OBJECT_SPECIAL:
+      return !l->rebuild_specials && o->kind == OBJECT_SPECIAL && hash128_equal(saved->hash, hash) &&
+             is_unchanged(l, slot);
+    default: return false;
+  }
+}
+
+/* The part of an object that is there: nothing is made. */
+static void reuse(Loader *l, const Head *h, uint64_t number, uint32_t slot) {
+  Decoder *D = &l->D;
+  const Object *o = &l->S->heap.objects[slot];
+  Part p = {0};
+  p.number = number;
+  p.kind = (uint8_t)h->kind;
+  p.flags = h->flags;
+  p.locals = DECODER_NONE;
+  p.state = PART_BUILT;
+  lua_rawgeti(D->L, l->live, (lua_Integer)slot + 1);
+  if (h->kind == OBJECT_TABLE || h->kind == OBJECT_PAGED) {
+    p.array = (uint32_t)h->array;
+    p.pairs = (uint32_t)h->pairs;
+    p.constant = h->flags & HEAD_SHAPE ? find_constant(D, OBJECT_SHAPE, h->shape) : DECODER_NONE;
+    if ((h->flags & HEAD_SHAPE) && p.constant == DECODER_NONE)
+      decoder_fail(D, HEARTH_DAMAGED, "a shape that is not there");
+    lua_newtable(D->L);
+    lua_rawseti(D->L, l->temporary, (lua_Integer)decoder_count(D) + 1);
+  } else if (h->kind == OBJECT_CLOSURE) {
+    p.constant = find_constant(D, OBJECT_PROTOTYPE, h->prototype);
+    if (p.constant == DECODER_NONE) decoder_fail(D, HEARTH_DAMAGED, "a prototype that is not there");
+    lua_rawgeti(D->L, D->prototypes, -(lua_Integer)p.constant - 1);
+    p.array = (uint32_t)lua_tointeger(D->L, -1);
+    lua_pop(D->L, 1);
+  } else if (h->kind == OBJECT_CELL || (h->kind == OBJECT_PERMANENT && h->flags == PERMANENT_CELL)) {
+    p.upvalue = o->upvalue;
+  }
+  lua_rawseti(D->L, D->objects, (lua_Integer)decoder_count(D) + 1);
+  buffer_put(&D->parts, &p, sizeof p);
+  if (D->parts.failed) decoder_fail_memory(D);
+}
+
+static void load_head(Loader *l, const Loaded *e) {
+  Decoder *D = &l->D;
+  Head head;
+  Origin origin = {.end = e->at + e->size, .slot = HEAP_NONE, .former = HEAP_NONE};
+  uint32_t index = decoder_count(D);
+  loader_look_at(l, "object", e->key.number, e->at, e->size);
+  if (e->key.number == 0) decoder_fail(D, HEARTH_DAMAGED, "its number is 0");
+  head_get(&D->c, &head);
+  decoder_check(D);
+  origin.body = cursor_position(&D->c);
+  origin.expected = head.kind == OBJECT_PAGED ? head.array + head.pairs : 0;
+  origin.hash = hash128(l->arena.data + e->at, e->size);
+  if (!intmap_put(&l->numbers, e->key.number, index)) decoder_fail_memory(D);
+  uint32_t slot = intmap_get(&l->slots, e->key.number);
+  if (slot != INTMAP_NONE && is_reusable(l, slot, &head, origin.hash)) {
+    origin.slot = slot;
+    reuse(l, &head, e->key.number, slot);
+  } else {
+    origin.former = slot; /* INTMAP_NONE is HEAP_NONE */
+    loader_look_at(l, "object", e->key.number, e->at, l->arena.size - e->at); /* a paged table's entries come later in the arena */
+    (void)decode_head(D, e->key.number);
+  }
+  buffer_put(&l->origins, &origin, sizeof origin);
+  if (l->origins.failed) decoder_fail_memory(D);
+}
+
+/* The local objects of special ones come behind all others, so that indices of the latter are dense. */
+static void load_local_heads(Loader *l, uint32_t index) {
+  Decoder *D = &l->D;
+  Origin *o = origin_of(l, index);
+  loader_look_at(l, "object", decoder_part(D, index)->number, o->body, o->end - o->body);
+  size_t count = count_get(&D->c);
+  decoder_check(D);
+  D->locals = decoder_count(D);
+  decoder_part(D, index)->locals = D->locals;
+  for (size_t i = 0; i < count; i++) {
+    uint32_t local = decode_head(D, 0);
+    uint8_t kind = decoder_part(D, local)->kind;
+    if (kind != OBJECT_TABLE && kind != OBJECT_CLOSURE && kind != OBJECT_CELL)
+      decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");
+  }
+  o = origin_of(l, index);
+  o->body = cursor_position(&D->c);
+  o->local_count = (uint32_t)count;
+  D->locals = DECODER_NONE;
+}
+
+/* The value is put aside. */
+static void load_live_cell(Loader *l, uint32_t index) {
+  uint32_t waits;
+  decode_value(&l->D, &waits);
+  if (waits != DECODER_NONE)
+    decode_wait_cell(&l->D, index, waits);
+  else
+    lua_rawseti(l->D.L, l->temporary, (lua_Integer)index + 1);
+}
+
+static void load_body(Loader *l, uint32_t index) {
+  Decoder *D = &l->D;
+  const Origin *o = origin_of(l, index);
+  uint8_t kind = decoder_part(D, index)->kind;
+  loader_look_at(l, "object", decoder_part(D, index)->number, o->body, o->end - o->body);
+  decoder_part(D, index)->body = o->body; /* for searches; decode_body sets it for what it reads */
+  if (kind == OBJECT_SPECIAL) {
+    if (o->slot != HEAP_NONE) return; /* as it was committed */
+    D->locals = decoder_part(D, index)->locals;
+    D->local_count = o->local_count;
+    decode_body(D, index);
+    for (uint32_t i = 0; i < o->local_count; i++) decode_body(D, D->locals + i);
+    D->locals = DECODER_NONE;
+    D->local_count = 0;
+  } else if (kind == OBJECT_PAGED) {
+    if (decoder_part(D, index)->flags & HEAD_METATABLE) decode_metatable(D, index);
+  } else if (kind == OBJECT_TABLE && o->slot != HEAP_NONE) {
+    lua_rawgeti(D->L, l->temporary, (lua_Integer)index + 1);
+    decode_table_into(D, index, lua_gettop(D->L));
+    lua_pop(D->L, 1);
+  } else if (kind == OBJECT_CLOSURE && o->slot != HEAP_NONE) {
+    decode_check_closure(D, index);
+  } else if (kind == OBJECT_CELL && o->slot != HEAP_NONE) {
+    load_live_cell(l, index);
+  } else {
+    decode_body(D, index);
+  }
+  loader_check_end(l);
+}
+
+/* ----------------------------------------------------------------- pages */
+
+static void load_runs(Loader *l, uint32_t index, int t) {
+  Decoder *D = &l->D;
+  while (cursor_left(&D->c) > 0) {
+    Value first;
+    value_get(&D->c, &first);
+    size_t count = count_get(&D->c);
+    decoder_check(D);
+    if (first.kind != VALUE_INTEGER || count == 0 || first.as.integer > INT64_MAX - (int64_t)(count - 1))
+      decoder_fail(D, HEARTH_DAMAGED, "a run of integer keys that is none");
+    decode_array(D, index, t, (uint64_t)first.as.integer, count);
+    origin_of(l, index)->entries += count;
+  }
+}
+
+static void load_page(Loader *l, const Loaded *e) {
+  Decoder *D = &l->D;
+  uint32_t index = loader_find(D, e->key.number);
+  loader_look_at(l, "a page of table", e->key.number, e->at, e->size);
+  if (index == DECODER_NONE || decoder_part(D, index)->kind != OBJECT_PAGED)
+    decoder_fail(D, HEARTH_DAMAGED, "it belongs to no paged table");
+  bool reused = origin_of(l, index)->slot != HEAP_NONE;
+  lua_rawgeti(D->L, reused ? l->temporary : D->objects, (lua_Integer)index + 1);
+  int t = lua_gettop(D->L);
+  if (e->key.section == 0) {
+    load_runs(l, index, t);
+  } else {
+    for (; cursor_left(&D->c) > 0; origin_of(l, index)->entries++) decode_pairs(D, index, t, 1);
+  }
+  lua_pop(D->L, 1);
+  PageOf p;
+  memset(&p, 0, sizeof p);
+  p.index = index;
+  p.page.prefix = e->key.prefix;
+  p.page.section = e->key.section;
+  p.page.depth = e->key.depth;
+  p.page.hash = hash128(l->arena.data + e->at, e->size);
+  buffer_put(&l->pages, &p, sizeof p);
+  if (l->pages.failed) decoder_fail_memory(D);
+}
+
+static void check_pages(Loader *l) {
+  for (uint32_t i = 0; i < l->object_count; i++) {
+    const Origin *o = origin_of(l, i);
+    loader_look_at(l, "table", decoder_part(&l->D, i)->number, o->body, 0);
+    if (o->entries != o->expected)
+      decoder_fail(&l->D, HEARTH_DAMAGED, "it has %llu entries in its pages instead of %llu",
+                   (unsigned long long)o->entries, (unsigned long long)o->expected);
+  }
+}
+
+/* Is there a userdata that would have to be made anew? */
+static void look_for_changed_userdata(Loader *l) {
+  lua_State *L = l->D.L;
+  for (size_t i = 0; i < loader_entries(l) && !l->rebuild_specials; i++) {
+    Loaded e = loader_entry(l, i);
+    uint32_t slot = e.key.kind == LAYOUT_OBJECT ? intmap_get(&l->slots, e.key.number) : INTMAP_NONE;
+    if (slot == INTMAP_NONE || l->S->heap.objects[slot].kind != OBJECT_SPECIAL) continue;
+    lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
+    l->rebuild_specials = lua_isuserdata(L, -1) && !is_unchanged(l, slot);
+    lua_pop(L, 1);
+  }
+}
+
+void load_objects(Loader *l) {
+  Decoder *D = &l->D;
+  look_for_changed_userdata(l);
+  for (size_t i = 0; i < loader_entries(l); i++) {
+    Loaded e = loader_entry(l, i);
+    if (e.key.kind == LAYOUT_OBJECT) load_head(l, &e);
+  }
+  l->object_count = decoder_count(D);
+  D->c.end = D->c.begin + l->arena.size;
+  for (uint32_t i = 0; i < l->object_count; i++)
+    if (decoder_part(D, i)->kind == OBJECT_SPECIAL && origin_of(l, i)->slot == HEAP_NONE) load_local_heads(l, i);
+  for (uint32_t i = 0; i < l->object_count; i++)
+    if (decoder_part(D, i)->kind == OBJECT_CELL) decode_ensure_cell(D, i);
+  for (uint32_t i = 0; i < l->object_count; i++) load_body(l, i);
+  for (size_t i = 0; i < loader_entries(l); i++) {
+    Loaded e = loader_entry(l, i);
+    if (e.key.kind == LAYOUT_PAGE) load_page(l, &e);
+  }
+  check_pages(l);
+}
