@@ -19,7 +19,10 @@ int command_compact(Call *call) {
   if (keep_text != NULL && !option_number("keep", keep_text, 1000000, &keep)) return STATUS_USAGE;
   status = script_open(call, HEARTH_OPEN_NO_CREATE | HEARTH_STORE_PLACEHOLDERS, &script); /* names stay as they are */
   if (status != STATUS_OK) return status;
-  if (hearth_compact(script.L, script.store, (unsigned)keep, &err) != HEARTH_OK)
+  progress_watch("compact");
+  hearth_status outcome = hearth_compact(script.L, script.store, (unsigned)keep, &err);
+  progress_watch_end();
+  if (outcome != HEARTH_OK)
     status = complain_about(STATUS_FAILED, call->uri, &err);
   return script_close(&script, status);
 }
@@ -32,7 +35,10 @@ int command_export(Call *call) {
   if (!call_options(call, options, false, 1, 1, &status)) return status;
   status = storage_open(call, HEARTH_OPEN_READONLY | HEARTH_OPEN_NO_CREATE, &s);
   if (status != STATUS_OK) return status;
-  if (hearth_export(s.backend, s.store, NULL, NULL, call->argv[0], &err) != HEARTH_OK)
+  progress_watch("export");
+  hearth_status outcome = hearth_export(s.backend, s.store, NULL, NULL, call->argv[0], &err);
+  progress_watch_end();
+  if (outcome != HEARTH_OK)
     status = complain_about(STATUS_FAILED, call->argv[0], &err);
   int closed = storage_close(&s);
   return status != STATUS_OK ? status : closed;
@@ -55,7 +61,10 @@ int command_import(Call *call) {
     return complain(STATUS_NO_STORE, "%s: cannot open it: %s", call->argv[0], strerror(errno));
   status = storage_open(call, 0, &s);
   if (status != STATUS_OK) return status;
-  if (hearth_import(s.backend, s.store, NULL, NULL, call->argv[0], &err) != HEARTH_OK)
+  progress_watch("import");
+  hearth_status outcome = hearth_import(s.backend, s.store, NULL, NULL, call->argv[0], &err);
+  progress_watch_end();
+  if (outcome != HEARTH_OK)
     status = complain_about(STATUS_FAILED, call->argv[0], &err);
   int closed = storage_close(&s);
   return status != STATUS_OK ? status : closed;

@@ -18,4 +18,11 @@ void progress_begin(Progress *p, const char *what, const char *unit);
 void progress_step(Progress *p, uint64_t done); /* cheap: call it for every item */
 void progress_end(Progress *p);                 /* wipes the line; before anything else is printed */
 
+/*
+** For work that does not say how far it is (salvage, compact, export, import): a timer's
+** signal shows each second how long it has taken. `what` is static text. One at a time.
+*/
+void progress_watch(const char *what);
+void progress_watch_end(void); /* wipes the line; harmless without a watch */
+
 #endif

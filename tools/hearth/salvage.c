@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "progress.h"
 
 /* What could be read of nothing is a file that could not be opened. */
 static int status_of(hearth_status code) {
@@ -28,7 +29,10 @@ int command_salvage(Call *call) {
     return complain(STATUS_USAGE, "salvage: %s is no store in a file (file:PATH)", call->uri);
   const char *from = call->argc > 0 ? call->argv[0] : call->uri + 5;
   if (strncmp(from, "file:", 5) == 0) from += 5;
-  if (file_salvage(NULL, NULL, from, to, print_warning, NULL, &r, &err) != HEARTH_OK)
+  progress_watch("salvage");
+  hearth_status outcome = file_salvage(NULL, NULL, from, to, print_warning, NULL, &r, &err);
+  progress_watch_end();
+  if (outcome != HEARTH_OK)
     return complain(status_of(err.code), "%s", err.message); /* it names the file, which may be either */
   (void)printf("%s: %" PRIu64 " entries, %" PRIu64 " of them out of damaged bytes; %" PRIu64 " bytes lost, %" PRIu64
                " bytes of a torn tail left out\n",
