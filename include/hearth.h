@@ -96,9 +96,9 @@ HEARTH_API hearth_status hearth_encode(lua_State *L, int index, const hearth_cod
 
 /*
 ** [-0, +1, m] Pushes the value that `bytes` hold. `options` NULL: untrusted, that is,
-** data only. Memory: whatever the input, at its peak 128 bytes for each of the input's at most (1,024 with
-** HEARTH_PLACEHOLDERS), and 256 KiB, beside what rebuilding functions take; max_memory sets a lower limit. DAMAGED and VERSION with the position, REFUSED, UNKNOWN, LUA,
-** SEAL, LIMIT, CYCLE, RAISED, NOMEM, INVALID.
+** data only. DAMAGED and VERSION with the position, REFUSED, UNKNOWN, LUA, SEAL, LIMIT, CYCLE, RAISED,
+** NOMEM, INVALID. Memory, whatever the input: at its peak at most 128 bytes for each byte of the input (1,024
+** with HEARTH_PLACEHOLDERS) and 256 KiB, beside what rebuilding functions take; max_memory sets a lower limit.
 */
 HEARTH_API hearth_status hearth_decode(lua_State *L, const void *bytes, size_t size,
                                        const hearth_codec_options *options, hearth_error *err);
@@ -111,7 +111,10 @@ HEARTH_API hearth_status hearth_decode(lua_State *L, const void *bytes, size_t s
 ** library is known by itself.
 */
 
-/* [-0, +0, m] Names the function, table or userdata at `index`. A name may be given again: it then means the new value. INVALID. */
+/*
+** [-0, +0, m] Names the function, table or userdata at `index`. A name may be given again: it then means the
+** new value. INVALID.
+*/
 HEARTH_API hearth_status hearth_register_permanent(lua_State *L, int index, const char *name, hearth_error *err);
 
 /*
@@ -219,7 +222,10 @@ HEARTH_API hearth_status hearth_transaction(lua_State *L, hearth_store *store, i
 /* [-0, +1, m] Pushes a new external table. */
 HEARTH_API hearth_status hearth_push_table(lua_State *L, hearth_store *store, hearth_error *err);
 
-/* [-0, +0, m] Gives back space: collects cycles among external tables, and compacts the backend; keep as in hearth_backend. */
+/*
+** [-0, +0, m] Gives back space: collects cycles among external tables, commits, and compacts the backend; keep as
+** in hearth_backend.
+*/
 HEARTH_API hearth_status hearth_compact(lua_State *L, hearth_store *store, unsigned keep, hearth_error *err);
 
 /* [-0, +0, m] A read-only store is read again, into the same tables. */

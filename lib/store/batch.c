@@ -51,9 +51,9 @@ static hearth_status add(Batch *b, PendingOp op, const void *key, const void *va
     b->partial = true;
   }
   op.key = b->bytes.size;
-  buffer_put(&b->bytes, key, op.key_size);
+  if (key != NULL) buffer_put(&b->bytes, key, op.key_size);
   op.value = b->bytes.size;
-  buffer_put(&b->bytes, value, op.value_size);
+  if (value != NULL) buffer_put(&b->bytes, value, op.value_size);
   buffer_put(&b->ops, &op, sizeof op);
   if (b->bytes.failed || b->ops.failed) return no_memory(err);
   b->entries++;

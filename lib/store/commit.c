@@ -406,9 +406,10 @@ static void check_global(Committer *C, const char *name) {
     lua_rawget(L, -2);
     store_push_value(L, C->S, STORE_HOME);
     if (!lua_rawequal(L, -1, -2)) {
+      bool gone = lua_isnil(L, -2);
       hearth_fail(C->E.error, HEARTH_REPLACED,
-                  "the global %s was replaced by a %s; assign into the home table instead, or set %s back", name,
-                  luaL_typename(L, -2), name);
+                  "the global %s was %s%s; assign into the home table instead, or set %s back", name,
+                  gone ? "removed" : "replaced by a ", gone ? "" : luaL_typename(L, -2), name);
       raise_filled(C);
     }
     lua_pop(L, 2);

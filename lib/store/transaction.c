@@ -94,6 +94,8 @@ hearth_status hearth_store_stat(hearth_store *S, hearth_stat *out, hearth_error 
   if (err == NULL) err = &own;
   hearth_status status = store_enter(S, err);
   if (status != HEARTH_OK) return status;
+  if (out->size < sizeof out->size)
+    return hearth_fail(err, HEARTH_INVALID, "hearth_stat.size is %zu: the caller sets it", out->size);
   stat.home_id = S->heap.objects[S->home].number;
   stat.next_id = S->heap.next_number;
   stat.saved_at = S->metadata.saved_at;
