@@ -47,7 +47,7 @@ static void test_install_keeps_the_rest(void **state) {
            "env._home = {} fails('replaced', '_home', commit())\n"
            "env._home = home assert(commit())\n"
            "setmetatable(env, { __index = function() error 'never asked' end }) env._home = nil\n"
-           "fails('replaced', 'nil', commit()) env._home = home home.x = nil assert(commit())\n");
+           "fails('replaced', 'removed', commit()) env._home = home home.x = nil assert(commit())\n");
 }
 
 static void test_policies(void **state) {
