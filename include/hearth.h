@@ -67,7 +67,8 @@ HEARTH_API hearth_status hearth_sodium_seal(const unsigned char key[32], hearth_
 /* ------------------------------------------------------------ the codec */
 
 #define HEARTH_CANONICAL 0x01u         /* encode: the same value gives the same bytes */
-#define HEARTH_STRIP 0x02u             /* encode: functions without debug information */
+#define HEARTH_STRIP 0x02u             /* encode: functions without debug information (Lua 5.4.4's own
+                                          debug.getinfo(f, "L") crashes on such a vararg function) */
 #define HEARTH_ALLOW_FUNCTIONS 0x04u   /* decode: Lua functions */
 #define HEARTH_ALLOW_PERMANENTS 0x08u  /* decode: permanents, C functions among them */
 #define HEARTH_ALLOW_METATABLES 0x10u  /* decode: metatables, and what they bring: __gc, hooks, userdata */
