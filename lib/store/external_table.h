@@ -9,7 +9,7 @@
 #include "external.h"
 #include "map.h"
 
-#include "../format/external.h"
+#include "external_entry.h"
 
 typedef struct ExternalTable {
   uint64_t number;

@@ -1,5 +1,5 @@
 /* External tables: their entries in the order of their keys, one scan each, so that nothing is held. */
-#include "external.h"
+#include "external_entry.h"
 #include "reader.h"
 
 typedef struct Entry {

@@ -1,5 +1,5 @@
 /* One object: found, read, and its head parsed. */
-#include "external.h"
+#include "external_entry.h"
 #include "hash.h"
 #include "reader.h"
 

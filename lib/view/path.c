@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-#include "external.h"
+#include "external_entry.h"
 #include "reader.h"
 
 typedef enum StepKind { STEP_KEY, STEP_METATABLE, STEP_UPVALUE, STEP_NAMED_UPVALUE, STEP_END, STEP_BAD } StepKind;

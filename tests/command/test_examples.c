@@ -19,7 +19,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
-#include "external.h"
+#include "external_entry.h"
 #include "hearth.h"
 #include "path.h"
 #include "verify.h"

@@ -11,7 +11,7 @@
 
 #include "hearth.h"
 
-#include "../../lib/format/external.h"
+#include "external_entry.h"
 
 /* ------------------------------------------------------------------ keys */
 

@@ -4,7 +4,7 @@
 
 #include "command.h"
 #include "dump.h"
-#include "external.h"
+#include "external_entry.h"
 #include "logfile.h"
 
 typedef struct Frames {

@@ -1,4 +1,4 @@
-#include "external.h"
+#include "external_entry.h"
 
 #define SIGN (UINT64_C(1) << 63)
 #define MANTISSA ((UINT64_C(1) << 52) - 1)
