@@ -41,6 +41,15 @@ static void test_identity(void **state) {
                "mess() home.bad = nil assert(commit()) kept()\n");
 }
 
+/* 1 is not 1.0, 0.0 is not -0.0, and a NaN is what it was. */
+static void test_numbers(void **state) {
+  (void)state;
+  in_new_world(0,
+               "home.t = { 1, 1.0, 0.0, -0.0, 0/0, 2^53, 1 << 53 } local text = describe(home) assert(commit())\n"
+               "home.t[1], home.t[2], home.t[3], home.t[4], home.t[5], home.t[6], home.t[7] = 1.0, 1, -0.0, 0.0, -(0/0), 1 << 53, 2^53\n"
+               "assert(rollback()) same(text) eq(math.type(home.t[1]), 'integer') eq(1 / home.t[4], -1/0) unchanged()\n");
+}
+
 static void test_before_any_commit(void **state) {
   (void)state;
   in_new_world(0,
@@ -186,6 +195,7 @@ static void test_transaction(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_identity),
+      cmocka_unit_test(test_numbers),
       cmocka_unit_test(test_before_any_commit),
       cmocka_unit_test(test_in_a_loop),
       cmocka_unit_test(test_hooked_meanwhile),
