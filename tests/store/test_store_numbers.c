@@ -53,8 +53,15 @@ static void test_never_again(void **state) {
         "  assert(rollback()) assert(home.lost == nil) assert(next_number() >= before)\n"
         "  fails('raised', 'no', transaction(function() home.lost = { {} } error 'no' end))\n"
         "  assert(next_number() >= before)\n"
+        "  home.lost, home.bad = { {} }, coroutine.create(print)\n"
+        "  fails('unstorable', nil, commit())\n"
+        "  before = next_number() assert(rollback()) assert(next_number() >= before)\n"
+        "  local stale = external() before = next_number()\n"
+        "  assert(rollback()) assert(next_number() >= before)\n"
+        "  home.fresh = external() home.fresh.x = 1\n"
+        "  assert(not pcall(function() return stale.x end))\n" /* its number is no other table's */
         "  home.again = {} assert(commit()) assert(number(home.again) >= before)\n"
-        "  home.t, home.again = nil, nil\n"
+        "  home.t, home.again, home.fresh = nil, nil, nil\n"
         "  churn()\n"
         "  assert(commit())\n"
         "end\n");
@@ -178,6 +185,27 @@ static void test_debug_library(void **state) {
                "assert(commit()) kept('no metatable') eq(home.inherited, nil)\n");
 }
 
+/* After opening, too, a cell is known by an anchor of its own, not by a function that may be given another. */
+static void test_cells_of_opened_functions(void **state) {
+  (void)state;
+  in_new_world(0,
+               "home.list = {}\n"
+               "for i = 1, 20 do home.list[i] = (function(c) return function() c = c return c end end)(i) end\n"
+               "home.other = (function(c) return function() return c end end)('other')\n"
+               "assert(commit())\n"
+               "for round = 1, 5 do\n"
+               "  reopen()\n"
+               "  for i = 1, 20 do debug.upvaluejoin(home.list[i], 1, home.other, 1) end\n"
+               "  churn()\n"
+               "  for i = 1, 20 do home.list[i + 20] = (function(c) return function() c = c return c end end)(-i) end\n"
+               "  assert(commit())\n"
+               "  for i = 1, 20 do eq(home.list[i + 20](), -i) end\n"
+               "  kept('round ' .. round)\n"
+               "  for i = 1, 20 do home.list[i] = (function(c) return function() c = c return c end end)(i) end\n"
+               "  assert(commit())\n"
+               "end\n");
+}
+
 /* A cell that only stored functions share, of which one after another goes. */
 static void test_cells_outlive_functions(void **state) {
   (void)state;
@@ -203,6 +231,7 @@ int main(void) {
       cmocka_unit_test(test_parts_of_tables_are_deleted),
       cmocka_unit_test(test_addresses_used_again),
       cmocka_unit_test(test_debug_library),
+      cmocka_unit_test(test_cells_of_opened_functions),
       cmocka_unit_test(test_cells_outlive_functions),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

@@ -99,7 +99,7 @@ static void test_hooked_meanwhile(void **state) {
                "for round = 1, 4 do\n"
                "  setmetatable(plain, meta) setmetatable(hooked, nil)\n"
                "  plain.x, hooked.y = 5, {}\n"
-               "  if round % 2 == 0 then home.bad = coroutine.create(print) fails('unstorable', nil, commit()) end\n"
+               "  if round % 2 == 0 then home.bad = { { { coroutine.create(print) } } } fails('unstorable', nil, commit()) end\n"
                "  assert(rollback())\n"
                "  same(text, 'round ' .. round)\n"
                "  eq(home.plain, plain) eq(home.hooked, hooked) eq(getmetatable(plain), nil) eq(getmetatable(hooked), meta)\n"
@@ -145,7 +145,11 @@ static void test_rebuilt_as_an_existing_object(void **state) {
                "assert(rollback())\n"
                "eq(home.a, a) eq(getmetatable(a), class) eq(getmetatable(b), class) eq(a.id, 'a')\n"
                "a.id = 'z' assert(rollback()) eq(home.a, a) eq(a.id, cache.a.id) eq(getmetatable(home.a), class)\n"
-               "a.id = 'z' cache.a = b assert(rollback()) eq(getmetatable(b), class) eq(b.id, 'b') eq(home.b, b)\n");
+               "a.id = 'z' cache.a = b assert(rollback()) eq(getmetatable(b), class) eq(b.id, 'b') eq(home.b, b)\n"
+               /* nor of one that only the program knows, unless it has a finalizer */
+               "class.__gc, home.a, cache.a = nil, a, a a.id = 'a' assert(commit())\n"
+               "local own = setmetatable({ id = 'a' }, class) cache.a, a.id = own, 'z'\n"
+               "assert(rollback()) eq(getmetatable(own), class) eq(own.id, 'a') eq(home.a, a) eq(a.id, 'a')\n");
 }
 
 static void test_weak(void **state) {
