@@ -204,12 +204,17 @@ HEARTH_API void hearth_push_home(lua_State *L, hearth_store *store);
 /*
 ** [-0, +0, m] Stores what changed, as one atomic batch, at the level given. On failure
 ** nothing changed, neither on the backend nor in memory. PENDING from an asynchronous
-** backend. UNSTORABLE with the path, REPLACED, READONLY, FULL, IO, DEAD, BUSY, RAISED, NOMEM.
+** backend. UNSTORABLE with the path, REPLACED, READONLY, FULL, IO, DEAD, BUSY, RAISED, NOMEM; STALE after a
+** rollback that failed half-way: roll back again first.
 */
 HEARTH_API hearth_status hearth_commit(lua_State *L, hearth_store *store, hearth_durability durability,
                                        hearth_error *err);
 
-/* [-0, +0, m] Back to the last commit, in the same tables. BUSY, IO, DEAD, DAMAGED, NOMEM, RAISED. */
+/*
+** [-0, +0, m] Back to the last commit, in the same tables. On failure nothing changed, unless rebuilding functions
+** had to run: then the graph may be half-way, and is not committed before a rollback succeeds. BUSY, IO, DEAD,
+** DAMAGED, NOMEM, RAISED.
+*/
 HEARTH_API hearth_status hearth_rollback(lua_State *L, hearth_store *store, hearth_error *err);
 
 /*
