@@ -46,6 +46,21 @@ static void drop_finalizer(lua_State *L, int object) {
   lua_setmetatable(L, object);
 }
 
+/* A local object that was given as the object itself is the live table from now on: fields that still wait go there. */
+static void redirect_local(Loader *l, uint32_t index, int rebuilt, int former) {
+  Decoder *D = &l->D;
+  uint32_t first = decoder_part(D, index)->locals, count = origin_of(l, index)->local_count;
+  for (uint32_t i = first; first != DECODER_NONE && i < first + count; i++) {
+    lua_rawgeti(D->L, D->objects, (lua_Integer)i + 1);
+    bool same = lua_rawequal(D->L, -1, rebuilt);
+    lua_pop(D->L, 1);
+    if (!same) continue;
+    lua_pushvalue(D->L, former);
+    lua_rawseti(D->L, D->objects, (lua_Integer)i + 1);
+    return;
+  }
+}
+
 /*
 ** A special object was rebuilt for a number that a live table has: the table keeps its identity
 ** and takes over the contents. The other one is let go without its finalizer being called; where it is an object
@@ -63,6 +78,7 @@ static void adopt(Decoder *D, uint32_t index) {
     restore_table(L, former, rebuilt);
     if (!lua_getmetatable(L, rebuilt)) lua_pushnil(L);
     lua_setmetatable(L, former);
+    redirect_local(l, index, rebuilt, former);
     drop_finalizer(L, rebuilt);
     lua_replace(L, rebuilt);
   }

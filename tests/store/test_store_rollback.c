@@ -152,6 +152,20 @@ static void test_rebuilt_as_an_existing_object(void **state) {
                "assert(rollback()) eq(getmetatable(own), class) eq(own.id, 'a') eq(home.a, a) eq(a.id, 'a')\n");
 }
 
+/* Hooked objects that hold each other: a field that waited for the other one arrives in the live table, too. */
+static void test_hooked_in_a_cycle(void **state) {
+  (void)state;
+  in_new_world(0,
+               "local class = {} home.class = class\n"
+               "function class.__persist(o) local f = {} for k, v in next, o do f[k] = v end return function() return setmetatable(f, class) end end\n"
+               "local a, b = setmetatable({n='a'}, class), setmetatable({n='b'}, class)\n"
+               "a.t, b.t = { b }, { a } a.direct = b b.direct = a\n"
+               "home.a, home.b = a, b assert(commit())\n"
+               "local text = describe(home)\n"
+               "a.n, b.n, a.t, a.direct, b.direct = 1, 2, nil, nil, nil\n"
+               "assert(rollback()) same(text) eq(home.a, a) eq(home.b, b) eq(a.direct, b) eq(b.direct, a) eq(a.t[1], b) unchanged() kept()\n");
+}
+
 static void test_weak(void **state) {
   (void)state;
   in_new_world(0,
@@ -205,6 +219,7 @@ int main(void) {
       cmocka_unit_test(test_hooked_meanwhile),
       cmocka_unit_test(test_userdata),
       cmocka_unit_test(test_rebuilt_as_an_existing_object),
+      cmocka_unit_test(test_hooked_in_a_cycle),
       cmocka_unit_test(test_weak),
       cmocka_unit_test(test_external),
       cmocka_unit_test(test_transaction),
