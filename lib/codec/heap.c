@@ -74,14 +74,6 @@ void heap_remove(Heap *h, uint32_t slot) {
   h->free_object = slot;
 }
 
-bool heap_set_pointer(Heap *h, uint32_t slot, uint64_t pointer) {
-  Object *o = &h->objects[slot];
-  if (!intmap_reserve(&h->by_pointer, 1)) return false;
-  if (o->pointer != 0) intmap_remove(&h->by_pointer, o->pointer);
-  o->pointer = pointer;
-  return intmap_put(&h->by_pointer, pointer, slot);
-}
-
 bool heap_reach(Heap *h, uint32_t slot, uint32_t parent) {
   Object *o = &h->objects[slot];
   if (o->epoch == h->epoch) return true;

@@ -59,9 +59,6 @@ void heap_begin_walk(Heap *h);
 uint32_t heap_add(Heap *h, uint64_t pointer, uint64_t number);
 void heap_remove(Heap *h, uint32_t slot);
 
-/* Gives a slot its pointer after the object was rebuilt. False: memory exhausted. */
-bool heap_set_pointer(Heap *h, uint32_t slot, uint64_t pointer);
-
 static inline uint32_t heap_find(const Heap *h, uint64_t pointer) {
   return intmap_get(&h->by_pointer, pointer);
 }

@@ -86,13 +86,6 @@ void externals_free(Externals *X) {
   hearth_free(&a, X, sizeof *X);
 }
 
-void externals_begin_load(Externals *X) {
-  X->count = 0;
-  intmap_free(&X->by_number);
-  map_free(&X->overlay);
-  X->generation++;
-}
-
 bool externals_load(Externals *X, uint64_t number, const void *record, size_t size) {
   uint64_t to, from;
   Cursor c = cursor_over(record, size);
@@ -279,18 +272,4 @@ void externals_committed(lua_State *L, hearth_store *S) {
 void externals_failed(lua_State *L, hearth_store *S) {
   (void)L;
   spare_all(S->externals);
-}
-
-void externals_rollback(lua_State *L, hearth_store *S) {
-  (void)L;
-  Externals *X = S->externals;
-  for (uint32_t i = X->count; i-- > 0;)
-    if (X->tables[i].fresh) forget(X, i);
-  for (uint32_t i = 0; i < X->count; i++) {
-    X->tables[i].to = X->tables[i].saved_to;
-    X->tables[i].from = X->tables[i].saved_from;
-  }
-  spare_all(X);
-  map_free(&X->overlay);
-  X->generation++;
 }

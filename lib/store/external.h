@@ -18,8 +18,7 @@ typedef struct Externals Externals;
 Externals *externals_new(hearth_store *S);
 void externals_free(Externals *X);
 
-/* Loading: forgets all tables / learns of one from its record ('x' n). False: the record is damaged or memory exhausted. */
-void externals_begin_load(Externals *X);
+/* Loading: learns of a table from its record ('x' n). False: the record is damaged or memory exhausted. */
 bool externals_load(Externals *X, uint64_t number, const void *record, size_t size);
 
 /* Is there an external table with this number (committed or in the open batch)? */
@@ -47,9 +46,6 @@ hearth_status externals_flush(lua_State *L, hearth_store *S, Batch *batch, heart
 /* The commit that was flushed succeeded: the open batch is empty / failed: it is as before. */
 void externals_committed(lua_State *L, hearth_store *S);
 void externals_failed(lua_State *L, hearth_store *S);
-
-/* Forgets the open batch; handles of tables made in it become stale. */
-void externals_rollback(lua_State *L, hearth_store *S);
 
 /*
 ** [-0, +0, m] For compact, right after a commit's walk marked what home refers to: finds the tables that neither home
