@@ -78,41 +78,6 @@ hearth_status prototype_dump(lua_State *L, int index, bool strip, const hearth_s
   return status;
 }
 
-/*
-** lua_dump hands each array of the prototype to the writer where it lies. The code is
-** the 18th block: ten of the head, seven before it in the function, the last of which is its size.
-*/
-#define BLOCKS_BEFORE_CODE 17
-
-typedef struct Probe {
-  unsigned blocks;
-  size_t instructions;
-  const void *code;
-} Probe;
-
-static int probe_block(lua_State *L, const void *bytes, size_t size, void *ud) {
-  Probe *probe = ud;
-  const unsigned char *p = bytes;
-  (void)L;
-  probe->blocks++;
-  if (probe->blocks == BLOCKS_BEFORE_CODE) {
-    for (size_t i = 0; i < size; i++) probe->instructions = probe->instructions << 7 | (p[i] & 0x7f);
-  } else if (probe->blocks == BLOCKS_BEFORE_CODE + 1) {
-    if (size > 0 && size == probe->instructions * 4) probe->code = bytes;
-    return 1; /* the rest is not needed */
-  }
-  return 0;
-}
-
-const void *prototype_identity(lua_State *L, int index) {
-  Probe probe = {0, 0, NULL};
-  if (!lua_checkstack(L, 1)) return NULL;
-  lua_pushvalue(L, index);
-  (void)lua_dump(L, probe_block, &probe, 1);
-  lua_pop(L, 1);
-  return probe.code;
-}
-
 /* ------------------------------------------------------------------- load */
 
 hearth_status prototype_check_seal(const Prototype *p, const hearth_seal *seal, uint64_t base, hearth_error *err) {

@@ -22,14 +22,6 @@
 hearth_status prototype_dump(lua_State *L, int index, bool strip, const hearth_seal *seal, Buffer *out,
                              const char **why);
 
-/*
-** [-0, +0, -] What the prototype of the Lua function at `index` is known by: the address of its
-** code, equal for two live functions exactly when they are closures of one prototype. Much cheaper than a
-** dump. The address may be reused once no closure of the prototype is alive: anchor a function for each address
-** that is remembered. NULL when this Lua does not tell (then compare records); it does from 5.4.0 to 5.4.8.
-*/
-const void *prototype_identity(lua_State *L, int index);
-
 /* Does the prototype fit the Lua that this library was compiled for: version, format, sizes, byte order? */
 bool prototype_fits(const Prototype *p);
 

@@ -128,29 +128,34 @@ static const struct {
     {"", "01", "C9", 2, HEARTH_DAMAGED, "a count exceeds the bytes that remain"},
 };
 
+/* The blob whose parts are these bytes in hex. */
+static void put_parts(const char *shapes, const char *heads, const char *body, uint64_t objects, Buffer *bytes) {
+  Blob b;
+  blob_open(&b);
+  put_hex(&b.shapes, shapes);
+  b.shape_count = shapes[0] != '\0';
+  put_hex(&b.heads, heads);
+  put_hex(&b.body, body);
+  b.objects = objects;
+  blob_put(&b, bytes);
+  blob_free(&b);
+}
+
 static void test_lies(void **state) {
   (void)state;
   for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) {
     Memory m;
     hearth_error e;
     lua_State *L = state_new(&m);
-    Blob b;
     Buffer bytes;
     hearth_codec_options o = options_of(HEARTH_TRUSTED);
-    blob_open(&b);
-    put_hex(&b.shapes, lies[i].shapes);
-    b.shape_count = lies[i].shapes[0] != '\0';
-    put_hex(&b.heads, lies[i].heads);
-    put_hex(&b.body, lies[i].body);
-    b.objects = lies[i].objects;
-    blob_put(&b, &bytes);
+    put_parts(lies[i].shapes, lies[i].heads, lies[i].body, lies[i].objects, &bytes);
     hearth_status status = hearth_decode(L, bytes.data, bytes.size, &o, &e);
     if (status != lies[i].status || strstr(e.message, lies[i].says) == NULL)
       fail_msg("heads %s, body %s: %s: %s", lies[i].heads, lies[i].body, hearth_status_name(status), e.message);
     assert_int_equal(lua_gettop(L), 0);
     lua_gc(L, LUA_GCCOLLECT);
     buffer_free(&bytes);
-    blob_free(&b);
     state_close(L, &m);
   }
 }
@@ -181,23 +186,15 @@ static void test_truths(void **state) {
     Memory m;
     hearth_error e;
     lua_State *L = state_new(&m);
-    Blob b;
     Buffer bytes;
     hearth_codec_options o = options_of(HEARTH_TRUSTED);
-    blob_open(&b);
-    put_hex(&b.shapes, truths[i].shapes);
-    b.shape_count = truths[i].shapes[0] != '\0';
-    put_hex(&b.heads, truths[i].heads);
-    put_hex(&b.body, truths[i].body);
-    b.objects = truths[i].objects;
-    blob_put(&b, &bytes);
+    put_parts(truths[i].shapes, truths[i].heads, truths[i].body, truths[i].objects, &bytes);
     if (hearth_decode(L, bytes.data, bytes.size, &o, &e) != HEARTH_OK) fail_msg("%s: %s", truths[i].is, e.message);
     lua_setglobal(L, "v");
     lua_pushfstring(L, "assert(%s)", truths[i].is);
     run(L, lua_tostring(L, -1));
     lua_settop(L, 0);
     buffer_free(&bytes);
-    blob_free(&b);
     state_close(L, &m);
   }
 }

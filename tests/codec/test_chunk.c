@@ -196,12 +196,8 @@ static void test_many_closures_have_cells_of_their_own(void **state) {
     lua_rawseti(L, maker + 1, i);
   }
   lua_gc(L, LUA_GCCOLLECT);
-  const void *identity = NULL;
   for (int i = 1; i <= CLOSURES; i++) {
     lua_rawgeti(L, maker + 1, i);
-    if (i == 1) identity = prototype_identity(L, -1);
-    assert_non_null(identity);
-    assert_ptr_equal(prototype_identity(L, -1), identity);
     lua_getupvalue(L, -1, 1);
     assert_int_equal(lua_tointeger(L, -1), i);
     lua_pop(L, 2);
@@ -271,20 +267,6 @@ static void test_upvalues_can_be_joined(void **state) {
   lua_close(L);
 }
 
-static void test_identity_tells_prototypes_apart(void **state) {
-  (void)state;
-  lua_State *L = new_state();
-  if (luaL_dostring(L, "local function make(x) return function() return x end end\n"
-                       "return make(1), make(2), function() return 1 end, function() return 1 end, make"))
-    fail_msg("%s", lua_tostring(L, -1));
-  assert_ptr_equal(prototype_identity(L, 1), prototype_identity(L, 2));
-  for (int i = 2; i <= 5; i++)
-    for (int j = i + 1; j <= 5; j++) assert_ptr_not_equal(prototype_identity(L, i), prototype_identity(L, j));
-  for (int i = 1; i <= 5; i++) assert_non_null(prototype_identity(L, i));
-  assert_int_equal(lua_gettop(L), 5);
-  lua_close(L);
-}
-
 static void test_cell_maker(void **state) {
   (void)state;
   lua_State *L = luaL_newstate(); /* no libraries */
@@ -339,7 +321,6 @@ static void exercise(lua_State *L, const Prototype *p) {
   Buffer again;
   buffer_init(&again, &hearth_libc_allocator);
   assert_int_equal(prototype_dump(L, function, false, NULL, &again, NULL), HEARTH_OK);
-  assert_non_null(prototype_identity(L, function));
   buffer_free(&again);
   lua_settop(L, top);
 }
@@ -804,7 +785,6 @@ int main(void) {
       cmocka_unit_test(test_many_closures_have_cells_of_their_own),
       cmocka_unit_test(test_most_upvalues),
       cmocka_unit_test(test_upvalues_can_be_joined),
-      cmocka_unit_test(test_identity_tells_prototypes_apart),
       cmocka_unit_test(test_cell_maker),
       cmocka_unit_test(test_truncated),
       cmocka_unit_test(test_flipped),
