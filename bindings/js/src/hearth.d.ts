@@ -1,0 +1,195 @@
+/** Durable Lua 5.4 for the browser, workers and Node. */
+
+/** What a Lua value becomes in JavaScript, and what JavaScript may hand to Lua.
+ *
+ *  | Lua                         | JavaScript                                                            |
+ *  |-----------------------------|-----------------------------------------------------------------------|
+ *  | nil                         | undefined (null is accepted)                                          |
+ *  | boolean                     | boolean                                                               |
+ *  | integer                     | number, or bigint beyond 2^53 - 1                                     |
+ *  | float                       | number (2.0 comes back as the integer 2; -0, NaN and infinities are floats) |
+ *  | string, valid UTF-8         | string                                                                |
+ *  | string, other bytes         | Uint8Array                                                            |
+ *  | table with entries 1..n     | Array                                                                 |
+ *  | table with string keys only, or empty | plain object                                                |
+ *  | other table                 | Map                                                                   |
+ *  | function                    | LuaFunction, callable                                                 |
+ *  | userdata, coroutine, external table | LuaReference                                                  |
+ *
+ *  Tables are copied; shared and cyclic ones stay so within one conversion. A JavaScript function becomes a Lua
+ *  function that cannot be stored unless it was registered (see `modules`). Other objects are refused: "invalid".
+ */
+export type LuaValue =
+  | undefined | null | boolean | number | bigint | string | Uint8Array
+  | LuaValue[] | { [key: string]: LuaValue } | Map<LuaValue, LuaValue> | Set<LuaValue>
+  | LuaFunction | LuaReference | ((...args: any[]) => any);
+
+/** A Lua function. Called, it gives the values that it returned: `const [sum] = add(1, 2)`. */
+export interface LuaFunction {
+  (...args: LuaValue[]): LuaValue[];
+  /** Lets Lua collect it; otherwise that happens some time after JavaScript has collected it. */
+  release(): void;
+}
+
+/** A Lua value that JavaScript can hold, give back and release, but not look into. */
+export interface LuaReference {
+  readonly type: "table" | "function" | "userdata" | "thread";
+  release(): void;
+}
+
+export type Durability = "default" | "visible" | "complete" | "durable";
+
+/** The names of hearth_status.h. */
+export type HearthCode =
+  | "nomem" | "invalid" | "unstorable" | "damaged" | "version" | "lua" | "refused" | "unknown" | "limit" | "seal"
+  | "raised" | "busy" | "dead" | "full" | "io" | "conflict" | "stale" | "readonly" | "notfound" | "notstore"
+  | "replaced" | "cycle" | "closed" | "toobig" | "foreign" | "unsupported" | "exists" | "insecure" | "lost";
+
+/** Everything that fails throws, or rejects with, one of these. */
+export class HearthError extends Error {
+  readonly code: HearthCode;
+  /** Where in the value: "_home.players[3].on_hit". */
+  readonly path?: string;
+  /** Byte offset in the input. */
+  readonly position?: number;
+}
+
+/** Lua code raised an error; `code` is "raised". `cause` is the JavaScript exception, if it began as one. */
+export class LuaError extends HearthError {
+  /** The error value, converted. */
+  readonly value: LuaValue;
+  readonly traceback: string;
+}
+
+export interface Options {
+  /** "indexeddb:NAME", "file:PATH" (Node) or "memory:" (the default). */
+  store?: string;
+  /** Where to find hearth.wasm: its bytes, a compiled module, or a URL. By default it is beside this module. */
+  wasm?: BufferSource | WebAssembly.Module | URL | string;
+  readonly?: boolean;
+  /** "notfound" where there is no store yet. */
+  create?: boolean;
+  /** "exists" where there is one already. */
+  exclusive?: boolean;
+  /** Level for commits that do not say theirs; default: the best that the store offers ("durable"). */
+  durability?: Durability;
+  /** IndexedDB: takes the store from another tab, which is "dead" from then on. */
+  takeover?: boolean;
+  /** IndexedDB: asks the browser to keep this origin's storage when space gets short. */
+  persist?: boolean;
+  /** IndexedDB: goes on with a new store where the browser lost one ("lost" otherwise). */
+  acceptLoss?: boolean;
+  /** The global Memory: "off" (the default), "on", "track". */
+  alias?: "off" | "on" | "track";
+  /** Commits after each run, call, set and transaction: soon, several at once. `true` reports failures to `warn`. */
+  autocommit?: boolean | { durability?: Durability; onError(error: HearthError): void };
+  /** In a page: commits when it is hidden or left. Default: true with autocommit. */
+  flushOnHide?: boolean;
+  /** One line of what Lua prints; default console.log. */
+  print?: (line: string) => void;
+  /** One line that Hearth or Lua's warn has to say; default console.warn. */
+  warn?: (line: string) => void;
+  /** Functions by module and name, Lua globals that are stored by name: { ui: { alert(text) {} } }. */
+  modules?: { [module: string]: { [name: string]: (...args: any[]) => any } };
+  /** Lua modules: name -> source, found by require and stored by name. */
+  sources?: { [name: string]: string };
+  /** Further options of the store, as in hearth.h. */
+  pageSize?: number;
+  strip?: boolean;
+  functions?: boolean;
+  placeholders?: boolean;
+  /** A key of 32 bytes: functions are sealed when written, and refused without their seal. */
+  seal?: Uint8Array;
+}
+
+export interface RunOptions {
+  /** The name of the chunk in messages; default "=run". */
+  name?: string;
+  /** Raises when about so many VM instructions were run. */
+  instructions?: number;
+  /** Values of `...`. */
+  args?: LuaValue[];
+}
+
+export interface Captured {
+  values: LuaValue[];
+  /** What was printed. */
+  output: string;
+}
+
+export interface Stat {
+  backend: string;
+  homeId: number;
+  nextId: number;
+  /** Of the last commit that wrote; undefined: never. */
+  savedAt?: Date;
+  objects: number;
+  externals: number;
+  /** Of the last commit. */
+  committedEntries: number;
+  committedBytes: number;
+  pageSize: number;
+  /** Bytes of the Lua state, and of the whole WebAssembly memory. */
+  luaBytes: number;
+  memoryBytes: number;
+  alias: { uses: number; places: string[] };
+  storage: {
+    sequence: number; durable: number; entries: number; liveBytes: number; totalBytes: number; indexBytes: number;
+    synced: number; written: number;
+    /** IndexedDB: will the browser keep it when space gets short? */
+    persistent?: boolean;
+  };
+}
+
+export class Hearth {
+  private constructor();
+
+  /** Opens a store and a new Lua state with `_home` and `ext` in it. */
+  static open(options?: Options): Promise<Hearth>;
+  /** The library's version. */
+  static readonly version: string;
+
+  /** Runs Lua code: the values it returned. */
+  run(code: string | Uint8Array, options?: RunOptions): LuaValue[];
+  /** The same, with what it printed. */
+  capture(code: string | Uint8Array, options?: RunOptions): Captured;
+  /** Calls a function by its path: call("_home.greet", "you"). */
+  call(path: string, ...args: LuaValue[]): LuaValue[];
+  /** What is at a path: "_home.players[3].name". undefined where nothing is. */
+  get(path: string): LuaValue;
+  set(path: string, value: LuaValue): void;
+
+  /** Stores what changed, as one batch; resolves when it has reached the level. */
+  commit(options?: { durability?: Durability }): Promise<void>;
+  /** Back to the last commit, in the same tables. */
+  rollback(): Promise<void>;
+  /** Commits what was outstanding, calls f, commits; when f throws, rolls back and rejects with that. f may not be async. */
+  transaction<T>(f: (hearth: Hearth) => T): Promise<T>;
+  /** A read-only store is read again. */
+  refresh(): Promise<void>;
+  /** Gives back the space of what is dead. */
+  compact(options?: { keep?: number }): Promise<void>;
+
+  /** One value as bytes, as hearth.encode in Lua. */
+  encode(value: LuaValue, options?: { canonical?: boolean; strip?: boolean }): Uint8Array;
+  /** The same for the value at a path: functions of Lua with their upvalues, identity and all. */
+  encodePath(path: string, options?: { canonical?: boolean; strip?: boolean }): Uint8Array;
+  /** Data only, unless trusted. */
+  decode(bytes: Uint8Array, options?: { trusted?: boolean; functions?: boolean; permanents?: boolean; metatables?: boolean }): LuaValue;
+
+  stat(): Stat;
+  setAlias(policy: "off" | "on" | "track"): void;
+  /** The whole store as last committed, as the native `hearth export` writes it. */
+  export(): Promise<Uint8Array>;
+  /** Replaces all of the store by what an export or a store's file holds, as one batch. The Lua state is made anew. "exists" when
+   *  the store is not empty, unless `replace`. */
+  import(bytes: Uint8Array, options?: { replace?: boolean }): Promise<void>;
+
+  /** Closes without committing; waits for what is being written. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+
+  /** "dead", with the reason, once the store failed: the Lua state goes on, to be saved elsewhere. */
+  readonly failure: HearthError | undefined;
+  readonly closed: boolean;
+}
