@@ -31,7 +31,7 @@ static int posix_open(void *ud, const char *path, unsigned flags, hearth_file *o
 }
 
 /* After EINTR the descriptor is gone on Linux and its like: never close twice. */
-static int posix_close(void *ud, hearth_file file) {
+static int posix_close_file(void *ud, hearth_file file) {
   (void)ud;
   return close((int)file) != 0 && errno != EINTR ? errno : 0;
 }
@@ -190,7 +190,7 @@ static int read_small_file(const char *path, void *bytes, size_t size, size_t *g
     if (n <= 0) break;
     *got += (size_t)n;
   }
-  (void)posix_close(NULL, file);
+  (void)posix_close_file(NULL, file);
   return failure;
 }
 
@@ -229,7 +229,7 @@ const hearth_environment hearth_posix_environment = {
     .size = sizeof(hearth_environment),
     .ud = NULL,
     .open = posix_open,
-    .close = posix_close,
+    .close = posix_close_file,
     .pread = posix_pread,
     .pwrite = posix_pwrite,
     .sync = posix_sync,
