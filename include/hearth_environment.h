@@ -80,7 +80,7 @@ typedef struct hearth_environment {
 } hearth_environment;
 
 /* The operating system's. Static. */
-HEARTH_API extern const hearth_environment hearth_posix_environment;
+HEARTH_API extern const hearth_environment hearth_system_environment;
 
 #ifdef __cplusplus
 }

@@ -225,7 +225,7 @@ static bool posix_alive(void *ud, uint64_t process) {
   return kill((pid_t)process, 0) == 0 || errno != ESRCH;
 }
 
-const hearth_environment hearth_posix_environment = {
+const hearth_environment hearth_system_environment = {
     .size = sizeof(hearth_environment),
     .ud = NULL,
     .open = posix_open,

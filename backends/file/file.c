@@ -111,7 +111,7 @@ static hearth_status file_open(const hearth_backend_config *given, hearth_backen
   if (store == NULL) return failure_nomem(err, name);
   memset(store, 0, sizeof *store);
   store->allocator = config.allocator;
-  store->env = config.environment != NULL ? config.environment : &hearth_posix_environment;
+  store->env = config.environment != NULL ? config.environment : &hearth_system_environment;
   store->warn = config.warn;
   store->warn_ud = config.warn_ud;
   store->process = store->env->process(store->env->ud);

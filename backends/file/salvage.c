@@ -87,7 +87,7 @@ static hearth_status inspect(Salvage *s, const LogVisitor *visitor, hearth_error
 }
 
 static void begin(Salvage *s, const hearth_environment *env, const hearth_allocator *allocator) {
-  s->env = env != NULL ? env : &hearth_posix_environment;
+  s->env = env != NULL ? env : &hearth_system_environment;
   s->allocator = allocator != NULL && allocator->alloc != NULL ? allocator : &hearth_libc_allocator;
   s->bad_value = HEARTH_NO_POSITION;
 }

@@ -55,7 +55,7 @@ hearth_status hearth_export(const hearth_backend *backend, hearth_backend_store 
                             const hearth_allocator *allocator, const char *path, hearth_error *err) {
   hearth_error local;
   if (err == NULL) err = &local;
-  if (env == NULL) env = &hearth_posix_environment;
+  if (env == NULL) env = &hearth_system_environment;
   if (allocator == NULL || allocator->alloc == NULL) allocator = &hearth_libc_allocator;
   Export x = {.backend = backend, .store = store, .err = err};
   LogHeader h = {.write_version = LOG_WRITE_VERSION, .read_version = LOG_READ_VERSION, .first = 1, .synced = 1};
@@ -139,7 +139,7 @@ hearth_status hearth_import(const hearth_backend *backend, hearth_backend_store 
                             const hearth_allocator *allocator, const char *path, hearth_error *err) {
   hearth_error local;
   if (err == NULL) err = &local;
-  if (env == NULL) env = &hearth_posix_environment;
+  if (env == NULL) env = &hearth_system_environment;
   if (allocator == NULL || allocator->alloc == NULL) allocator = &hearth_libc_allocator;
   Import m = {backend, store, path, err};
   hearth_backend_stat stat = {.size = sizeof stat};

@@ -210,7 +210,7 @@ static void a_write_that_the_system_cuts_short(void **state) {
 
 static void the_system_answers_as_promised(void **state) {
   Place *p = *state;
-  const hearth_environment *env = &hearth_posix_environment;
+  const hearth_environment *env = &hearth_system_environment;
   char path[700], boot[HEARTH_BOOT_SIZE], again[HEARTH_BOOT_SIZE];
   hearth_file a, b;
   hearth_file_info info;

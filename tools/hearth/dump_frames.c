@@ -101,7 +101,7 @@ int dump_frames(DumpSink *s, const char *path) {
   LogReport report;
   Frames frames = {s, false};
   const LogVisitor visitor = {&frames, on_header, on_frame, on_op, on_gap};
-  if (logfile_open(&input, &hearth_posix_environment, path, &source, &err) != HEARTH_OK)
+  if (logfile_open(&input, &hearth_system_environment, path, &source, &err) != HEARTH_OK)
     return complain_about(STATUS_NO_STORE, path, &err);
   s->writer->begin(s);
   LogStep step = log_inspect(&source, &hearth_libc_allocator, &visitor, &report);
