@@ -19,6 +19,21 @@
 ** 5. After FULL nothing was written, and the batch can be retried.
 ** 6. After IO the store is dead: every later call but close answers DEAD.
 ** 7. A second opener gets BUSY; a read-only opener takes no lock.
+**
+** An asynchronous backend keeps the same contract in two steps: submit accepts a batch, and it becomes complete, or
+** fails, later.
+** - A batch has its number from the moment that submit accepts it: one more than the batch accepted before it, pending
+**   or complete. Batches become complete in the order of their numbers; stat.sequence is the last complete one.
+** - get, scan, tables, and the checks of later batches see what is complete, overlaid by every batch that is pending.
+** - If a pending batch fails, every batch stacked on it fails with it. The failure is told by poll, once, and not
+**   before all batches below the failed one are complete, so that nothing is pending once it was told. Only then does
+**   it take effect: the failed batches are forgotten, get, scan and tables see what is complete, stat.sequence is the
+**   last complete batch, and the next batch gets the number behind that. Up to then reads see what they saw, and
+**   submit, barrier and compact answer BUSY and change nothing.
+** - What failed was: FULL, NOMEM, TOOBIG, CONFLICT (the store is usable, the batches can be submitted again), or IO,
+**   after which the store is dead, as above; if it was dead for another reason, poll answers DEAD, now and later.
+** - Nothing becomes complete or fails during a call; a backend is told by its host between calls. close does not wait:
+**   what was submitted is still being written, and what becomes of it is not told any more.
 */
 #ifndef HEARTH_BACKEND_H
 #define HEARTH_BACKEND_H
@@ -132,18 +147,34 @@ typedef struct hearth_backend {
 
   /*
   ** Submits a batch or a part. *sequence (may be NULL) gets the batch's
-  ** number with its last part. Answers when `level` is reached, or PENDING.
+  ** number with its last part, also when it is pending. OK: `level` is reached; PENDING: the batch is accepted and
+  ** will reach it, or poll tells its failure. A batch is complete only when stat.sequence says so: OK at the level
+  ** VISIBLE, which every accepted batch has at once, does not say it. Parts but the last answer OK. A batch that
+  ** changes nothing has no number (*sequence is the last one's) and answers as barrier does.
+  ** A failure answered here is that of this batch, which is forgotten; batches that are pending stay so, unless it
+  ** is IO. BUSY: a failure is there that poll has not told yet.
   */
   hearth_status (*submit)(hearth_backend_store *store, const hearth_op *ops, size_t count, unsigned flags,
                           hearth_durability level, uint64_t *sequence, hearth_error *err);
 
-  /* Answers when every batch so far has reached `level`, or PENDING. */
+  /*
+  ** Asks that every batch so far reach `level`, also one that asked for less. OK: all have; PENDING: they will, or poll
+  ** tells the failure. BUSY as for submit.
+  */
   hearth_status (*barrier)(hearth_backend_store *store, hearth_durability level, hearth_error *err);
 
-  /* What happened to pending batches: OK when all are complete, PENDING, or the failure, once. */
+  /*
+  ** What happened since: OK when every batch has reached the level that its submit, or a barrier, asked for, and
+  ** no compaction goes on; PENDING when something of that is still to come; or the failure of a pending batch, barrier or
+  ** compaction, once (stat.sequence says which batches are complete: a compaction that fails takes no batch with
+  ** it). A read-only opener is told STALE when the store has moved on.
+  */
   hearth_status (*poll)(hearth_backend_store *store, hearth_error *err);
 
-  /* Gives back the space of dead entries; keep > 0 keeps that many last batches readable. */
+  /*
+  ** Gives back the space of dead entries; keep > 0 keeps that many last batches readable. PENDING: it goes on
+  ** between calls, batches may be submitted meanwhile, and poll tells when it is done or why it failed.
+  */
   hearth_status (*compact)(hearth_backend_store *store, unsigned keep, hearth_error *err);
 
   /* A read-only opener reads again what is there now. */
