@@ -257,6 +257,12 @@ typedef struct hearth_stat {
 
 HEARTH_API hearth_status hearth_store_stat(hearth_store *store, hearth_stat *stat, hearth_error *err);
 
+/*
+** What the store is kept in, for who reads or exports all of it: its backend, and in *storage the backend's store. Both
+** belong to the store and go when it is closed; nothing may be written there. NULL once it is closed.
+*/
+HEARTH_API const hearth_backend *hearth_store_backend(hearth_store *store, hearth_backend_store **storage);
+
 /* [-0, +1, m] Pushes a list of "source:line" where Memory was used, at most 100, oldest first. */
 HEARTH_API hearth_status hearth_push_alias_places(lua_State *L, hearth_store *store, hearth_error *err);
 

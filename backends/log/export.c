@@ -20,13 +20,13 @@ typedef struct Export {
 /* The tables first: a callback must not call the store. */
 static int note_table(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
                       size_t value_size) {
-  Export *x = ud;
+  Buffer *tables = ud;
   (void)key;
   (void)key_size;
   (void)value;
   (void)value_size;
-  buffer_put(&x->tables, &table, sizeof table);
-  return x->tables.failed;
+  buffer_put(tables, &table, sizeof table);
+  return tables->failed;
 }
 
 static int write_entry(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
@@ -40,7 +40,7 @@ static int write_entry(void *ud, uint64_t table, const void *key, size_t key_siz
 
 static hearth_status write_entries(Export *x) {
   int result;
-  hearth_status status = x->backend->tables(x->store, note_table, x, &result, x->err);
+  hearth_status status = x->backend->tables(x->store, note_table, &x->tables, &result, x->err);
   if (status == HEARTH_OK && x->tables.failed) status = failure_nomem(x->err, x->out.path);
   for (size_t at = 0; status == HEARTH_OK && at < x->tables.size; at += sizeof(uint64_t)) {
     uint64_t table;
@@ -124,8 +124,25 @@ static hearth_status walk(const Import *m, const LogSource *source, const hearth
   return status;
 }
 
-static hearth_status import_from(const Import *m, const LogSource *source, const hearth_allocator *allocator) {
+/* The batch begins by dropping every table that is there. */
+static hearth_status drop_all(const Import *m, const hearth_allocator *allocator) {
+  Buffer tables;
+  buffer_init(&tables, allocator);
+  hearth_status status = m->backend->tables(m->store, note_table, &tables, NULL, m->err);
+  if (tables.failed) status = hearth_fail(m->err, HEARTH_NOMEM, "%s: out of memory", m->path);
+  for (size_t i = 0; i < tables.size && status == HEARTH_OK; i += sizeof(uint64_t)) {
+    hearth_op op = {.kind = HEARTH_DROP};
+    memcpy(&op.table, tables.data + i, sizeof op.table);
+    status = m->backend->submit(m->store, &op, 1, HEARTH_BATCH_MORE, HEARTH_DEFAULT_DURABILITY, NULL, m->err);
+  }
+  buffer_free(&tables);
+  return status;
+}
+
+static hearth_status import_from(const Import *m, const LogSource *source, const hearth_allocator *allocator,
+                                 bool replace) {
   hearth_status status = walk(m, source, allocator, false);
+  if (status == HEARTH_OK && replace) status = drop_all(m, allocator);
   if (status == HEARTH_OK) status = walk(m, source, allocator, true);
   if (status == HEARTH_OK)
     return m->backend->submit(m->store, NULL, 0, 0, HEARTH_DEFAULT_DURABILITY, NULL, m->err);
@@ -136,7 +153,7 @@ static hearth_status import_from(const Import *m, const LogSource *source, const
 }
 
 hearth_status hearth_import(const hearth_backend *backend, hearth_backend_store *store, const hearth_environment *env,
-                            const hearth_allocator *allocator, const char *path, hearth_error *err) {
+                            const hearth_allocator *allocator, const char *path, bool replace, hearth_error *err) {
   hearth_error local;
   if (err == NULL) err = &local;
   if (env == NULL) env = &hearth_system_environment;
@@ -146,11 +163,11 @@ hearth_status hearth_import(const hearth_backend *backend, hearth_backend_store 
   LogInput input;
   LogSource source;
   hearth_status status = backend->stat(store, &stat, err);
-  if (status == HEARTH_OK && stat.entries > 0)
+  if (status == HEARTH_OK && stat.entries > 0 && !replace)
     status = hearth_fail(err, HEARTH_EXISTS, "%s: can only be imported into an empty store", path);
   if (status == HEARTH_OK) status = logfile_open(&input, env, path, &source, err);
   if (status != HEARTH_OK) return status;
-  status = import_from(&m, &source, allocator);
+  status = import_from(&m, &source, allocator, replace && stat.entries > 0);
   (void)env->close(env->ud, input.file);
   return status == HEARTH_OK ? hearth_ok(err) : status;
 }

@@ -407,6 +407,11 @@ hearth_status hearth_install(lua_State *L, hearth_store *S) {
   return status;
 }
 
+const hearth_backend *hearth_store_backend(hearth_store *S, hearth_backend_store **storage) {
+  *storage = S->storage;
+  return S->closed ? NULL : S->backend;
+}
+
 void hearth_push_home(lua_State *L, hearth_store *S) {
   store_push_value(L, S, STORE_HOME);
 }

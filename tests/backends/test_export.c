@@ -28,7 +28,7 @@ static hearth_status export_to(DiskStore *d, const hearth_backend *backend, hear
 static hearth_status import_from(DiskStore *d, const hearth_backend *backend, hearth_backend_store *store,
                                  const char *path) {
   hearth_allocator allocator = counting_allocator(&d->memory);
-  return hearth_import(backend, store, disk_environment(d->disk), &allocator, path, &d->err);
+  return hearth_import(backend, store, disk_environment(d->disk), &allocator, path, false, &d->err);
 }
 
 static void the_same_bytes_from_every_backend(void **state) {
@@ -100,6 +100,38 @@ static void an_export_comes_back(void **state) {
   diskstore_done(&d);
 }
 
+/* What the store held before goes in the same batch: after a failure it is still there. */
+static void an_import_replaces(void **state) {
+  (void)state;
+  char expected[SCENARIO_TEXT], before[SCENARIO_TEXT], text[SCENARIO_TEXT];
+  static const hearth_op other = {HEARTH_PUT, 77, "other", 5, "value", 5};
+  DiskStore d;
+  diskstore_init(&d);
+  hearth_allocator allocator = counting_allocator(&d.memory);
+  hearth_backend_store *store = memory_store(40), *target = memory_store(9);
+  scenario_expected(40, expected);
+  scenario_expected(9, before);
+  assert_int_equal(export_to(&d, memory, store, OUT), HEARTH_OK);
+  size_t size;
+  const unsigned char *whole = disk_bytes(d.disk, OUT, &size);
+  unsigned char *cut = malloc(size);
+  memcpy(cut, whole, size);
+  cut[size - 1] ^= 1;
+  disk_put(d.disk, "/cut.hearth", cut, size);
+  free(cut);
+  assert_int_equal(hearth_import(memory, target, disk_environment(d.disk), &allocator, "/cut.hearth", true, &d.err),
+                   HEARTH_DAMAGED);
+  assert_int_equal(scenario_text(memory, target, text, &d.err), HEARTH_OK);
+  assert_string_equal(text, before);
+  assert_int_equal(memory->submit(target, &other, 1, 0, HEARTH_VISIBLE, NULL, &d.err), HEARTH_OK);
+  assert_int_equal(hearth_import(memory, target, disk_environment(d.disk), &allocator, OUT, true, &d.err), HEARTH_OK);
+  assert_int_equal(scenario_text(memory, target, text, &d.err), HEARTH_OK);
+  assert_string_equal(text, expected);
+  memory->close(store, NULL);
+  memory->close(target, NULL);
+  diskstore_done(&d);
+}
+
 static void nothing_is_imported_from_damaged_files(void **state) {
   (void)state;
   DiskStore d;
@@ -164,6 +196,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_same_bytes_from_every_backend),
       cmocka_unit_test(an_export_comes_back),
+      cmocka_unit_test(an_import_replaces),
       cmocka_unit_test(nothing_is_imported_from_damaged_files),
       cmocka_unit_test(every_failure_leaves_no_file),
   };

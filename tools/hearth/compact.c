@@ -62,7 +62,7 @@ int command_import(Call *call) {
   status = storage_open(call, 0, &s);
   if (status != STATUS_OK) return status;
   progress_watch("import");
-  hearth_status outcome = hearth_import(s.backend, s.store, NULL, NULL, call->argv[0], &err);
+  hearth_status outcome = hearth_import(s.backend, s.store, NULL, NULL, call->argv[0], false, &err);
   progress_watch_end();
   if (outcome != HEARTH_OK)
     status = complain_about(STATUS_FAILED, call->argv[0], &err);

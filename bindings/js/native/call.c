@@ -1,0 +1,144 @@
+/*
+** From JavaScript into Lua: every call is protected, and whatever went wrong becomes an
+** answer.
+*/
+#include <lauxlib.h>
+
+#include "error.h"
+#include "transfer.h"
+
+/*
+** The answer of a failure, as a message: position (nil without one), path (nil), message, and, of what Lua code
+** raised, traceback and error value. Stack: those two, or nothing.
+*/
+static int answer_error(lua_State *L) {
+  Bridge *b = bridge_of(L);
+  const hearth_error *e = &b->error;
+  if (e->position != HEARTH_NO_POSITION)
+    lua_pushnumber(L, (lua_Number)e->position);
+  else
+    lua_pushnil(L);
+  if (e->path[0] != '\0')
+    lua_pushstring(L, e->path);
+  else
+    lua_pushnil(L);
+  lua_pushstring(L, e->message);
+  lua_rotate(L, 1, 3);
+  transfer_write(L, b, 1, &b->out);
+  return 0;
+}
+
+/* Replaces an error value by the traceback and itself. */
+static int add_traceback(lua_State *L) {
+  luaL_traceback(L, L, NULL, 1);
+  lua_insert(L, 1);
+  lua_createtable(L, 2, 0);
+  lua_insert(L, 1);
+  lua_rawseti(L, 1, 2);
+  lua_rawseti(L, 1, 1);
+  return 1;
+}
+
+/* Stack: [1] an error value. What it says, as text. */
+static int describe(lua_State *L) {
+  luaL_tolstring(L, 1, NULL);
+  return 1;
+}
+
+/* The pair that add_traceback made is on the top, or, where it failed, something else; popped. */
+static int raised(lua_State *L, Bridge *b, int result) {
+  hearth_status status = result == LUA_ERRMEM ? HEARTH_NOMEM : HEARTH_RAISED;
+  int pair = lua_gettop(L);
+  if (!lua_istable(L, pair) || lua_rawlen(L, pair) < 1) { /* memory ran out, or the handler failed */
+    hearth_fail(&b->error, status, "%s",
+                lua_type(L, pair) == LUA_TSTRING ? lua_tostring(L, pair) : hearth_status_text(status));
+    lua_pop(L, 1);
+    return status;
+  }
+  lua_rawgeti(L, pair, 2);
+  lua_pushcfunction(L, describe);
+  lua_pushvalue(L, -2);
+  bool told = lua_pcall(L, 1, 1, 0) == LUA_OK;
+  hearth_fail(&b->error, status, "%s", told ? lua_tostring(L, -1) : "an error value that cannot be shown as text");
+  lua_pop(L, 1);
+  lua_pushcfunction(L, answer_error);
+  lua_rawgeti(L, pair, 1);
+  lua_pushvalue(L, pair + 1);
+  if (lua_pcall(L, 2, 0, 0) != LUA_OK) { /* the value itself does not go over */
+    lua_pop(L, 1);
+    lua_pushcfunction(L, answer_error);
+    lua_rawgeti(L, pair, 1);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) buffer_clear(&b->out);
+  }
+  lua_settop(L, pair - 1);
+  return status;
+}
+
+static const char failed = 0; /* raised by bridge_fail: the error is filled in */
+
+int bridge_fail(lua_State *L) {
+  lua_pushlightuserdata(L, (void *)&failed);
+  return lua_error(L);
+}
+
+hearth_status bridge_check(lua_State *L, hearth_status status) {
+  if (status < 0) bridge_fail(L);
+  return status;
+}
+
+typedef struct Entry {
+  Bridge *bridge;
+  lua_CFunction f;
+  bool answers;
+} Entry;
+
+int bridge_answer(Bridge *b, hearth_status status) {
+  lua_State *L = b->current;
+  buffer_clear(&b->out);
+  if (status >= 0 || !lua_checkstack(L, LUA_MINSTACK)) return status;
+  lua_pushcfunction(L, answer_error);
+  if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
+    buffer_clear(&b->out);
+    lua_pop(L, 1);
+  }
+  return status;
+}
+
+static int message_handler(lua_State *L) {
+  if (lua_touserdata(L, 1) == &failed) return 1;
+  return add_traceback(L);
+}
+
+/* Stack: [1] the entry. The message's values become f's arguments. */
+static int enter(lua_State *L) {
+  const Entry *entry = lua_touserdata(L, 1);
+  Bridge *b = entry->bridge;
+  lua_settop(L, 0);
+  lua_pushcfunction(L, entry->f);
+  int count = transfer_read(L, b, b->in.data, b->in.size);
+  b->in.size = 0;
+  lua_call(L, count, entry->answers ? LUA_MULTRET : 0);
+  if (entry->answers) transfer_write(L, b, 1, &b->out);
+  return 0;
+}
+
+int bridge_enter(Bridge *b, lua_CFunction f, bool answers) {
+  lua_State *L = b->current;
+  Entry entry = {b, f, answers};
+  hearth_ok(&b->error);
+  buffer_clear(&b->out);
+  if (!lua_checkstack(L, LUA_MINSTACK)) return hearth_fail(&b->error, HEARTH_NOMEM, "the Lua stack is full");
+  int top = lua_gettop(L);
+  lua_pushcfunction(L, message_handler);
+  lua_pushcfunction(L, enter);
+  lua_pushlightuserdata(L, &entry);
+  int result = lua_pcall(L, 1, 0, top + 1);
+  b->in.size = 0;
+  int status = HEARTH_OK;
+  if (result != LUA_OK && lua_touserdata(L, -1) == &failed)
+    status = bridge_answer(b, b->error.code);
+  else if (result != LUA_OK)
+    status = raised(L, b, result);
+  lua_settop(L, top);
+  return status;
+}
