@@ -190,6 +190,9 @@ typedef struct hearth_backend {
 /* The backends of this library. */
 HEARTH_API extern const hearth_backend hearth_memory_backend;
 HEARTH_API extern const hearth_backend hearth_file_backend;
+#if defined(__EMSCRIPTEN__) || defined(HEARTH_WITH_INDEXEDDB)
+HEARTH_API extern const hearth_backend hearth_indexeddb_backend; /* browsers alone; natively its tests define the macro */
+#endif
 
 #ifdef __cplusplus
 }

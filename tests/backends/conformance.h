@@ -13,6 +13,10 @@ typedef struct ConformanceSubject {
   const char *(*arrive)(void *ud);
   void (*leave)(void *ud, const char *location);
   const hearth_environment *(*environment)(void *ud); /* NULL: the operating system's */
+  /* Lets what is pending come to its end, well; NULL where nothing ever is. */
+  void (*settle)(void *ud);
+  bool begins_with_a_batch; /* there is no store at a place before its first batch */
+  bool keeps_no_batches;    /* compact with keep > 0 is unsupported */
   void *ud;
 } ConformanceSubject;
 

@@ -1,0 +1,55 @@
+/*
+** All entries of a store, in memory: the complete state, overlaid by what is pending.
+** What a pending batch changed can be undone without memory, the newest first.
+*/
+#ifndef HEARTH_INDEXEDDB_MIRROR_H
+#define HEARTH_INDEXEDDB_MIRROR_H
+
+#include "contract.h"
+#include "scan.h"
+
+typedef struct Mirror {
+  Map map;
+  MapBatch batch;      /* what comes into the map when the batch is whole */
+  size_t operations;   /* in the batch */
+  uint64_t live_bytes; /* of keys and values */
+  uint64_t live_log;   /* of the operations that put them: the rest of the log is dead */
+} Mirror;
+
+/* What one operation did. */
+typedef struct Undo {
+  MapEntry *added;   /* by a PUT; it is in the map, or was taken out by a later operation */
+  MapEntry *removed; /* taken out of the map, linked through `right` */
+} Undo;
+
+typedef struct UndoList {
+  Undo *items;
+  size_t count;
+} UndoList;
+
+void mirror_init(Mirror *m, const hearth_allocator *allocator);
+void mirror_free(Mirror *m);
+
+/* Adds an operation to the batch. False: memory exhausted. */
+bool mirror_add(Mirror *m, const hearth_op *op);
+void mirror_discard(Mirror *m);
+
+/* Takes in the scan's current frame for good. FRAME, NOMEM, or BAD when its payload makes no sense. */
+LogStep mirror_replay(Mirror *m, const LogScan *scan);
+
+/* Makes room for what mirror_apply notes about the batch. False: memory exhausted. */
+bool mirror_prepare(const Mirror *m, UndoList *undo);
+
+/* The operations of the batch happen; cannot fail. */
+void mirror_apply(Mirror *m, UndoList *undo);
+
+/* They did not happen. All that were applied later must have been undone before. Frees the list. */
+void mirror_undo(Mirror *m, UndoList *undo);
+
+/*
+** They happened for good. Frees the list and what they removed, but entries with a mark go to *marked (when it
+** is not NULL), linked through `right`.
+*/
+void mirror_settle(Mirror *m, UndoList *undo, MapEntry **marked);
+
+#endif
