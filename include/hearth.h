@@ -185,7 +185,10 @@ HEARTH_API hearth_status hearth_open_uri(lua_State *L, const char *uri, const he
 /* The backend of a URI's scheme, and where its location begins; NULL with INVALID for an unknown scheme. */
 HEARTH_API const hearth_backend *hearth_backend_for_uri(const char *uri, const char **location, hearth_error *err);
 
-/* [-0, +0, m] Closes without committing. Afterwards _home is a plain table that nothing saves. NULL is allowed. */
+/*
+** [-0, +0, m] Closes without committing. Afterwards _home is a plain table that nothing saves. NULL is allowed. It does
+** not wait: what an asynchronous backend accepted is still being written, and what becomes of it is not told.
+*/
 HEARTH_API hearth_status hearth_close(lua_State *L, hearth_store *store);
 
 /* [-0, +0, m] Sets _home and ext, and Memory by policy, in the globals table. */
@@ -203,15 +206,30 @@ HEARTH_API void hearth_push_home(lua_State *L, hearth_store *store);
 
 /*
 ** [-0, +0, m] Stores what changed, as one atomic batch, at the level given. On failure
-** nothing changed, neither on the backend nor in memory. PENDING from an asynchronous
-** backend. UNSTORABLE with the path, REPLACED, READONLY, FULL, IO, DEAD, BUSY, RAISED, NOMEM; STALE after a
+** nothing changed, neither on the backend nor in memory. PENDING from an asynchronous backend: accepted, the level
+** is reached later, or hearth_poll tells the failure; further commits are stacked on it. With nothing to store the
+** level is asked for what was stored before, and PENDING as long as that has not reached it. Begins as hearth_poll
+** does: the failure of an earlier commit is the answer, nothing is submitted then, and the next commit stores everything.
+** UNSTORABLE with the path, REPLACED, READONLY, FULL, IO, DEAD, BUSY, RAISED, NOMEM; STALE after a
 ** rollback that failed half-way: roll back again first.
 */
 HEARTH_API hearth_status hearth_commit(lua_State *L, hearth_store *store, hearth_durability durability,
                                        hearth_error *err);
 
 /*
-** [-0, +0, m] Back to the last commit, in the same tables. On failure nothing changed, unless rebuilding functions
+** [-0, +0, m] What became of pending commits. OK: every commit so far has reached its level. PENDING: some have not.
+** Else why one failed, told once: FULL, NOMEM, TOOBIG or CONFLICT, and it and all commits after it are not stored; what
+** they would have stored is in the graph and in the external tables as it was, with what changed since, and the next
+** commit stores all of it, under the same numbers. After IO the store is DEAD: the graph stays, to be read and
+** encoded. Where there is no memory to take a failed commit back, that is tried again by whatever needs it, which
+** answers NOMEM so long. STALE for a read-only store that has moved on, and after a rollback that failed
+** half-way; BUSY in a transaction, CLOSED, DAMAGED. An asynchronous host calls this when the backend has news.
+*/
+HEARTH_API hearth_status hearth_poll(lua_State *L, hearth_store *store, hearth_error *err);
+
+/*
+** [-0, +0, m] Back to the last commit, in the same tables. BUSY while a commit is pending, since it may fail; the failure of
+** one, told as by hearth_poll with nothing rolled back. On failure nothing changed, unless rebuilding functions
 ** had to run: then the graph may be half-way, and is not committed before a rollback succeeds. BUSY, IO, DEAD,
 ** DAMAGED, NOMEM, RAISED.
 */
@@ -220,7 +238,9 @@ HEARTH_API hearth_status hearth_rollback(lua_State *L, hearth_store *store, hear
 /*
 ** [-(nargs + 1), +nresults, m] Commits what is outstanding, calls the function below its `nargs`
 ** arguments, commits when it returns, and rolls back and answers RAISED when it
-** raises (the error value is then pushed: +1). BUSY when nested.
+** raises (the error value is then pushed: +1). BUSY when nested. Rolling back goes to the state at its start, also when
+** that is still pending: the backend shows it. PENDING when the last commit is; an earlier commit that failed
+** meanwhile is told as by hearth_poll, after rolling back.
 */
 HEARTH_API hearth_status hearth_transaction(lua_State *L, hearth_store *store, int nargs, int nresults,
                                             hearth_error *err);
@@ -230,7 +250,7 @@ HEARTH_API hearth_status hearth_push_table(lua_State *L, hearth_store *store, he
 
 /*
 ** [-0, +0, m] Gives back space: collects cycles among external tables, commits, and compacts the backend; keep as
-** in hearth_backend.
+** in hearth_backend. PENDING when the commit or the compaction goes on; hearth_poll tells what becomes of them.
 */
 HEARTH_API hearth_status hearth_compact(lua_State *L, hearth_store *store, unsigned keep, hearth_error *err);
 

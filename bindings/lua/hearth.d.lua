@@ -186,13 +186,24 @@ local store = {}
 
 ---Stores what changed since the last commit, as one atomic batch. Nothing changed: nothing is written. When it
 ---fails nothing changed, neither on disk nor in memory.
+---
+---An asynchronous store (in the browser) returns true and "pending": accepted, and complete later, or `store:poll` tells
+---why not. Then the next commit stores everything.
 ---@param durability? hearth.durability
 ---@return true|nil ok
 ---@return "pending"|string|nil message
 ---@return hearth.code? code
 function store:commit(durability) end
 
----Back to the last commit, in the same tables.
+---What became of pending commits: true when all reached their level, true and "pending" when some have not, or the
+---failure of one, told once: it and those after it are not stored, `_home` stays as it is, and the next commit
+---stores everything.
+---@return true|nil ok
+---@return "pending"|string|nil message
+---@return hearth.code? code
+function store:poll() end
+
+---Back to the last commit, in the same tables. "busy" while a commit is pending.
 ---@return true|nil ok
 ---@return string? message
 ---@return hearth.code? code

@@ -75,6 +75,13 @@ static int store_commit(lua_State *L) {
   return result_status(L, status, &err);
 }
 
+/* store:poll() */
+static int store_poll(lua_State *L) {
+  hearth_error err;
+  Store *s = store_check(L);
+  return result_status(L, hearth_poll(L, s->store, &err), &err);
+}
+
 /* store:rollback() */
 static int store_rollback(lua_State *L) {
   hearth_error err;
@@ -290,6 +297,7 @@ static int store_tostring(lua_State *L) {
 
 static const luaL_Reg store_methods[] = {
   {"commit", store_commit},
+  {"poll", store_poll},
   {"rollback", store_rollback},
   {"refresh", store_refresh},
   {"transaction", store_transaction},

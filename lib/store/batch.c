@@ -26,7 +26,8 @@ static hearth_status no_memory(hearth_error *err) {
   return hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
 }
 
-static hearth_status submit(Batch *b, unsigned flags, hearth_durability level, hearth_error *err) {
+static hearth_status submit(Batch *b, unsigned flags, hearth_durability level, uint64_t *sequence,
+                            hearth_error *err) {
   size_t count = b->ops.size / sizeof(PendingOp);
   const hearth_allocator *a = &b->ops.allocator;
   hearth_op *ops = hearth_realloc(a, NULL, 0, (count + 1) * sizeof *ops); /* never 0 bytes */
@@ -37,7 +38,7 @@ static hearth_status submit(Batch *b, unsigned flags, hearth_durability level, h
     ops[i] = (hearth_op){p.kind,     p.table, b->bytes.data + p.key, p.key_size, b->bytes.data + p.value,
                          p.value_size};
   }
-  hearth_status status = b->backend->submit(b->storage, ops, count, flags, level, NULL, err);
+  hearth_status status = b->backend->submit(b->storage, ops, count, flags, level, sequence, err);
   hearth_free(a, ops, (count + 1) * sizeof *ops);
   buffer_clear(&b->ops);
   buffer_clear(&b->bytes);
@@ -46,7 +47,7 @@ static hearth_status submit(Batch *b, unsigned flags, hearth_durability level, h
 
 static hearth_status add(Batch *b, PendingOp op, const void *key, const void *value, hearth_error *err) {
   if (b->bytes.size >= BATCH_PART) {
-    hearth_status status = submit(b, HEARTH_BATCH_MORE, HEARTH_VISIBLE, err);
+    hearth_status status = submit(b, HEARTH_BATCH_MORE, HEARTH_VISIBLE, NULL, err);
     if (status < 0) return status;
     b->partial = true;
   }
@@ -86,8 +87,8 @@ hearth_status batch_del_at(Batch *b, const LayoutKey *key, hearth_error *err) {
   return batch_del(b, LAYOUT_TABLE, bytes, size, err);
 }
 
-hearth_status batch_submit(Batch *b, hearth_durability level, hearth_error *err) {
-  hearth_status status = submit(b, 0, level, err);
+hearth_status batch_submit(Batch *b, hearth_durability level, uint64_t *sequence, hearth_error *err) {
+  hearth_status status = submit(b, 0, level, sequence, err);
   if (status >= 0) b->partial = false;
   return status;
 }

@@ -34,8 +34,8 @@ hearth_status batch_drop(Batch *b, uint64_t table, hearth_error *err);
 hearth_status batch_put_at(Batch *b, const LayoutKey *key, const void *value, size_t value_size, hearth_error *err);
 hearth_status batch_del_at(Batch *b, const LayoutKey *key, hearth_error *err);
 
-/* Submits the rest as the last part. */
-hearth_status batch_submit(Batch *b, hearth_durability level, hearth_error *err);
+/* Submits the rest as the last part; *sequence gets the batch's number. */
+hearth_status batch_submit(Batch *b, hearth_durability level, uint64_t *sequence, hearth_error *err);
 
 /* Gives up: tells the backend if it has parts. */
 void batch_abandon(Batch *b);

@@ -39,6 +39,7 @@ void committer_free(Committer *C) {
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_free(buffers[i]);
   intmap_free(&C->owners);
   intmap_free(&C->locals);
+  pending_free(C->S, C->pending);
   C->S = NULL;
 }
 
@@ -239,7 +240,8 @@ static void begin_record(Committer *C) {
 
 static void commit_object(Committer *C, uint32_t slot) {
   const Object *o = &C->E.heap->objects[slot];
-  if (o->kind == OBJECT_PERMANENT && !o->fresh) return; /* it keeps the name by which it is stored */
+  bool written = slot < C->S->saved_capacity && C->S->saved[slot].written;
+  if (o->kind == OBJECT_PERMANENT && written) return; /* it keeps the name by which it is stored */
   begin_record(C);
   if (encode_object(&C->E, slot)) finish_record(C, slot);
 }
@@ -345,7 +347,9 @@ void committer_forget_fresh(lua_State *L, hearth_store *S) {
   Heap *heap = &S->heap;
   store_push_value(L, S, STORE_OBJECTS);
   for (uint32_t i = 0; i < heap->object_count; i++) {
-    if (!heap->objects[i].fresh) continue;
+    Object *o = &heap->objects[i];
+    if (o->number != 0 && o->constant != HEAP_NONE && heap->constants[o->constant].fresh) o->constant = HEAP_NONE;
+    if (!o->fresh) continue;
     heap_remove(heap, i);
     lua_pushnil(L);
     lua_rawseti(L, -2, (lua_Integer)i + 1);
@@ -467,21 +471,32 @@ static int commit_protected(lua_State *L) {
       raise_filled(C);
     }
     put_metadata(C, &m);
-    call->status = batch_submit(&C->batch, call->durability, call->error);
+    C->pending = pending_new(S);
+    if (C->pending == NULL) encoder_fail_memory(&C->E);
+    call->status = batch_submit(&C->batch, call->durability, &C->pending->sequence, call->error);
     check(C, call->status);
     S->metadata = m;
+  } else {
+    call->status = S->backend->barrier(S->storage, call->durability, call->error);
+    check(C, call->status);
   }
   apply(L, C);
-  externals_committed(L, S);
+  externals_committed(L, S, C->pending);
+  if (C->pending != NULL) pending_add(S, C->pending);
+  C->pending = NULL;
   S->committed_entries = C->batch.entries;
   S->committed_bytes = C->batch.size;
   return 0;
 }
 
+/* What became of earlier commits comes first, and so does its failure. A read-only opener has made none. */
+static hearth_status ask(hearth_store *S, hearth_error *err) {
+  hearth_status status = S->readonly ? HEARTH_OK : pending_poll(S, err);
+  return status < 0 ? status : HEARTH_OK;
+}
+
 static hearth_status commit(lua_State *L, hearth_store *S, hearth_durability durability, bool collect,
                             hearth_error *err) {
-  if (S->torn)
-    return hearth_fail(err, HEARTH_STALE, "a rollback failed half-way: roll back again before the next commit");
   CommitCall call = {S, err, durability, HEARTH_OK, NULL, collect};
   S->busy = true;
   hearth_status status = protect_without_collector(L, commit_protected, &call, 0, 0, err);
@@ -492,20 +507,34 @@ static hearth_status commit(lua_State *L, hearth_store *S, hearth_durability dur
   }
   if (call.committer != NULL) committer_free(call.committer);
   S->busy = false;
-  return status < 0 ? status : call.status;
+  if (status >= 0) err->code = status = call.status;
+  return status;
 }
 
-hearth_status store_commit(lua_State *L, hearth_store *S, hearth_durability durability, hearth_error *err) {
+static hearth_status commit_at(lua_State *L, hearth_store *S, hearth_durability durability, bool asks,
+                               hearth_error *err) {
   hearth_status status = store_enter(S, err);
+  if (status == HEARTH_OK) status = store_check_whole(S, err);
   if (status != HEARTH_OK) return status;
   if (durability == HEARTH_DEFAULT_DURABILITY) durability = S->durability;
   if (durability == HEARTH_DEFAULT_DURABILITY) durability = S->backend->max_durability;
   if (durability > S->backend->max_durability)
     return hearth_fail(err, HEARTH_UNSUPPORTED, "the backend '%s' offers no such durability", S->backend->name);
-  return commit(L, S, durability, false, err);
+  if (asks) status = ask(S, err);
+  return status == HEARTH_OK ? commit(L, S, durability, false, err) : status;
+}
+
+hearth_status store_commit(lua_State *L, hearth_store *S, hearth_durability durability, hearth_error *err) {
+  return commit_at(L, S, durability, true, err);
+}
+
+hearth_status store_commit_unasked(lua_State *L, hearth_store *S, hearth_durability durability, hearth_error *err) {
+  return commit_at(L, S, durability, false, err);
 }
 
 hearth_status store_commit_collecting(lua_State *L, hearth_store *S, hearth_error *err) {
   hearth_durability level = S->durability != HEARTH_DEFAULT_DURABILITY ? S->durability : S->backend->max_durability;
-  return commit(L, S, level, true, err);
+  hearth_status status = store_check_whole(S, err);
+  if (status == HEARTH_OK) status = ask(S, err);
+  return status == HEARTH_OK ? commit(L, S, level, true, err) : status;
 }

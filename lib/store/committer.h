@@ -4,6 +4,7 @@
 #ifndef HEARTH_STORE_COMMITTER_H
 #define HEARTH_STORE_COMMITTER_H
 
+#include "pending.h"
 #include "store.h"
 
 typedef struct Committer {
@@ -20,6 +21,7 @@ typedef struct Committer {
   Buffer local_cells;    /* per local object: upvalue index of a cell, 0 for others */
   uint32_t local_count;
   uint32_t owner;        /* slot of the special object whose record is at work */
+  PendingCommit *pending; /* what is to be known of the commit at work until it is complete */
   bool dry;              /* only one object is looked at; nothing is submitted */
   /* Stack indices, absolute. */
   int values;            /* table: slot + 1 -> what the hook gave; -(slot + 1) -> the type's name or nil */

@@ -6,6 +6,7 @@
 ** needs no undoing; success then applies it.
 */
 #include "external_table.h"
+#include "pending.h"
 
 #include <lauxlib.h>
 
@@ -209,8 +210,23 @@ static void spare_revived(Externals *X) {
   }
 }
 
+void externals_pardon(Externals *X) {
+  for (uint32_t i = 0; i < X->count; i++) X->tables[i].condemned = false;
+}
+
+/* The same for those whose drop failed with a pending commit: nothing refers to them but each other. */
+static void doom_condemned(Externals *X) {
+  for (uint32_t i = 0; i < X->count; i++) {
+    const ExternalTable *t = &X->tables[i];
+    if (t->condemned && (t->walk == X->walk || t->held)) externals_pardon(X);
+  }
+  for (uint32_t i = 0; i < X->count; i++)
+    if (X->tables[i].condemned) X->tables[i].doomed = true;
+}
+
 static hearth_status find_doomed(Externals *X, hearth_error *err) {
   spare_revived(X);
+  doom_condemned(X);
   for (uint32_t i = 0; i < X->count; i++) {
     X->tables[i].lost = 0;
     if (X->tables[i].doomed) queue(X, &X->tables[i]);
@@ -253,9 +269,13 @@ hearth_status externals_flush(lua_State *L, hearth_store *S, Batch *batch, heart
   return status;
 }
 
-void externals_committed(lua_State *L, hearth_store *S) {
+void externals_committed(lua_State *L, hearth_store *S, PendingCommit *pending) {
   (void)L;
   Externals *X = S->externals;
+  if (pending != NULL) {
+    pending->overlay = X->overlay; /* its entries stay where they are */
+    map_init(&X->overlay, &S->allocator);
+  }
   for (uint32_t i = X->count; i-- > 0;)
     if (X->tables[i].doomed) forget(X, i);
   for (uint32_t i = 0; i < X->count; i++) {

@@ -43,8 +43,11 @@ void externals_reach(Externals *X, uint64_t number);
 */
 hearth_status externals_flush(lua_State *L, hearth_store *S, Batch *batch, hearth_error *err);
 
-/* The commit that was flushed succeeded: the open batch is empty / failed: it is as before. */
-void externals_committed(lua_State *L, hearth_store *S);
+/*
+** The commit that was flushed succeeded: what was open goes to `pending` (NULL: nothing was written), and the open
+** batch is empty / failed: it is as before.
+*/
+void externals_committed(lua_State *L, hearth_store *S, struct PendingCommit *pending);
 void externals_failed(lua_State *L, hearth_store *S);
 
 /*

@@ -4,7 +4,7 @@
 */
 #include <lauxlib.h>
 
-#include "external_table.h"
+#include "pending.h"
 #include "protect.h"
 
 typedef struct Handle {
@@ -23,8 +23,14 @@ static bool is_open(const hearth_store *S) {
   return !S->closed && S->externals != NULL;
 }
 
-void externals_check_store(lua_State *L, const hearth_store *S, bool writing) {
+static void check_status(lua_State *L, hearth_status status, const hearth_error *err) {
+  if (status != HEARTH_OK) luaL_error(L, "%s", err->message);
+}
+
+void externals_check_store(lua_State *L, hearth_store *S, bool writing) {
+  hearth_error err;
   if (!is_open(S)) luaL_error(L, "%s", hearth_status_text(HEARTH_CLOSED));
+  check_status(L, pending_settle(S, &err), &err); /* what is open and what the backend holds fit together again */
   if (!writing) return;
   if (S->readonly) luaL_error(L, "%s", hearth_status_text(HEARTH_READONLY));
   if (S->busy) luaL_error(L, "the store is busy: external tables cannot be changed while it is loaded or committed");
@@ -34,10 +40,6 @@ ExternalTable *externals_check_table(lua_State *L, const hearth_store *S, uint64
   ExternalTable *t = externals_find(S->externals, number);
   if (t == NULL) luaL_error(L, "%s", stale_text);
   return t;
-}
-
-static void check_status(lua_State *L, hearth_status status, const hearth_error *err) {
-  if (status != HEARTH_OK) luaL_error(L, "%s", err->message);
 }
 
 /* The handle at `index`, or NULL. */

@@ -67,7 +67,9 @@ static void refer(Externals *X, ExternalTable *t, uint64_t number) {
   ExternalTable *other = externals_find(X, number);
   if (number == 0) return;
   t->from++;
-  if (other != NULL) other->to++;
+  if (other == NULL) return;
+  other->to++;
+  if (other->condemned) externals_pardon(X); /* a finalizer had kept a handle */
 }
 
 /* Counts of a damaged record do not wrap around. */

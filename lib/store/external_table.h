@@ -20,6 +20,7 @@ typedef struct ExternalTable {
   bool fresh;                    /* not part of any commit: nothing of it is in the backend */
   bool held;                     /* a handle is alive; filled when it is needed */
   bool marked;                   /* reached by the collection at work */
+  bool condemned;                /* a commit that failed had dropped it: the next one does */
   bool doomed;                   /* dropped by the commit at work */
 } ExternalTable;
 
@@ -48,6 +49,9 @@ bool externals_reserve(Externals *X, size_t more);
 
 /* Adds a table that no commit knows; room was made. */
 void externals_add(Externals *X, uint64_t number);
+
+/* Condemned tables are used again: none is condemned any more. */
+void externals_pardon(Externals *X);
 
 /* ------------------------------------------------------ external_overlay.c */
 
@@ -127,7 +131,7 @@ void externals_assign(lua_State *L, hearth_store *S, uint64_t number, int key, i
 /* ------------------------------------------------------- external_handle.c */
 
 /* [-0, +0, v] Raises unless the store is open and, if `writing`, may be written. */
-void externals_check_store(lua_State *L, const hearth_store *S, bool writing);
+void externals_check_store(lua_State *L, hearth_store *S, bool writing);
 
 /* [-0, +0, v] The table with this number; raises if it is gone. */
 ExternalTable *externals_check_table(lua_State *L, const hearth_store *S, uint64_t number);

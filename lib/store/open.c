@@ -6,6 +6,7 @@
 #include <lauxlib.h>
 
 #include "external.h"
+#include "pending.h"
 #include "prototype.h"
 #include "protect.h"
 #include "store.h"
@@ -34,6 +35,7 @@ const char *hearth_version(void) {
 /* ----------------------------------------------------------------- close */
 
 static void free_memory(hearth_store *S) {
+  pending_free_all(S);
   externals_free(S->externals);
   for (uint32_t i = 0; i < S->saved_capacity; i++) store_forget(S, i);
   hearth_free(&S->allocator, S->saved, S->saved_capacity * sizeof *S->saved);
@@ -388,6 +390,7 @@ hearth_status hearth_install_at(lua_State *L, hearth_store *S, int index, hearth
   hearth_error own;
   if (err == NULL) err = &own;
   hearth_status status = store_enter(S, err);
+  if (status == HEARTH_OK) status = pending_settle(S, err);
   if (status != HEARTH_OK) return status;
   if (!lua_istable(L, index))
     return hearth_fail(err, HEARTH_INVALID, "a store is installed in a table, not in a %s", luaL_typename(L, index));

@@ -33,6 +33,12 @@ hearth_status store_enter(hearth_store *S, hearth_error *err) {
   return hearth_ok(err);
 }
 
+hearth_status store_check_whole(const hearth_store *S, hearth_error *err) {
+  if (S->torn)
+    return hearth_fail(err, HEARTH_STALE, "a rollback failed half-way: roll back again before the next commit");
+  return HEARTH_OK;
+}
+
 hearth_status store_fail_readonly(const hearth_store *S, hearth_error *err) {
   return hearth_fail(err, HEARTH_READONLY, "%s",
                      S->newer ? "the store was written by a newer format and may only be read"

@@ -5,7 +5,8 @@
 ** values, so that the collector sees it; the C side is below. The chapters:
 ** open.c opens and closes, load.c reads the home graph (on open, rollback and refresh), restore.c
 ** puts it into the objects that are there, commit.c writes it, pages.c divides large tables, special.c writes hooked objects,
-** batch.c gathers operations, external*.c are the external tables.
+** batch.c gathers operations, pending.c and revert.c follow commits that are not complete yet, external*.c are the
+** external tables.
 */
 #ifndef HEARTH_STORE_STORE_H
 #define HEARTH_STORE_STORE_H
@@ -67,6 +68,7 @@ struct hearth_store {
   Saved *saved;         /* one a slot */
   uint32_t saved_capacity;
   struct Externals *externals;
+  struct PendingCommit *oldest, *newest; /* commits that are not complete: pending.h */
   uint64_t committed_entries, committed_bytes;
   uint64_t alias_uses;
   bool busy;            /* in commit, rollback, open or compact */
@@ -75,6 +77,7 @@ struct hearth_store {
   bool readonly;
   bool newer;           /* written by a newer format, which says that reading is safe */
   bool torn;            /* a rollback failed half-way: the graph is not to be committed */
+  bool unsettled;       /* a pending commit failed, and there was no memory yet to take it back */
 };
 
 /* Pushes the store's userdata. [-0, +1, -] */
@@ -87,6 +90,9 @@ void store_set_value(lua_State *L, const hearth_store *S, int which);
 
 /* OK, or CLOSED or BUSY with the error filled: every public call on a store begins with it. */
 hearth_status store_enter(hearth_store *S, hearth_error *err);
+
+/* STALE when a rollback failed half-way: what the graph holds is then nothing that was ever meant. */
+hearth_status store_check_whole(const hearth_store *S, hearth_error *err);
 
 /* READONLY, with what makes it so. */
 hearth_status store_fail_readonly(const hearth_store *S, hearth_error *err);
@@ -120,6 +126,9 @@ hearth_status store_load(lua_State *L, hearth_store *S, hearth_error *err);
 /* ---------------------------------------------------------------- commit.c */
 
 hearth_status store_commit(lua_State *L, hearth_store *S, hearth_durability durability, hearth_error *err);
+
+/* The same without asking before it what became of earlier commits: at the end of a transaction. */
+hearth_status store_commit_unasked(lua_State *L, hearth_store *S, hearth_durability durability, hearth_error *err);
 
 /* The same for compact: external tables in cycles are dropped with it. */
 hearth_status store_commit_collecting(lua_State *L, hearth_store *S, hearth_error *err);

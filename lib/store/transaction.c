@@ -3,7 +3,7 @@
 */
 #include <lauxlib.h>
 
-#include "external.h"
+#include "pending.h"
 #include "protect.h"
 #include "store.h"
 
@@ -21,11 +21,30 @@ hearth_status hearth_commit(lua_State *L, hearth_store *S, hearth_durability dur
   return status == HEARTH_OK ? store_commit(L, S, durability, err) : status;
 }
 
+/* To what would a rollback go, if what is pending failed after it? */
+static hearth_status check_complete(hearth_store *S, hearth_error *err) {
+  if (S->oldest == NULL) return HEARTH_OK;
+  hearth_status status = pending_poll(S, err);
+  if (status < 0) return status;
+  if (S->oldest != NULL) return hearth_fail(err, HEARTH_BUSY, "a commit is pending; roll back when it is complete");
+  return hearth_ok(err);
+}
+
 hearth_status hearth_rollback(lua_State *L, hearth_store *S, hearth_error *err) {
   hearth_error own;
   if (err == NULL) err = &own;
   hearth_status status = outside(S, "a rollback", err);
+  if (status == HEARTH_OK && !S->torn) status = check_complete(S, err);
   return status == HEARTH_OK ? store_load(L, S, err) : status;
+}
+
+hearth_status hearth_poll(lua_State *L, hearth_store *S, hearth_error *err) {
+  hearth_error own;
+  (void)L;
+  if (err == NULL) err = &own;
+  hearth_status status = outside(S, "a poll", err);
+  if (status == HEARTH_OK) status = store_check_whole(S, err); /* a rollback goes to what may be pending */
+  return status == HEARTH_OK ? pending_poll(S, err) : status;
 }
 
 /* f raised; its error value is on the top. */
@@ -41,8 +60,22 @@ static hearth_status raised(lua_State *L, hearth_store *S, hearth_error *err) {
                      lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1));
 }
 
+/*
+** The commit of what f did failed. Its start may be pending: it is gone back to first, while the backend still shows it; if
+** an earlier commit's failure was the reason, that is told only then, and the start's changes are dirty again.
+*/
+static hearth_status undone(lua_State *L, hearth_store *S, hearth_status status, hearth_error *err) {
+  hearth_error other;
+  if (store_load(L, S, &other) != HEARTH_OK) return status; /* a dead store's graph stays as it is, to be saved elsewhere */
+  if (status != HEARTH_BUSY || S->oldest == NULL) return status;
+  hearth_status earlier = pending_poll(S, &other);
+  if (earlier >= 0) return status;
+  *err = other;
+  return earlier;
+}
+
 hearth_status hearth_transaction(lua_State *L, hearth_store *S, int nargs, int nresults, hearth_error *err) {
-  hearth_error own, ignored;
+  hearth_error own;
   if (err == NULL) err = &own;
   int base = lua_gettop(L) - nargs - 1;
   hearth_status status = outside(S, "a transaction", err);
@@ -55,10 +88,10 @@ hearth_status hearth_transaction(lua_State *L, hearth_store *S, int nargs, int n
   int result = lua_pcall(L, nargs, nresults, 0);
   S->in_transaction = false;
   if (result != LUA_OK) return raised(L, S, err);
-  status = store_commit(L, S, HEARTH_DEFAULT_DURABILITY, err);
+  status = store_commit_unasked(L, S, HEARTH_DEFAULT_DURABILITY, err);
   if (status < 0) {
     lua_settop(L, base);
-    (void)store_load(L, S, &ignored); /* a dead store cannot: its graph stays as it is, to be saved elsewhere */
+    status = undone(L, S, status, err);
   }
   return status;
 }
@@ -72,9 +105,12 @@ hearth_status hearth_compact(lua_State *L, hearth_store *S, unsigned keep, heart
   lua_gc(L, LUA_GCCOLLECT); /* so that only handles count that are alive */
   status = outside(S, "a compaction", err); /* a finalizer may have closed the store */
   if (status != HEARTH_OK) return status;
-  status = store_commit_collecting(L, S, err);
-  if (status < 0) return status;
-  return S->backend->compact(S->storage, keep, err);
+  hearth_status committed = store_commit_collecting(L, S, err);
+  if (committed < 0) return committed;
+  status = S->backend->compact(S->storage, keep, err);
+  if (status == HEARTH_OK) status = committed;
+  if (status >= 0) err->code = status;
+  return status;
 }
 
 hearth_status hearth_refresh(lua_State *L, hearth_store *S, hearth_error *err) {
