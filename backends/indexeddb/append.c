@@ -12,7 +12,7 @@ static int sink_write(void *ud, uint64_t offset, const void *bytes, size_t size)
     store->handed = false; /* the host has forgotten them */
     return EIO;
   }
-  store->handed = !store->last;
+  store->handed = store->last == IDB_MORE;
   store->written += size;
   return 0;
 }
@@ -61,7 +61,7 @@ static hearth_status begin(hearth_backend_store *store, hearth_error *err) {
   LogWriter *w = &store->writer;
   if (store->in_batch) return HEARTH_OK;
   store->in_batch = true;
-  store->last = false;
+  store->last = IDB_MORE;
   w->sequence = store->submitted + 1;
   w->synced = store->durable;
   w->time = store_clock(store);
@@ -85,6 +85,33 @@ static hearth_status add_ops(hearth_backend_store *store, const hearth_op *ops, 
   return HEARTH_OK;
 }
 
+/* Is the last thing under way going to bring everything to the device? */
+static bool durable_ahead(const hearth_backend_store *store) {
+  for (const Pending *p = store->latest; p != NULL; p = p->prev)
+    if (p->kind != PENDING_REPLACE) return p->durable;
+  return false;
+}
+
+hearth_status append_barrier(hearth_backend_store *store, hearth_durability level, hearth_error *err) {
+  hearth_status status = store->readonly ? store_alive(store, err) : store_writable(store, err);
+  if (status == HEARTH_OK) status = contract_level(&hearth_indexeddb_backend, &level, err);
+  if (status != HEARTH_OK || store->readonly || level == HEARTH_VISIBLE) return status;
+  bool complete = store->sequence == store->submitted;
+  store->awaited = store->submitted;
+  if (complete && (level == HEARTH_COMPLETE || store->durable == store->submitted)) return HEARTH_OK;
+  if (level == HEARTH_COMPLETE || durable_ahead(store)) return store_pending(err);
+  Pending *p = pending_make(store, PENDING_FLUSH);
+  if (p == NULL) return failure_nomem(err, store->name);
+  int ticket = idb_host_flush(store->handle, HEARTH_DURABLE);
+  if (ticket < 0) {
+    pending_free(store, p);
+    return store_refused(store, "flush", ticket, err);
+  }
+  p->durable = true;
+  pending_add(store, p, ticket);
+  return store_pending(err);
+}
+
 static bool sync_is_due(const hearth_backend_store *store) {
   uint64_t now = store_clock(store);
   return now < store->last_sync || now - store->last_sync >= STORE_SYNC_EVERY; /* the clock may have been set back */
@@ -94,17 +121,17 @@ static bool sync_is_due(const hearth_backend_store *store) {
 static hearth_status finish(hearth_backend_store *store, hearth_durability level, hearth_error *err) {
   if (store->mirror.operations == 0) { /* nothing but checks: nothing to write, and no number for it */
     append_abandon(store);
-    return HEARTH_OK;
+    return append_barrier(store, level, err);
   }
   Pending *p = pending_make(store, PENDING_BATCH);
   if (p == NULL) return failure_nomem(err, store->name);
   p->durable = level == HEARTH_DURABLE || sync_is_due(store);
   store->level = p->durable ? HEARTH_DURABLE : HEARTH_COMPLETE;
-  store->last = true;
+  store->last = mirror_growth(&store->mirror) < 0 ? IDB_LAST_SHRINKS : IDB_LAST;
   hearth_status status = mirror_prepare(&store->mirror, &p->undo)
                              ? writer_status(store, log_writer_end(&store->writer, false), err)
                              : failure_nomem(err, store->name);
-  store->last = false;
+  store->last = IDB_MORE;
   if (status != HEARTH_OK) {
     if (p->undo.items == NULL) p->undo.count = 0;
     pending_free(store, p);
@@ -115,8 +142,9 @@ static hearth_status finish(hearth_backend_store *store, hearth_durability level
   store->place = (Place){.salt = store->writer.salt, .at = store->writer.at, .chain = store->writer.chain};
   store->in_batch = false;
   pending_add(store, p, store->answer);
+  if (level > HEARTH_VISIBLE) store->awaited = store->submitted;
   compact_when_due(store);
-  return HEARTH_PENDING;
+  return level > HEARTH_VISIBLE ? HEARTH_PENDING : HEARTH_OK;
 }
 
 static hearth_status broken(hearth_backend_store *store, hearth_error *err) {
@@ -126,8 +154,7 @@ static hearth_status broken(hearth_backend_store *store, hearth_error *err) {
 hearth_status append_submit(hearth_backend_store *store, const hearth_op *ops, size_t count, unsigned flags,
                             hearth_durability level, uint64_t *sequence, hearth_error *err) {
   hearth_status status = store_writable(store, err);
-  if (status != HEARTH_OK) return status;
-  status = contract_level(&hearth_indexeddb_backend, &level, err);
+  if (status == HEARTH_OK) status = contract_level(&hearth_indexeddb_backend, &level, err);
   if (status == HEARTH_OK) status = contract_check(ops, count, flags, err);
   if (status == HEARTH_OK && (flags & HEARTH_BATCH_ABANDON) != 0) {
     append_abandon(store);
@@ -144,30 +171,4 @@ hearth_status append_submit(hearth_backend_store *store, const hearth_op *ops, s
   }
   if (sequence != NULL) *sequence = store->submitted;
   return status == HEARTH_PENDING ? store_pending(err) : HEARTH_OK;
-}
-
-/* Is the last thing under way going to bring everything to the device? */
-static bool durable_ahead(const hearth_backend_store *store) {
-  for (const Pending *p = store->latest; p != NULL; p = p->prev)
-    if (p->kind != PENDING_REPLACE) return p->durable;
-  return false;
-}
-
-hearth_status append_barrier(hearth_backend_store *store, hearth_durability level, hearth_error *err) {
-  hearth_status status = store_alive(store, err);
-  if (status == HEARTH_OK) status = contract_level(&hearth_indexeddb_backend, &level, err);
-  if (status != HEARTH_OK || store->readonly || level == HEARTH_VISIBLE) return status;
-  bool complete = store->sequence == store->submitted;
-  if (complete && (level == HEARTH_COMPLETE || store->durable == store->submitted)) return HEARTH_OK;
-  if (level == HEARTH_COMPLETE || durable_ahead(store)) return store_pending(err);
-  Pending *p = pending_make(store, PENDING_FLUSH);
-  if (p == NULL) return failure_nomem(err, store->name);
-  int ticket = idb_host_flush(store->handle, HEARTH_DURABLE);
-  if (ticket < 0) {
-    pending_free(store, p);
-    return store_refused(store, "flush", ticket, err);
-  }
-  p->durable = true;
-  pending_add(store, p, ticket);
-  return store_pending(err);
 }

@@ -194,11 +194,8 @@ void compact_failed(hearth_backend_store *store, hearth_status status, const cha
   uint64_t dead = dead_bytes(store);
   store->compact_above = dead + dead_limit(store) / 4; /* not again at every batch */
   if (status == HEARTH_FULL) store->full = true;
-  if (!asked) {
-    store_warn(store, "compaction failed and will be tried later: %s", reason);
-  } else if (store->failure.code == HEARTH_OK) {
-    (void)hearth_fail(&store->failure, status, "%s: cannot be compacted: %s", store->name, reason);
-  }
+  if (asked) pending_note(store, status, reason);
+  else if (!store->dead) store_warn(store, "compaction failed and will be tried later: %s", reason);
 }
 
 void compact_replaced(hearth_backend_store *store) {
@@ -209,7 +206,8 @@ void compact_replaced(hearth_backend_store *store) {
 
 /* A step failed: nobody waits for its answer but poll. */
 static void give_up(hearth_backend_store *store, const hearth_error *err) {
-  if (store->dead && store->failure.code == HEARTH_OK) store->failure = *err;
+  if (store->dead) pending_note(store, err->code, err->message);
+  if (store->dead) store->failed = store->first;
   compact_failed(store, err->code, err->message);
 }
 
@@ -223,7 +221,7 @@ void compact_settled(hearth_backend_store *store, hearth_status status, const ch
 void compact_when_due(hearth_backend_store *store) {
   hearth_error err;
   uint64_t dead = dead_bytes(store);
-  if (store->readonly || store->compaction.running || store->in_batch) return;
+  if (store->readonly || store->compaction.running || store->in_batch || store->failure.code != HEARTH_OK) return;
   if (dead <= dead_limit(store) || dead <= store->compact_above) return;
   if (begin(store, &err) != HEARTH_OK) give_up(store, &err);
 }

@@ -58,15 +58,19 @@ int idb_host_opened(int handle, double end);
 IDB_HOST(reload)
 int idb_host_reload(int handle, double *length);
 
+#define IDB_MORE 0          /* more records of this batch follow */
+#define IDB_LAST 1
+#define IDB_LAST_SHRINKS 2  /* the store will hold less after it: in a full database the ballast may be given up for it */
+
 /*
-** Appends one record, which is copied. Records up to one with `last` are written in one transaction,
-** at the level that this one asks for (hearth_durability). With `last` the answer is a ticket; without it 0. A
-** failure forgets the records since the last one with `last`.
+** Appends one record, which is copied. Records up to one with `last` other than IDB_MORE are written in one
+** transaction, at the level that this one asks for (hearth_durability); the answer is a ticket then, otherwise 0. A
+** failure forgets the records since the last ticket.
 */
 IDB_HOST(append)
 int idb_host_append(int handle, const void *bytes, size_t size, int last, int level);
 
-/* Forgets the records since the last one with `last`. */
+/* Forgets the records since the last ticket. */
 IDB_HOST(forget)
 int idb_host_forget(int handle);
 
@@ -98,7 +102,14 @@ int idb_host_stay(int handle);
 IDB_HOST(occupied)
 double idb_host_occupied(int handle);
 
-/* Why the last call that failed did: a line of text without its end, cut to `size` bytes. How many. */
+/* For a reader: 1 when the store has moved on since the database was read, else 0. */
+IDB_HOST(moved)
+int idb_host_moved(int handle);
+
+/*
+** Why the last call that failed did, or during idb_settled, why that failed: a line of text without its end, cut to
+** `size` bytes. How many.
+*/
 IDB_HOST(reason)
 int idb_host_reason(char *text, size_t size);
 

@@ -130,15 +130,12 @@ static hearth_status indexeddb_barrier(hearth_backend_store *store, hearth_durab
 }
 
 static hearth_status indexeddb_poll(hearth_backend_store *store, hearth_error *err) {
-  if (store->failure.code != HEARTH_OK) {
-    hearth_status status = store->failure.code;
-    if (err != NULL) *err = store->failure;
-    (void)hearth_ok(&store->failure);
-    return status;
-  }
-  hearth_status status = store_alive(store, err);
-  if (status != HEARTH_OK) return status;
-  return pending_awaited(store) ? store_pending(err) : hearth_ok(err);
+  if (store->readonly && idb_host_moved(store->handle) > 0)
+    return hearth_fail(err, HEARTH_STALE, "%s: has changed since it was read, refresh it", store->name);
+  bool told = store->failure.code == HEARTH_OK;
+  hearth_status status = told ? store_alive(store, err) : HEARTH_OK;
+  if (status == HEARTH_OK) status = pending_poll(store, err);
+  return status == HEARTH_OK ? hearth_ok(err) : status;
 }
 
 static hearth_status indexeddb_compact(hearth_backend_store *store, unsigned keep, hearth_error *err) {

@@ -34,6 +34,9 @@ void mirror_free(Mirror *m);
 bool mirror_add(Mirror *m, const hearth_op *op);
 void mirror_discard(Mirror *m);
 
+/* By how many bytes of the log the batch would make the live entries grow, about; negative when it shrinks them. */
+int64_t mirror_growth(const Mirror *m);
+
 /* Takes in the scan's current frame for good. FRAME, NOMEM, or BAD when its payload makes no sense. */
 LogStep mirror_replay(Mirror *m, const LogScan *scan);
 

@@ -1,9 +1,7 @@
 /*
 ** What was handed to the host: it completes in order, or fails together with everything
-** stacked on it, newest first.
+** stacked on it, which takes effect when poll tells it.
 */
-#include <stdio.h>
-
 #include "store.h"
 
 Pending *pending_make(hearth_backend_store *store, PendingKind kind) {
@@ -38,13 +36,6 @@ static void take_out(hearth_backend_store *store, Pending *p) {
   else store->latest = p->prev;
 }
 
-bool pending_awaited(const hearth_backend_store *store) {
-  if (store->compaction.running && store->compaction.asked) return true;
-  for (const Pending *p = store->first; p != NULL; p = p->next)
-    if (p->kind != PENDING_REPLACE) return true;
-  return false;
-}
-
 void pending_clear(hearth_backend_store *store) {
   while (store->first != NULL) {
     Pending *p = store->first;
@@ -71,13 +62,12 @@ static void complete(hearth_backend_store *store, Pending *p) {
 }
 
 static void complete_in_order(hearth_backend_store *store) {
-  while (store->first != NULL && store->first->settled) complete(store, store->first);
+  while (store->first != NULL && store->first != store->failed && store->first->settled) complete(store, store->first);
 }
 
 /* ------------------------------------------------------------- failure */
 
-/* The first failure that poll has not told yet is the one to tell: the others follow from it. */
-static void note_failure(hearth_backend_store *store, hearth_status status, const char *reason) {
+void pending_note(hearth_backend_store *store, hearth_status status, const char *reason) {
   if (store->failure.code != HEARTH_OK) return;
   (void)hearth_fail(&store->failure, status, "%s: a pending write failed: %s", store->name, reason);
 }
@@ -88,28 +78,48 @@ static void undo(hearth_backend_store *store, Pending *p) {
     store->submitted = p->sequence - 1;
   }
   if (p->kind != PENDING_FLUSH) store->place = p->before;
+  if (p->kind == PENDING_REPLACE) compact_failed(store, store->failure.code, store->failure.message);
   take_out(store, p);
   pending_free(store, p);
 }
 
-/* `from` and all that is stacked on it. */
-static void undo_from(hearth_backend_store *store, Pending *from, hearth_status status, const char *reason) {
-  bool more = from != NULL;
-  while (more) {
+/* The failed one and all that is stacked on it, newest first. */
+static void undo_failed(hearth_backend_store *store) {
+  if (store->failed == NULL) return;
+  for (bool more = true; more;) {
     Pending *p = store->latest;
-    more = p != from;
-    if (p->kind != PENDING_REPLACE) note_failure(store, status, reason);
+    more = p != store->failed;
     undo(store, p);
   }
+  store->failed = NULL;
+  if (store->awaited > store->submitted) store->awaited = store->submitted;
   if (store->in_batch) { /* its parts were encoded for a place that is gone */
     append_abandon(store);
     store->in_batch = true;
-    store->broken = status;
+    store->broken = store->failure.code;
   }
   store->writer.salt = store->place.salt;
   store->writer.at = store->place.at;
   store->writer.chain = store->place.chain;
-  if (store->compaction.running) compact_failed(store, status, reason);
+}
+
+static bool is_awaited(const hearth_backend_store *store) {
+  if (store->sequence < store->awaited || (store->compaction.running && store->compaction.asked)) return true;
+  for (const Pending *p = store->first; p != NULL; p = p->next)
+    if (p->kind == PENDING_FLUSH) return true;
+  return false;
+}
+
+/* A failure is told when all that is older is complete, and takes effect then. */
+hearth_status pending_poll(hearth_backend_store *store, hearth_error *err) {
+  if (store->failure.code == HEARTH_OK) return is_awaited(store) ? store_pending(err) : HEARTH_OK;
+  if (store->first != store->failed) return store_pending(err);
+  undo_failed(store);
+  hearth_status status = store->failure.code;
+  if (err != NULL) *err = store->failure;
+  (void)hearth_ok(&store->failure);
+  if (!store->dead) compact_when_due(store);
+  return status;
 }
 
 static Pending *find(const hearth_backend_store *store, int ticket) {
@@ -118,39 +128,51 @@ static Pending *find(const hearth_backend_store *store, int ticket) {
   return p;
 }
 
+/* Is `p` the failed one, or stacked on it? */
+static bool has_failed(const hearth_backend_store *store, const Pending *p) {
+  for (; p != NULL; p = p->prev)
+    if (p == store->failed) return true;
+  return false;
+}
+
+/* What became of anything that was under way is not known. */
 static void all_fail(hearth_backend_store *store, hearth_status status, const char *reason) {
-  note_failure(store, status, reason);
+  pending_note(store, status, reason);
   (void)store_die(store, status, reason);
-  undo_from(store, store->first, status, reason);
+  if (store->compaction.running && !store->compaction.replacing) compact_failed(store, status, reason);
+  store->failed = store->first;
 }
 
 /* A pending one fails with a failure that the store survives. */
 static void one_fails(hearth_backend_store *store, Pending *p, hearth_status status, const char *reason) {
   if (status == HEARTH_FULL) store->full = true;
-  if (p->kind != PENDING_FLUSH) {
-    undo_from(store, p, status, reason);
-  } else { /* nothing is stacked on a barrier */
-    note_failure(store, status, reason);
+  pending_note(store, status, reason);
+  if (p->kind == PENDING_FLUSH) { /* nothing is stacked on a barrier */
     take_out(store, p);
     pending_free(store, p);
     complete_in_order(store);
+    return;
   }
+  store->failed = p;
+  if (store->compaction.running && !store->compaction.replacing) compact_failed(store, status, reason);
 }
 
-void idb_settled(hearth_backend_store *store, int32_t ticket, int32_t status, const char *message) {
+void idb_settled(hearth_backend_store *store, int32_t ticket, int32_t status) {
+  char text[384];
   hearth_status code = (hearth_status)status;
-  const char *reason = message != NULL && message[0] != '\0' ? message : hearth_status_text(code);
+  const char *reason = code < 0 ? store_reason(code, text, sizeof text) : "";
   Compaction *c = &store->compaction;
   bool piece = c->running && !c->replacing && ticket != 0 && ticket == c->ticket;
   Pending *p = ticket != 0 ? find(store, ticket) : NULL;
   if (store->dead || (ticket != 0 && p == NULL && !piece)) return;
+  if (p != NULL && store->failed != NULL && has_failed(store, p)) return;
   if (code < 0 && (ticket == 0 || (code != HEARTH_FULL && code != HEARTH_NOMEM))) {
-    all_fail(store, code, reason); /* what became of anything that was under way is not known */
+    all_fail(store, code, reason);
   } else if (piece) {
     compact_settled(store, code, reason);
-  } else if (p != NULL && code < 0) {
+  } else if (code < 0) {
     one_fails(store, p, code, reason);
-  } else if (p != NULL) {
+  } else {
     p->settled = true;
     complete_in_order(store);
   }

@@ -39,15 +39,22 @@ hearth_status store_writable(const hearth_backend_store *store, hearth_error *er
   hearth_status status = store_alive(store, err);
   if (status == HEARTH_OK && store->readonly)
     status = hearth_fail(err, HEARTH_READONLY, "%s: the store was opened read-only", store->name);
+  if (status == HEARTH_OK && store->failure.code != HEARTH_OK)
+    status = hearth_fail(err, HEARTH_BUSY, "%s: a pending write has failed, poll tells why", store->name);
   return status;
 }
 
+const char *store_reason(hearth_status code, char *text, size_t size) {
+  int n = idb_host_reason(text, size - 1);
+  if (n <= 0 || (size_t)n >= size) return hearth_status_text(code);
+  text[n] = '\0';
+  return text;
+}
+
 hearth_status store_refused(hearth_backend_store *store, const char *doing, int answer, hearth_error *err) {
-  char reason[384];
-  int n = idb_host_reason(reason, sizeof reason - 1);
-  reason[n > 0 && (size_t)n < sizeof reason ? (size_t)n : 0] = '\0';
-  hearth_status code = hearth_fail(err, (hearth_status)answer, "%s: cannot %s: %s", store->name, doing,
-                                   reason[0] != '\0' ? reason : hearth_status_text((hearth_status)answer));
+  char text[384];
+  const char *reason = store_reason((hearth_status)answer, text, sizeof text);
+  hearth_status code = hearth_fail(err, (hearth_status)answer, "%s: cannot %s: %s", store->name, doing, reason);
   if (code == HEARTH_IO || code == HEARTH_DEAD) (void)store_die(store, code, reason);
   return code;
 }

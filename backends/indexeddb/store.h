@@ -71,13 +71,15 @@ struct hearth_backend_store {
   Place place;            /* where the last whole batch ends, pending ones included */
   bool in_batch;          /* parts were submitted, and the last not yet */
   bool handed;            /* records of the batch are with the host */
-  bool last;              /* the frame that is being handed over ends the batch */
+  int last;               /* IDB_...: does the frame that is being handed over end the batch? */
   int level;              /* and is to reach this */
   int answer;             /* what the host answered */
   hearth_status broken;   /* the open batch in parts was stacked on one that failed; 0: it was not */
 
   Pending *first, *latest;
-  hearth_error failure;   /* of pending batches, for poll; its code is OK when there is none */
+  hearth_error failure;   /* poll has not told it yet; its code is OK when there is none */
+  Pending *failed;        /* this and all after it failed; poll undoes them when it tells. NULL: nothing is to be undone */
+  uint64_t awaited;       /* somebody asked that the batches up to this one be complete */
   Compaction compaction;
 
   uint64_t submitted;     /* number of the last batch handed over */
@@ -101,8 +103,11 @@ hearth_status store_die(hearth_backend_store *store, hearth_status code, const c
 /* DEAD when it is. */
 hearth_status store_alive(const hearth_backend_store *store, hearth_error *err);
 
-/* The same, and READONLY for a reader. */
+/* The same, READONLY for a reader, and BUSY while there is a failure that poll has not told. */
 hearth_status store_writable(const hearth_backend_store *store, hearth_error *err);
+
+/* The host's reason, or what the code means. */
+const char *store_reason(hearth_status code, char *text, size_t size);
 
 /* "NAME: cannot DOING: the host's reason", for a negative answer of the host, which may kill the store. */
 hearth_status store_refused(hearth_backend_store *store, const char *doing, int answer, hearth_error *err);
@@ -137,8 +142,11 @@ void pending_free(hearth_backend_store *store, Pending *p);
 /* It was handed over and has this ticket. */
 void pending_add(hearth_backend_store *store, Pending *p, int ticket);
 
-/* Is there a batch, a barrier or a compaction that somebody waits for? */
-bool pending_awaited(const hearth_backend_store *store);
+/* What poll answers. */
+hearth_status pending_poll(hearth_backend_store *store, hearth_error *err);
+
+/* Notes a failure for poll, unless one waits there: the others follow from the first. */
+void pending_note(hearth_backend_store *store, hearth_status status, const char *reason);
 
 /* Forgets all; nothing is undone, since the mirror goes as well. */
 void pending_clear(hearth_backend_store *store);
@@ -157,7 +165,7 @@ void compact_settled(hearth_backend_store *store, hearth_status status, const ch
 /* The new generation is the store now. */
 void compact_replaced(hearth_backend_store *store);
 
-/* The compaction ends without success; whoever asked for it learns `status` from poll. */
+/* The compaction ends without success; whoever asked for it learns `status` from poll. Nothing of it is pending any more. */
 void compact_failed(hearth_backend_store *store, hearth_status status, const char *reason);
 
 /* Frees what a compaction holds. */

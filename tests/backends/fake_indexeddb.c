@@ -137,7 +137,7 @@ bool fake_settle(Fake *f) {
   f->jobs = j->next;
   take_effect(f, j);
   Opener *o = writer_of(f);
-  if (o != NULL) idb_settled(o->store, j->ticket, HEARTH_OK, NULL);
+  if (o != NULL) idb_settled(o->store, j->ticket, HEARTH_OK);
   free_job(j);
   return true;
 }
@@ -166,7 +166,7 @@ void fake_fail(Fake *f, size_t index, hearth_status status) {
   while (failed != NULL) {
     Job *j = failed;
     failed = j->next;
-    idb_settled(o->store, j->ticket, status, "the test wants it");
+    idb_settled(o->store, j->ticket, status);
     free_job(j);
   }
 }
@@ -175,7 +175,7 @@ void fake_lose(Fake *f, hearth_status status) {
   Opener *o = writer_of(f);
   forget_jobs(f);
   f->broken = true;
-  idb_settled(o->store, 0, status, "the test took it");
+  idb_settled(o->store, 0, status);
 }
 
 void fake_refuse(Fake *f, long calls, hearth_status status) {
@@ -300,7 +300,7 @@ int idb_host_append(int handle, const void *bytes, size_t size, int last, int le
     return status;
   }
   bytes_add(&f->parts, bytes, size, 1);
-  if (!last) return 0;
+  if (last == IDB_MORE) return 0;
   Bytes all = f->parts;
   memset(&f->parts, 0, sizeof f->parts);
   return add_job(f, FAKE_APPEND, level, all);
@@ -364,6 +364,10 @@ int idb_host_stay(int handle) {
 double idb_host_occupied(int handle) {
   Fake *f = of(handle);
   return (double)(f->stored.size + f->fresh.size);
+}
+
+int idb_host_moved(int handle) {
+  return of(handle)->again;
 }
 
 int idb_host_reason(char *text, size_t size) {
