@@ -23,6 +23,8 @@ typedef struct Bridge {
   lua_State *L;       /* the main thread */
   lua_State *current; /* the thread that runs: a callback may be called by a coroutine */
   hearth_store *store;
+  hearth_backend_store *imported; /* a store in memory that is to be opened, or NULL */
+  hearth_backend taking;          /* the backend of memory that opens it */
   Buffer in, out;
   hearth_error error;
   int references;     /* registry: handle -> value */
@@ -61,13 +63,15 @@ hearth_status bridge_check(lua_State *L, hearth_status status);
 /* Ends an exported function that filled b->error itself: writes the answer of a failure. The status. */
 int bridge_answer(Bridge *b, hearth_status status);
 
+/* --------------------------------------------------------------- run.c */
+
+/* [-0, +1, e] Pushes what is at a path from the globals; nil as well where what should hold it is nil. */
+void bridge_push_path(lua_State *L, const char *path);
+
 /* ------------------------------------------------------------- store.c */
 
 /* The seal that JavaScript gave. */
 extern const hearth_seal bridge_seal;
-
-/* The backend of a URI, and where its location begins; NULL with INVALID. */
-const hearth_backend *bridge_backend(const char *uri, const char **location, hearth_error *err);
 
 /* ---------------------------------------------------------- callback.c */
 

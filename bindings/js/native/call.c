@@ -3,6 +3,7 @@
 ** answer.
 */
 #include <lauxlib.h>
+#include <stdio.h>
 
 #include "error.h"
 #include "transfer.h"
@@ -134,6 +135,7 @@ int bridge_enter(Bridge *b, lua_CFunction f, bool answers) {
   lua_pushlightuserdata(L, &entry);
   int result = lua_pcall(L, 1, 0, top + 1);
   b->in.size = 0;
+  (void)fflush(stdout); /* io.write leaves its bytes in the C library's buffer */
   int status = HEARTH_OK;
   if (result != LUA_OK && lua_touserdata(L, -1) == &failed)
     status = bridge_answer(b, b->error.code);

@@ -32,6 +32,17 @@ int EXPORT(js_encode)(Bridge *b) {
   return bridge_enter(b, encode, false);
 }
 
+/* Stack: path, flags. */
+static int encode_path(lua_State *L) {
+  bridge_push_path(L, luaL_checkstring(L, 1));
+  lua_replace(L, 1);
+  return encode(L);
+}
+
+int EXPORT(js_encode_path)(Bridge *b) {
+  return bridge_enter(b, encode_path, false);
+}
+
 /* Stack: bytes, flags of HEARTH_TRUSTED and so on. */
 static int decode(lua_State *L) {
   Bridge *b = bridge_of(L);
@@ -62,30 +73,25 @@ int EXPORT(js_export)(Bridge *b) {
   return status < 0 ? bridge_answer(b, status) : HEARTH_OK;
 }
 
-/* Stack: URI, bytes, replace. The store is not open. */
+/* Stack: bytes, replace. Into the open store's backend; before there is one, into a new store in memory, which js_open takes. */
 static int import_store(lua_State *L) {
   Bridge *b = bridge_of(L);
-  const char *location;
-  Buffer bytes;
+  const hearth_backend *backend = &hearth_memory_backend;
+  hearth_backend_store *storage = b->imported;
+  hearth_backend_config config = {.size = sizeof config};
   hearth_environment env;
-  hearth_backend_store *storage;
-  size_t size;
-  const hearth_backend *backend = bridge_backend(luaL_checkstring(L, 1), &location, &b->error);
-  if (backend == NULL) return bridge_fail(L);
-  hearth_backend_config config = {.size = sizeof config, .location = location};
-  bridge_check(L, backend->open(&config, &storage, &b->error));
+  Buffer bytes;
+  if (b->store != NULL) backend = hearth_store_backend(b->store, &storage);
+  if (storage == NULL) bridge_check(L, backend->open(&config, &storage, &b->error));
+  if (b->store == NULL) b->imported = storage;
   buffer_init(&bytes, &hearth_libc_allocator);
-  bytes.data = (unsigned char *)(uintptr_t)luaL_checklstring(L, 2, &size); /* only read */
-  bytes.size = size;
+  bytes.data = (unsigned char *)(uintptr_t)luaL_checklstring(L, 1, &bytes.size); /* only read */
   bytes_environment(&env, &bytes);
-  hearth_status status = hearth_import(backend, storage, &env, NULL, "import", lua_toboolean(L, 3), &b->error);
-  hearth_error why = b->error;
-  hearth_status closed = backend->close(storage, &b->error);
-  if (status < 0) b->error = why;
-  bridge_check(L, status < 0 ? status : closed);
-  return 0;
+  lua_pushinteger(L, bridge_check(L, hearth_import(backend, storage, &env, NULL, "import", lua_toboolean(L, 2), &b->error)));
+  return 1;
 }
 
+/* Answers the status: OK or PENDING. */
 int EXPORT(js_import)(Bridge *b) {
-  return bridge_enter(b, import_store, false);
+  return bridge_enter(b, import_store, true);
 }

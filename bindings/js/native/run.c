@@ -137,13 +137,20 @@ int EXPORT(js_call_path)(Bridge *b) {
   return bridge_enter(b, call_path, true);
 }
 
-/* Stack: path. nil as well where what should hold the value is nil. */
-static int get(lua_State *L) {
-  push_holder(L, luaL_checkstring(L, 1));
+void bridge_push_path(lua_State *L, const char *path) {
+  int top = lua_gettop(L);
+  push_holder(L, path);
   if (lua_isnil(L, -2))
     lua_pushnil(L);
   else
     lua_gettable(L, -2);
+  lua_replace(L, top + 1);
+  lua_settop(L, top + 1);
+}
+
+/* Stack: path. */
+static int get(lua_State *L) {
+  bridge_push_path(L, luaL_checkstring(L, 1));
   return 1;
 }
 

@@ -42,9 +42,7 @@ static int set_up(lua_State *L) {
   lua_setfield(L, -2, "exit");
   lua_pop(L, 1);
   callback_setup(L, b);
-  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
-  lua_pushcfunction(L, luaopen_hearth);
-  lua_setfield(L, -2, "hearth");
+  luaL_requiref(L, "hearth", luaopen_hearth, 0);
   lua_pop(L, 1);
   return 0;
 }
@@ -80,6 +78,7 @@ Bridge *EXPORT(js_new)(void) {
 void EXPORT(js_delete)(Bridge *b) {
   (void)hearth_close(b->L, b->store);
   lua_close(b->L);
+  if (b->imported != NULL) (void)hearth_memory_backend.close(b->imported, NULL);
   release(b);
 }
 

@@ -17,7 +17,7 @@ static void seal_hash(void *ud, const void *bytes, size_t size, unsigned char ou
 const hearth_seal bridge_seal = {seal_hash, NULL};
 
 static void warn_line(void *ud, const char *text) {
-  (void)ud;
+  (void)ud; /* the bridge */
   js_warn(text, strlen(text), 0);
 }
 
@@ -38,7 +38,7 @@ static const Flag flags[] = {
 
 /* [-0, +0, e] The fields of the table at `index`; JavaScript has checked their names and types. */
 static void read_options(lua_State *L, int index, hearth_options *o) {
-  *o = (hearth_options){.size = sizeof *o, .warn = warn_line};
+  *o = (hearth_options){.size = sizeof *o, .warn = warn_line, .warn_ud = bridge_of(L)};
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
     if (lua_getfield(L, index, flags[i].name) == LUA_TBOOLEAN && lua_toboolean(L, -1) == flags[i].when)
       o->flags |= flags[i].flag;
@@ -55,7 +55,15 @@ static void read_options(lua_State *L, int index, hearth_options *o) {
   lua_pop(L, 4);
 }
 
-const hearth_backend *bridge_backend(const char *uri, const char **location, hearth_error *err) {
+/* Opens what js_import made. */
+static hearth_status take_imported(const hearth_backend_config *config, hearth_backend_store **out, hearth_error *err) {
+  Bridge *b = config->warn_ud;
+  *out = b->imported;
+  b->imported = NULL;
+  return hearth_ok(err);
+}
+
+static const hearth_backend *backend_of(const char *uri, const char **location, hearth_error *err) {
   static const char indexeddb[] = "indexeddb:";
   if (strncmp(uri, indexeddb, sizeof indexeddb - 1) != 0) return hearth_backend_for_uri(uri, location, err);
   *location = uri + sizeof indexeddb - 1;
@@ -69,8 +77,13 @@ static int open_store(lua_State *L) {
   hearth_options options;
   read_options(L, 2, &options);
   b->sealed = options.seal != NULL;
-  const hearth_backend *backend = bridge_backend(luaL_checkstring(L, 1), &location, &b->error);
+  const hearth_backend *backend = backend_of(luaL_checkstring(L, 1), &location, &b->error);
   if (backend == NULL) return bridge_fail(L);
+  if (b->imported != NULL) {
+    b->taking = *backend;
+    b->taking.open = take_imported;
+    backend = &b->taking;
+  }
   bridge_check(L, hearth_open(L, backend, location, &options, &b->store, &b->error));
   hearth_status status = hearth_install(L, b->store);
   if (status < 0) hearth_fail(&b->error, status, "%s", hearth_status_text(status));

@@ -1,0 +1,241 @@
+/**
+ * One WebAssembly instance: its memory, its imports, and calls into it.
+ */
+import { HearthError, LuaError, codeName } from "./error.js";
+import { indexeddbImports } from "./indexeddb/imports.js";
+import { Lines } from "./lines.js";
+import { References } from "./references.js";
+import { readMessage, writeMessage } from "./transfer.js";
+
+const decoder = new TextDecoder();
+export const isNode = typeof process === "object" && process.versions?.node !== undefined;
+
+/** @type {Map<string, Promise<WebAssembly.Module>>} one compilation for all */
+const modules = new Map();
+
+async function fetchModule(url) {
+  if (url.protocol === "file:" && isNode) {
+    const { readFile } = await import(/* @vite-ignore */ /* webpackIgnore: true */ "node:fs/promises");
+    return WebAssembly.compile(await readFile(url));
+  }
+  const response = await fetch(url);
+  if (!response.ok) throw new HearthError("notfound", `${url}: ${response.status} ${response.statusText}`);
+  return WebAssembly.compile(await response.arrayBuffer()); // whatever its media type
+}
+
+/**
+ * @param {BufferSource | WebAssembly.Module | URL | string | undefined} wasm
+ * @returns {Promise<WebAssembly.Module>}
+ */
+export async function loadModule(wasm) {
+  if (wasm instanceof WebAssembly.Module) return wasm;
+  if (wasm !== undefined && typeof wasm !== "string" && !(wasm instanceof URL)) return WebAssembly.compile(wasm);
+  const url = wasm === undefined ? new URL("./hearth.wasm", import.meta.url) : new URL(wasm, globalThis.location?.href);
+  let module = modules.get(url.href);
+  if (module === undefined) {
+    module = fetchModule(url);
+    modules.set(url.href, module);
+    module.catch(() => modules.delete(url.href)); // the next open tries again
+  }
+  return module;
+}
+
+export class Instance {
+  /** @type {WebAssembly.Memory} */
+  memory;
+  exports;
+  #bridge = 0;
+  #lines;
+  #references;
+  #thrown; // the JavaScript exception that a callback threw last, and what it became in Lua
+  #sealFailure;
+  #streams;
+  #depth = 0;
+
+  /**
+   * @param {{print: (line: string) => void, warn: (line: string) => void, seal?: (bytes: Uint8Array) => Uint8Array}} host
+   * @param {WebAssembly.Module} module
+   */
+  static async make(module, host) {
+    const instance = new Instance();
+    const { filesImports } = isNode
+      ? await import(/* @vite-ignore */ /* webpackIgnore: true */ "./node/files.js")
+      : await import("./files.js");
+    instance.#streams = { out: host.print, error: host.warn };
+    instance.#references = new References(
+      (handle) => instance.#bridge !== 0 && instance.exports.js_dereference(instance.#bridge, handle),
+      (f, args) => instance.call("js_call_value", [f, ...args]));
+    instance.#lines = {
+      out: new Lines((line) => instance.#tell("out", line)),
+      error: new Lines((line) => instance.#tell("error", line)),
+    };
+    const { exports } = await WebAssembly.instantiate(module, {
+      hearth: instance.#imports(host),
+      hearth_files: filesImports(instance),
+      hearth_indexeddb: indexeddbImports(instance),
+    });
+    instance.exports = exports;
+    instance.memory = exports.memory;
+    exports._initialize?.();
+    instance.#bridge = exports.js_new();
+    if (instance.#bridge === 0) throw new HearthError("nomem", "not enough memory for a Lua state");
+    return instance;
+  }
+
+  /** A fresh view: it is void after the next call into WebAssembly, whose memory may grow. */
+  bytes = (at, size) => new Uint8Array(this.memory.buffer, at, size);
+
+  text = (at, size) => decoder.decode(this.bytes(at, size));
+
+  /** A host's print or warn that throws must not pass through Lua: it is told on the console instead. */
+  #tell(stream, line) {
+    try {
+      this.#streams[stream](line);
+    } catch (exception) {
+      console.error(exception);
+    }
+  }
+
+  #flush() {
+    this.#lines.out.flush();
+    this.#lines.error.flush();
+  }
+
+  /** Sends what is printed elsewhere: the function that undoes that. */
+  redirect(print) {
+    const before = this.#streams.out;
+    this.#flush();
+    this.#streams.out = print;
+    return () => {
+      this.#flush();
+      this.#streams.out = before;
+    };
+  }
+
+  #imports(host) {
+    let warning = "";
+    return {
+      call: (number) => this.#callback(number),
+      release: (number) => this.#references.releaseFunction(number),
+      output: (stream, at, size) => this.#lines[stream === 2 ? "error" : "out"].write(this.bytes(at, size)),
+      clock: (kind) => (kind === 0 ? Date.now() : performance.now()),
+      timezone: (milliseconds) => new Date(milliseconds).getTimezoneOffset() * -60,
+      warn: (at, size, more) => {
+        warning += this.text(at, size);
+        if (more !== 0) return;
+        this.#tell("error", warning);
+        warning = "";
+      },
+      seal: (at, size, out) => {
+        try {
+          const seal = host.seal(this.bytes(at, size).slice());
+          if (!(seal instanceof Uint8Array) || seal.length !== 32) throw new HearthError("invalid", "a seal has 32 bytes");
+          this.bytes(out, 32).set(seal);
+        } catch (exception) {
+          this.#sealFailure = exception;
+          this.bytes(out, 32).fill(0);
+        }
+      },
+    };
+  }
+
+  /** Lua calls a JavaScript function: 0, or 1 when it threw. */
+  #callback(number) {
+    try {
+      const args = readMessage(this.#out(), this.#references);
+      const result = this.#references.functionOf(number)(...args);
+      if (typeof result?.then === "function") throw new HearthError("invalid", "Lua cannot wait for a promise");
+      this.#in(result === undefined ? [] : [result]);
+      return 0;
+    } catch (exception) {
+      return this.#threw(exception);
+    }
+  }
+
+  /** What was thrown becomes an error value: of a Lua error that passed through, the value it had. */
+  #threw(exception) {
+    const value = exception instanceof LuaError ? exception.value : String(exception?.message ?? exception);
+    this.#thrown = { exception, value };
+    try {
+      this.#in([value]);
+    } catch {
+      this.exports.js_in(this.#bridge, 0); // nil
+    }
+    return 1;
+  }
+
+  #in(values) {
+    const message = writeMessage(values, this.#references);
+    const at = this.exports.js_in(this.#bridge, message.length);
+    if (at === 0) throw new HearthError("nomem", "not enough memory");
+    this.bytes(at, message.length).set(message);
+  }
+
+  #out() {
+    return this.bytes(this.exports.js_out(this.#bridge), this.exports.js_out_size(this.#bridge));
+  }
+
+  /** Calls an exported function with arguments as a message, and numbers: its status, 0 or positive. */
+  #enter(name, args, numbers = []) {
+    if (this.#bridge === 0) throw new HearthError("closed", "the store is closed");
+    if (args !== undefined) this.#in(args);
+    this.#depth++;
+    let status;
+    try {
+      status = this.exports[name](this.#bridge, ...numbers);
+    } finally {
+      this.#depth--;
+    }
+    if (this.#depth === 0) this.#flush();
+    if (status < 0) throw this.#failure(status);
+    return status;
+  }
+
+  #failure(status) {
+    const [position, path, message, traceback, value] = readMessage(this.#out(), this.#references);
+    const code = codeName(status);
+    if (traceback !== undefined) {
+      const error = new LuaError(message, { value, traceback });
+      const thrown = this.#thrown;
+      this.#thrown = undefined;
+      if (thrown !== undefined && (thrown.value === value || String(value).includes(thrown.value)))
+        error.cause = thrown.exception;
+      return error;
+    }
+    const error = new HearthError(code, message ?? code, { path, position });
+    if (code === "seal" && this.#sealFailure !== undefined) error.cause = this.#sealFailure;
+    this.#sealFailure = undefined;
+    return error;
+  }
+
+  /** Calls an exported function that answers values. */
+  call(name, args) {
+    this.#enter(name, args);
+    return readMessage(this.#out(), this.#references);
+  }
+
+  /** Calls an exported function that answers bytes. */
+  callForBytes(name, args) {
+    this.#enter(name, args);
+    return this.#out().slice();
+  }
+
+  /** Calls an exported function with numbers: its status, 0 or positive. */
+  order(name, ...numbers) {
+    return this.#enter(name, undefined, numbers);
+  }
+
+  /** Calls in progress: a callback of Lua's may come here again. */
+  get depth() {
+    return this.#depth;
+  }
+
+  counts() {
+    return this.#references.counts();
+  }
+
+  delete() {
+    if (this.#bridge !== 0) this.exports.js_delete(this.#bridge);
+    this.#bridge = 0;
+  }
+}

@@ -1,0 +1,47 @@
+/** Options: what a call accepts is a table, and whatever is not in it is an error that names it. */
+import { HearthError } from "./error.js";
+
+export const DURABILITY = { default: 0, visible: 1, complete: 2, durable: 3 };
+export const ALIAS = { off: 0, on: 1, track: 2 };
+
+const boolean = (value) => typeof value === "boolean" || "true or false";
+const callable = (value) => typeof value === "function" || "a function";
+const text = (value) => typeof value === "string" || "a text";
+const object = (value) => (typeof value === "object" && value !== null) || "an object";
+const list = (value) => Array.isArray(value) || "an array";
+const choice = (choices) => (value) => Object.hasOwn(choices, value) || Object.keys(choices).map((name) => `"${name}"`).join(", ");
+const count = (least, most) => (value) =>
+  (Number.isSafeInteger(value) && value >= least && value <= most) || `an integer from ${least} to ${most}`;
+
+export const OPEN = {
+  store: text, wasm: () => true, readonly: boolean, create: boolean, exclusive: boolean, durability: choice(DURABILITY),
+  takeover: boolean, persist: boolean, acceptLoss: boolean, alias: choice(ALIAS),
+  autocommit: (value) => typeof value === "boolean" || typeof value?.onError === "function" || "true, false or { onError(error) }",
+  flushOnHide: boolean, print: callable, warn: callable, modules: object, sources: object, pageSize: count(64, 1 << 20),
+  strip: boolean, functions: boolean, placeholders: boolean, seal: callable,
+};
+export const RUN = { name: text, instructions: count(1, Number.MAX_SAFE_INTEGER), args: list };
+export const COMMIT = { durability: choice(DURABILITY) };
+export const COMPACT = { keep: count(0, 0xffffffff) };
+export const ENCODE = { canonical: boolean, strip: boolean };
+export const DECODE = { trusted: boolean, functions: boolean, permanents: boolean, metatables: boolean };
+export const IMPORT = { replace: boolean };
+
+/**
+ * The options, checked; undefined ones are left out.
+ * @param {object | undefined} options
+ * @param {Record<string, (value: any) => true | string>} known
+ */
+export function check(options, known) {
+  const checked = {};
+  if (options === undefined) return checked;
+  if (object(options) !== true) throw new HearthError("invalid", "options: an object expected");
+  for (const [name, value] of Object.entries(options)) {
+    if (!Object.hasOwn(known, name)) throw new HearthError("invalid", `unknown option '${name}'`);
+    if (value === undefined) continue;
+    const verdict = known[name](value);
+    if (verdict !== true) throw new HearthError("invalid", `option '${name}': ${verdict} expected`);
+    checked[name] = value;
+  }
+  return checked;
+}
