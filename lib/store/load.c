@@ -15,18 +15,12 @@
 #include "prototype.h"
 #include "protect.h"
 
-static void free_saved(hearth_store *S, Saved *saved, size_t capacity) {
-  for (size_t i = 0; saved != NULL && i < capacity; i++)
-    hearth_free(&S->allocator, saved[i].pages, saved[i].page_count * sizeof(Page));
-  hearth_free(&S->allocator, saved, capacity * sizeof *saved);
-}
-
 static void free_loader(Loader *l) {
   if (l->S == NULL) return;
   decoder_free(&l->D);
   externals_free(l->externals);
   heap_free(&l->heap);
-  free_saved(l->S, l->saved, l->saved_capacity);
+  store_free_saved(l->S, l->saved, l->saved_capacity);
   Buffer *buffers[] = {&l->arena, &l->entries, &l->origins, &l->pages};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_free(buffers[i]);
   intmap_free(&l->numbers);

@@ -37,8 +37,7 @@ const char *hearth_version(void) {
 static void free_memory(hearth_store *S) {
   pending_free_all(S);
   externals_free(S->externals);
-  for (uint32_t i = 0; i < S->saved_capacity; i++) store_forget(S, i);
-  hearth_free(&S->allocator, S->saved, S->saved_capacity * sizeof *S->saved);
+  store_free_saved(S, S->saved, S->saved_capacity);
   heap_free(&S->heap);
   if (S->location != NULL) hearth_free(&S->allocator, S->location, strlen(S->location) + 1);
   S->externals = NULL;

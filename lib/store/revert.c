@@ -261,10 +261,7 @@ static void change(Revert *r) {
 /* ------------------------------------------------------------- all of it */
 
 static void free_revert(Revert *r) {
-  const hearth_allocator *a = &r->S->allocator;
-  for (uint32_t i = 0; i < r->saved_capacity; i++)
-    hearth_free(a, r->saved[i].pages, r->saved[i].page_count * sizeof(Page));
-  hearth_free(a, r->saved, r->saved_capacity * sizeof *r->saved);
+  store_free_saved(r->S, r->saved, r->saved_capacity);
   Buffer *buffers[] = {&r->objects, &r->pages, &r->constants, &r->externals, &r->held};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_free(buffers[i]);
   intmap_free(&r->slots);

@@ -57,11 +57,19 @@ bool store_reserve_saved(hearth_store *S) {
   return true;
 }
 
-void store_forget(hearth_store *S, uint32_t slot) {
-  if (slot >= S->saved_capacity) return;
-  Saved *saved = &S->saved[slot];
+/* All memory that hangs on one goes here. */
+static void forget(const hearth_store *S, Saved *saved) {
   hearth_free(&S->allocator, saved->pages, saved->page_count * sizeof(Page));
   memset(saved, 0, sizeof *saved);
+}
+
+void store_forget(hearth_store *S, uint32_t slot) {
+  if (slot < S->saved_capacity) forget(S, &S->saved[slot]);
+}
+
+void store_free_saved(const hearth_store *S, Saved *saved, size_t capacity) {
+  for (size_t i = 0; saved != NULL && i < capacity; i++) forget(S, &saved[i]);
+  hearth_free(&S->allocator, saved, capacity * sizeof *saved);
 }
 
 void store_warn(lua_State *L, hearth_store *S, const char *format, ...) {

@@ -103,6 +103,9 @@ bool store_reserve_saved(hearth_store *S);
 /* Frees what is remembered of a slot. */
 void store_forget(hearth_store *S, uint32_t slot);
 
+/* Frees an array of what was committed, and what hangs on it; NULL is allowed. */
+void store_free_saved(const hearth_store *S, Saved *saved, size_t capacity);
+
 /* Pushes the table STORE_ALIAS of a new store. [-0, +1, m] */
 void alias_push(lua_State *L);
 
