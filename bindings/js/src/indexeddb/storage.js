@@ -41,6 +41,7 @@ export class IndexedDBStorage {
   #waiting = []; // resolvers of settled()
   #idlers = []; // of idle()
   #ballastTimer;
+  #begun = false; // something was appended
   #closed = false;
 
   /**
@@ -66,8 +67,9 @@ export class IndexedDBStorage {
       await storage.#open();
       return storage;
     } catch (exception) {
+      const failure = storage.failure ?? openFailure(name, exception);
       await storage.#letGo();
-      throw openFailure(name, exception);
+      throw failure;
     }
   }
 
@@ -186,7 +188,7 @@ export class IndexedDBStorage {
 
   #nowIdle() {
     for (const resolve of this.#idlers.splice(0)) resolve();
-    if (this.#closed || this.readonly || this.#found.bytes === 0) return;
+    if (this.#closed || !this.#begun) return;
     clearTimeout(this.#ballastTimer);
     this.#ballastTimer = setTimeout(() => this.#log.ballast(), BALLAST_AFTER);
   }
@@ -294,7 +296,7 @@ export class IndexedDBStorage {
     const records = this.#parts;
     this.#parts = [];
     const ticket = this.#newTicket();
-    this.#found.bytes = 1; // there is something now
+    this.#begun = true;
     this.#log.frames(records, level, last === 2, ticket);
     return ticket;
   }

@@ -1,0 +1,79 @@
+/**
+ * What the tests of the IndexedDB host do inside a page or a worker: a store of raw records. It stands in for the
+ * backend: what it read at open, what it appended, what settled and how.
+ */
+import { IndexedDBStorage } from "/bindings/js/src/indexeddb/storage.js";
+
+export const STRICT = 3;
+export const RELAXED = 2;
+
+export const bytesOf = (text, size = text.length) => {
+  const bytes = new Uint8Array(size);
+  for (let i = text.length; i < size; i += 65536) crypto.getRandomValues(bytes.subarray(i, Math.min(size, i + 65536)));
+  bytes.set(new TextEncoder().encode(text));
+  return bytes;
+};
+
+export class Raw {
+  events = [];
+  records = []; // the text of each, up to its first space
+
+  /** @returns {Promise<Raw>}; rejects with the storage's error */
+  static async open(name, options = {}) {
+    const raw = new Raw();
+    raw.warnings = [];
+    raw.storage = await IndexedDBStorage.open(name, { ballast: 0, warn: (line) => raw.warnings.push(line), ...options });
+    raw.attach();
+    return raw;
+  }
+
+  attach() {
+    const length = this.storage.attach(this.storage.readonly ? 1 : 0, (ticket, status, reason) =>
+      this.events.push(status === 0 ? `${ticket}` : `${ticket}: ${status} ${reason}`));
+    this.bytes = this.storage.read(0, length).slice();
+    this.records = new TextDecoder().decode(this.bytes).split("\n").filter((line) => line !== "").map((line) => line.split(" ")[0]);
+    this.storage.opened(length);
+    return this;
+  }
+
+  /** A record of its own batch: its text, filled up to `size` with noise, and a line end. */
+  append(text, { size = 0, level = STRICT, last = 1 } = {}) {
+    const bytes = size > text.length + 2 ? bytesOf(`${text} `, size) : bytesOf(text, text.length + 1);
+    for (let i = text.length + 1; i < bytes.length - 1; i++) if (bytes[i] === 10) bytes[i] = 11;
+    bytes[bytes.length - 1] = 10;
+    return this.storage.append(bytes, last, level);
+  }
+
+  async told() {
+    await this.storage.idle();
+    return this.events.splice(0);
+  }
+}
+
+/** What an open that fails fails with: "code: message"; "opened" when it does not. */
+export async function failureOf(promise) {
+  try {
+    const raw = await promise;
+    await raw.storage?.close();
+    return "opened";
+  } catch (error) {
+    return `${error.code ?? error.name}: ${error.message}`;
+  }
+}
+
+/** Everything in the database, as text: "1,0=a 1,1=b". */
+export async function dump(name) {
+  const database = await new Promise((resolve, reject) => {
+    const request = indexedDB.open(`hearth:${name}`);
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+  const log = database.transaction("log").objectStore("log");
+  const ask = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
+  const [keys, values] = await Promise.all([ask(log.getAllKeys()), ask(log.getAll())]);
+  database.close();
+  const textOf = (value) => (typeof value === "string" ? `<${value}>` : new TextDecoder().decode(value).split(/[ \n]/)[0]);
+  return keys.map((key, i) => `${key}=${textOf(values[i])}`).join(" ");
+}
+
+Object.assign(globalThis, { Raw, STRICT, RELAXED, failureOf, dump, bytesOf, IndexedDBStorage });
