@@ -181,7 +181,7 @@ static const char pairs_of_steps[] =
     "function pair(first, second, between)\n"
     "  local what = first .. ', ' .. second .. ', ' .. between\n"
     "  for k in next, home do home[k] = nil end\n"
-    "  reset_steps() fill() assert(commit()) complete_all() is_ok(poll())\n"
+    "  reset_steps() fill() assert(compact()) complete_all() is_ok(poll())\n"
     "  steps[first]() assert(commit())\n"
     "  if pending() == 0 then idle[first] = true return end\n" /* it undoes what no other did */
     "  if between == 1 then collectgarbage() end\n"
