@@ -279,7 +279,7 @@ HEARTH_API hearth_status hearth_store_stat(hearth_store *store, hearth_stat *sta
 
 /*
 ** What the store is kept in, for who reads or exports all of it: its backend, and in *storage the backend's store. Both
-** belong to the store and go when it is closed; nothing may be written there. NULL once it is closed.
+** belong to the store and go when it is closed; what is written there the store does not see: close it then. NULL once it is closed.
 */
 HEARTH_API const hearth_backend *hearth_store_backend(hearth_store *store, hearth_backend_store **storage);
 

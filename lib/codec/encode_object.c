@@ -94,7 +94,8 @@ bool encoder_init(Encoder *E, lua_State *L, const hearth_allocator *a) {
   memset(E, 0, sizeof *E);
   E->L = L;
   E->current = HEAP_NONE;
-  Buffer *buffers[] = {&E->head, &E->body, &E->scratch, &E->entries, &E->entry_bytes, &E->weak};
+  Buffer *buffers[] = {&E->head,        &E->body,       &E->scratch, &E->entries,
+                       &E->entry_bytes, &E->identities, &E->weak};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_init(buffers[i], a);
   E->strings = strings_new(a);
   E->shapes = shapes_new(a);
@@ -102,7 +103,8 @@ bool encoder_init(Encoder *E, lua_State *L, const hearth_allocator *a) {
 }
 
 void encoder_free(Encoder *E) {
-  Buffer *buffers[] = {&E->head, &E->body, &E->scratch, &E->entries, &E->entry_bytes, &E->weak};
+  Buffer *buffers[] = {&E->head,        &E->body,       &E->scratch, &E->entries,
+                       &E->entry_bytes, &E->identities, &E->weak};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_free(buffers[i]);
   strings_free(E->strings);
   shapes_free(E->shapes);

@@ -150,11 +150,43 @@ static void put_plain_key(Encoder *E, int index) {
   }
 }
 
+uint64_t encode_identity(const Encoder *E, int index, uint8_t *type) {
+  lua_State *L = E->L;
+  uint64_t bits;
+  switch (lua_type(L, index)) {
+    case LUA_TBOOLEAN: *type = lua_toboolean(L, index) ? IDENTITY_TRUE : IDENTITY_FALSE; return 0;
+    case LUA_TNUMBER:
+      *type = lua_isinteger(L, index) ? IDENTITY_INTEGER : IDENTITY_FLOAT;
+      if (*type == IDENTITY_INTEGER) return (uint64_t)lua_tointeger(L, index);
+      lua_Number n = lua_tonumber(L, index);
+      memcpy(&bits, &n, sizeof bits);
+      return bits;
+    case LUA_TSTRING: *type = IDENTITY_STRING; break;
+    case LUA_TTABLE:
+    case LUA_TFUNCTION: *type = IDENTITY_OBJECT; break;
+    default: *type = IDENTITY_NONE; return 0;
+  }
+  return (uint64_t)(uintptr_t)lua_topointer(L, index);
+}
+
+/* Notes what the entry is whose key and value are the topmost. A string that is a constant must be reached anew each time. */
+static void put_identity(Encoder *E) {
+  Identity id;
+  int top = lua_gettop(E->L);
+  memset(&id, 0, sizeof id);
+  id.key = encode_identity(E, top - 1, &id.key_type);
+  id.value = encode_identity(E, top, &id.value_type);
+  if (id.key_type == IDENTITY_STRING && lua_rawlen(E->L, top - 1) > E->page_size / 2) id.key_type = IDENTITY_NONE;
+  if (id.value_type == IDENTITY_STRING && lua_rawlen(E->L, top) > E->page_size / 2) id.value_type = IDENTITY_NONE;
+  buffer_put(&E->identities, &id, sizeof id);
+}
+
 /* Gathers the entry whose key is at top - 1 and whose value is at the top; with `keys` only the key, in that list. */
-static void gather_entry(Encoder *E, int keys) {
+static void gather_entry(Encoder *E, size_t index, int keys) {
   lua_State *L = E->L;
   int top = lua_gettop(L);
   Entry e = {.key = E->entry_bytes.size};
+  e.index = (index < ENTRY_MOST_INDEX ? (uint32_t)index : ENTRY_MOST_INDEX) & ENTRY_MOST_INDEX;
   if (keys != 0)
     put_plain_key(E, top - 1);
   else
@@ -207,22 +239,7 @@ static void sort_entries(const Encoder *E, Entry *entries, Entry *spare, size_t 
   }
 }
 
-/* Gathers the entries of the table at `t`, sorted; answers how many. */
-static size_t gather(Encoder *E, int t, int weak, int keys) {
-  lua_State *L = E->L;
-  size_t objects = 0;
-  buffer_clear(&E->entries);
-  buffer_clear(&E->entry_bytes);
-  lua_pushnil(L);
-  while (lua_next(L, t)) {
-    int top = lua_gettop(L);
-    if (weak == 0 || encode_weak_keeps(E, weak, top - 1, top)) {
-      if (E->canonical && !E->nested && has_identity(L, top - 1) && ++objects == 2)
-        encoder_fail(E, HEARTH_UNSTORABLE, 0, "a table with two or more object keys has no canonical form");
-      gather_entry(E, keys);
-    }
-    lua_pop(L, 1);
-  }
+static size_t sort_gathered(Encoder *E) {
   size_t count = E->entries.size / sizeof(Entry);
   if (count > 1) {
     Entry *spare = (Entry *)(void *)buffer_reserve(&E->entries, E->entries.size); /* may move the entries */
@@ -231,6 +248,41 @@ static size_t gather(Encoder *E, int t, int weak, int keys) {
   }
   encoder_check(E);
   return count;
+}
+
+/* Gathers the entries of the table at `t`, sorted; answers how many. */
+static size_t gather(Encoder *E, int t, int weak, int keys) {
+  lua_State *L = E->L;
+  size_t objects = 0, index = 0;
+  bool identify = E->ops->known != NULL && keys == 0 && E->page_size > 0;
+  buffer_clear(&E->entries);
+  buffer_clear(&E->entry_bytes);
+  buffer_clear(&E->identities);
+  lua_pushnil(L);
+  while (lua_next(L, t)) {
+    int top = lua_gettop(L);
+    if (weak == 0 || encode_weak_keeps(E, weak, top - 1, top)) {
+      if (E->canonical && !E->nested && has_identity(L, top - 1) && ++objects == 2)
+        encoder_fail(E, HEARTH_UNSTORABLE, 0, "a table with two or more object keys has no canonical form");
+      if (identify) put_identity(E);
+      gather_entry(E, index++, keys);
+    }
+    lua_pop(L, 1);
+  }
+  return sort_gathered(E);
+}
+
+size_t encode_gather_chosen(Encoder *E, int t, const Identity *identities, const uint8_t *chosen) {
+  lua_State *L = E->L;
+  size_t index = 0;
+  buffer_clear(&E->entries);
+  buffer_clear(&E->entry_bytes);
+  lua_pushnil(L);
+  for (; lua_next(L, t); index++) {
+    if (chosen[identities[index].page] != 0) gather_entry(E, index, 0);
+    lua_pop(L, 1);
+  }
+  return sort_gathered(E);
 }
 
 void encode_push_sorted_keys(Encoder *E, int t, int weak) {
@@ -452,6 +504,11 @@ static void encode_as_delivered(TableState *T, Head *head) {
 void encode_table(Encoder *E, int index) {
   TableState T = {E, index, encode_weak_mode(E, index), E->body.size, E->top, 0};
   Head head = {.kind = OBJECT_TABLE};
+  if (T.weak == 0 && E->page_size > 0 && E->ops->known != NULL && E->ops->known(E, index, &head)) {
+    encode_metatable(E, index, &head);
+    head_put(&E->head, &head);
+    return;
+  }
   if (E->canonical && !is_plain(&T))
     encode_canonical(&T, &head);
   else if (T.weak == 0)

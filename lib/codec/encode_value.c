@@ -105,7 +105,7 @@ void encode_value(Encoder *E, int index) {
 }
 
 void encoder_check(Encoder *E) {
-  if (E->head.failed || E->body.failed || E->scratch.failed || E->entries.failed || E->entry_bytes.failed ||
+  if (E->head.failed || E->body.failed || E->scratch.failed || E->entries.failed || E->entry_bytes.failed || E->identities.failed ||
       E->weak.failed || E->heap->queue.failed)
     encoder_fail_memory(E);
   if (E->max_bytes != 0 && E->body.size + E->head.size > E->max_bytes)

@@ -18,20 +18,43 @@
 
 typedef struct Encoder Encoder;
 
+#define ENTRY_MOST_INDEX ((1u << 30) - 1)
+
 /* One entry of a table that is sorted: its key and its value as bytes in `entry_bytes`. */
 typedef struct Entry {
   uint64_t order;   /* integer keys: order-preserving; others: a stable hash of the key's bytes */
-  uint32_t other;   /* 0: an integer key, 1: another */
+  uint32_t other : 2;  /* 0: an integer key, 1: another */
+  uint32_t index : 30; /* which entry it was in the order of lua_next; ENTRY_MOST_INDEX: that one or a later one */
   uint32_t key_size;
   size_t key, value; /* offsets */
   size_t value_size;
 } Entry;
+
+/* What a key or a value is, as far as can be told without reading it. */
+typedef enum IdentityType {
+  IDENTITY_NONE,    /* not to be told: a userdata, or a string that is a constant */
+  IDENTITY_FALSE,
+  IDENTITY_TRUE,
+  IDENTITY_INTEGER, /* its bits */
+  IDENTITY_FLOAT,   /* its bits */
+  IDENTITY_STRING,  /* its address: good until a collection may have freed it */
+  IDENTITY_OBJECT   /* its address: good while it is anchored */
+} IdentityType;
+
+/* An entry of a table by what it is; in the order of lua_next. */
+typedef struct Identity {
+  uint64_t key, value;
+  uint32_t page; /* where the entry is stored: filled by who divides the table */
+  uint8_t key_type, value_type;
+} Identity;
 
 typedef struct EncoderOps {
   /* The bytes of a constant (a shape, a prototype, a large string) that was not there before. */
   void (*constant)(Encoder *E, uint32_t index, const void *bytes, size_t size);
   /* A table too large for one record: its sorted entries. The metatable's record body is in E->body. NULL: blobs. */
   void (*pages)(Encoder *E, const Head *head, const Entry *entries, size_t count);
+  /* A table that may be known from before: writes its changed pages, fills the head, answers true. NULL: none. */
+  bool (*known)(Encoder *E, int index, Head *head);
   /* A value that lives elsewhere and has a number of its own (an external table). NULL: none. */
   bool (*foreign)(Encoder *E, int index, uint64_t *number);
   /* Anchors the cell of a function's upvalue under the slot, and sets its Object.upvalue. */
@@ -68,6 +91,7 @@ struct Encoder {
   Buffer head, body;        /* blob: the sections; store: the record at work */
   Buffer scratch;           /* a prototype's or a shape's bytes */
   Buffer entries, entry_bytes;
+  Buffer identities;        /* of all entries that were gathered last, where ops->known is there */
   Buffer weak;              /* slots of weak tables */
   struct StringDictionary *strings;
   struct ShapeCache *shapes;
@@ -114,6 +138,10 @@ uint64_t encode_shape(Encoder *E, const ShapeKey keys[], size_t count, const uin
 
 /* Tables; pops nothing. `index` absolute. */
 void encode_table(Encoder *E, int index);
+/* What the value at `index` is. */
+uint64_t encode_identity(const Encoder *E, int index, uint8_t *type);
+/* Gathers those entries of the table at `t` for which chosen[identities[i].page] is not 0, sorted: how many. */
+size_t encode_gather_chosen(Encoder *E, int t, const Identity *identities, const uint8_t *chosen);
 /* Pushes a list of the keys of the table at `t`, of a weak one's those that stay, in canonical order. */
 void encode_push_sorted_keys(Encoder *E, int t, int weak);
 

@@ -12,6 +12,7 @@
 #include "committer.h"
 #include "external.h"
 #include "hearth_environment.h"
+#include "memo.h"
 #include "permanents.h"
 #include "prototype.h"
 #include "protect.h"
@@ -28,6 +29,7 @@ typedef struct Change {
 
 void committer_free(Committer *C) {
   if (C->S == NULL) return;
+  memo_settle(C, false);
   for (size_t i = 0; i < C->changes.size; i += sizeof(Change)) {
     Change change;
     memcpy(&change, C->changes.data + i, sizeof change);
@@ -35,7 +37,8 @@ void committer_free(Committer *C) {
   }
   encoder_free(&C->E);
   batch_free(&C->batch);
-  Buffer *buffers[] = {&C->changes, &C->pages, &C->specials, &C->record, &C->local_cells};
+  Buffer *buffers[] = {&C->changes, &C->pages,        &C->specials, &C->record, &C->local_cells,
+                       &C->memos,   &C->memo_changes, &C->changed,  &C->weights};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_free(buffers[i]);
   intmap_free(&C->owners);
   intmap_free(&C->locals);
@@ -103,38 +106,48 @@ static bool push_foreign(Encoder *E, int index, uint64_t *number) {
   return true;
 }
 
-static void add_page(void *ud, uint8_t section, uint64_t prefix, uint8_t depth, const Entry *entries, size_t count) {
-  Committer *C = ud;
+void committer_page(Committer *C, Page *page, const Entry *entries, size_t count) {
   Encoder *E = &C->E;
   Buffer *b = &E->scratch;
   buffer_clear(b);
-  page_put(b, section, entries, count, E->entry_bytes.data);
+  page_put(b, page->section, entries, count, E->entry_bytes.data);
   if (b->failed) encoder_fail_memory(E);
-  Page page;
-  memset(&page, 0, sizeof page);
-  page.prefix = prefix;
-  page.hash = hash128(b->data, b->size);
-  page.section = section;
-  page.depth = depth;
-  const Saved *saved = &C->S->saved[E->current];
-  bool same = false; /* pages come in order: a binary search among the old ones */
+  Hash128 hash = hash128(b->data, b->size);
+  if (hash128_equal(page->hash, hash)) return;
+  page->hash = hash;
+  if (C->dry) return;
+  LayoutKey key = {LAYOUT_PAGE, E->heap->objects[E->current].number, 0, page->section, page->depth, page->prefix};
+  check(C, batch_put_at(&C->batch, &key, b->data, b->size, E->error));
+}
+
+/* The committed page of this place, or NULL. They are in order: a binary search. */
+static const Page *find_page(const Saved *saved, const Page *page) {
   for (size_t low = 0, high = saved->page_count; low < high;) {
     size_t i = low + (high - low) / 2;
     const Page *old = &saved->pages[i];
-    if (old->section == section && old->prefix == prefix && old->depth == depth) {
-      same = hash128_equal(old->hash, page.hash);
-      break;
-    }
-    if (old->section < section || (old->section == section && (old->prefix < prefix || (old->prefix == prefix && old->depth < depth))))
+    if (old->section == page->section && old->prefix == page->prefix && old->depth == page->depth) return old;
+    if (old->section < page->section ||
+        (old->section == page->section &&
+         (old->prefix < page->prefix || (old->prefix == page->prefix && old->depth < page->depth))))
       low = i + 1;
     else
       high = i;
   }
+  return NULL;
+}
+
+static void add_page(void *ud, uint8_t section, uint64_t prefix, uint8_t depth, const Entry *entries, size_t count) {
+  Committer *C = ud;
+  Page page;
+  memset(&page, 0, sizeof page);
+  page.prefix = prefix;
+  page.section = section;
+  page.depth = depth;
+  const Page *old = find_page(&C->S->saved[C->E.current], &page);
+  if (old != NULL) page.hash = old->hash;
+  committer_page(C, &page, entries, count);
   buffer_put(&C->pages, &page, sizeof page);
-  if (C->pages.failed) encoder_fail_memory(E);
-  if (same || C->dry) return;
-  LayoutKey key = {LAYOUT_PAGE, E->heap->objects[E->current].number, 0, section, depth, prefix};
-  check(C, batch_put_at(&C->batch, &key, b->data, b->size, E->error));
+  if (C->pages.failed) encoder_fail_memory(&C->E);
 }
 
 static void put_pages(Encoder *E, const Head *head, const Entry *entries, size_t count) {
@@ -142,6 +155,7 @@ static void put_pages(Encoder *E, const Head *head, const Entry *entries, size_t
   if (!store_reserve_saved(C->S)) encoder_fail_memory(E);
   head_put(&E->head, head);
   pages_divide(entries, count, E->page_size, add_page, C);
+  if (!C->dry) memo_make(C, E->current, head, entries, count);
 }
 
 static bool put_special_aside(Encoder *E, uint32_t slot, int index) {
@@ -153,7 +167,8 @@ static bool put_special_aside(Encoder *E, uint32_t slot, int index) {
   return false;
 }
 
-static const EncoderOps store_ops = {put_constant, put_pages, push_foreign, anchor_cell, put_special_aside, NULL, NULL};
+static const EncoderOps store_ops = {put_constant, put_pages,         memo_known, push_foreign,
+                                     anchor_cell,  put_special_aside, NULL,       NULL};
 
 /* --------------------------------------------------------------- records */
 
@@ -325,10 +340,14 @@ static void apply(lua_State *L, Committer *C) {
   for (size_t i = 0; i < C->changes.size; i += sizeof(Change)) {
     Change change;
     memcpy(&change, C->changes.data + i, sizeof change);
+    Saved *saved = &S->saved[change.slot];
+    Memo *memo = change.page_count > 0 ? saved->memo : NULL;
+    if (memo != NULL) saved->memo = NULL;
     store_forget(S, change.slot);
-    S->saved[change.slot] = (Saved){change.hash, change.pages, change.page_count, 1};
+    *saved = (Saved){change.hash, change.pages, memo, change.page_count, 1};
   }
   C->changes.size = 0; /* their pages belong to the store now */
+  memo_settle(C, true);
   for (uint32_t i = 0; i < heap->object_count; i++) {
     heap->objects[i].fresh = 0;
     if (!is_garbage(heap, &heap->objects[i])) continue;
@@ -370,7 +389,8 @@ Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err) {
   bool made = encoder_init(E, L, a);
   E->error = err;
   batch_init(&C->batch, S->backend, S->storage, a);
-  Buffer *buffers[] = {&C->changes, &C->pages, &C->specials, &C->record, &C->local_cells};
+  Buffer *buffers[] = {&C->changes, &C->pages,        &C->specials, &C->record, &C->local_cells,
+                       &C->memos,   &C->memo_changes, &C->changed,  &C->weights};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_init(buffers[i], a);
   intmap_init(&C->owners, a);
   intmap_init(&C->locals, a);
@@ -459,6 +479,9 @@ static int commit_protected(lua_State *L) {
   Metadata m;
   Committer *C = committer_push(L, S, call->error);
   call->committer = C;
+  C->memos_alive = memo_is_alive(L, S);
+  memo_push_watched(L);
+  int watched = lua_gettop(L);
   check_global(C, "_home");
   if (S->alias == HEARTH_ALIAS_ON) check_global(C, "Memory");
   walk(C);
@@ -481,6 +504,8 @@ static int commit_protected(lua_State *L) {
     check(C, call->status);
   }
   apply(L, C);
+  lua_settop(L, watched);
+  memo_watch(L, S);
   externals_committed(L, S, C->pending);
   if (C->pending != NULL) pending_add(S, C->pending);
   C->pending = NULL;

@@ -22,6 +22,9 @@ typedef struct Committer {
   uint32_t local_count;
   uint32_t owner;        /* slot of the special object whose record is at work */
   PendingCommit *pending; /* what is to be known of the commit at work until it is complete */
+  Buffer memos, memo_changes; /* what becomes of memos when the commit is in: memo.c */
+  Buffer changed, weights; /* of the table at work, a byte and a number a page: memo.c */
+  bool memos_alive;      /* the memos of the last commit are good */
   bool dry;              /* only one object is looked at; nothing is submitted */
   /* Stack indices, absolute. */
   int values;            /* table: slot + 1 -> what the hook gave; -(slot + 1) -> the type's name or nil */
@@ -33,6 +36,9 @@ Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err);
 
 /* Compares the record in `record` (and C->pages) with the committed one and adds what differs to the batch. True: it differs. */
 bool committer_record(Committer *C, uint32_t slot, const Buffer *record);
+
+/* Makes the page of these entries: where its hash is another than in *page, sets that and puts the page into the batch. */
+void committer_page(Committer *C, Page *page, const Entry *entries, size_t count);
 
 /* Not left to the collector: it does not know how large this is, and loses a finalizer that memory runs out in. */
 void committer_free(Committer *C);

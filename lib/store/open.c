@@ -107,6 +107,12 @@ static void make_lua_side(lua_State *L, hearth_store *S, hearth_error *err) {
     }
     store_set_value(L, S, tables[i]);
   }
+  lua_createtable(L, 1, 0);
+  lua_createtable(L, 0, 1);
+  lua_pushliteral(L, "v");
+  lua_setfield(L, -2, "__mode");
+  lua_setmetatable(L, -2);
+  store_set_value(L, S, STORE_WATCHED);
   alias_push(L);
   store_set_value(L, S, STORE_ALIAS);
   if (prototype_push_cell_maker(L, err) != HEARTH_OK) {

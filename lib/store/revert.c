@@ -198,7 +198,7 @@ static bool make_saved(Revert *r) {
     const HeldObject *o = object_at(r, i);
     Saved *saved = &r->saved[o->slot];
     size_t size = o->page_count * sizeof(Page);
-    *saved = (Saved){o->hash, NULL, 0, 1};
+    *saved = (Saved){.hash = o->hash, .written = 1};
     if (size == 0) continue;
     saved->pages = hearth_realloc(a, NULL, 0, size);
     if (saved->pages == NULL) return false;

@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 
+#include "memo.h"
 #include "store.h"
 
 /* The registry maps the store's address to its userdata while it is open. */
@@ -60,6 +61,7 @@ bool store_reserve_saved(hearth_store *S) {
 /* All memory that hangs on one goes here. */
 static void forget(const hearth_store *S, Saved *saved) {
   hearth_free(&S->allocator, saved->pages, saved->page_count * sizeof(Page));
+  memo_free(&S->allocator, saved->memo);
   memset(saved, 0, sizeof *saved);
 }
 

@@ -4,7 +4,7 @@
 ** The store lives in a userdata. Its Lua side hangs on the userdata's user
 ** values, so that the collector sees it; the C side is below. The chapters:
 ** open.c opens and closes, load.c reads the home graph (on open, rollback and refresh), restore.c
-** puts it into the objects that are there, commit.c writes it, pages.c divides large tables, special.c writes hooked objects,
+** puts it into the objects that are there, commit.c writes it, pages.c divides large tables, memo.c remembers them, special.c writes hooked objects,
 ** batch.c gathers operations, pending.c and revert.c follow commits that are not complete yet, external*.c are the
 ** external tables.
 */
@@ -31,7 +31,8 @@ enum {
   STORE_HANDLES,      /* weak table: number -> handle of an external table */
   STORE_EXT,          /* the table `ext` */
   STORE_ALIAS,        /* what the alias keeps: alias.c */
-  STORE_USER_VALUES = STORE_ALIAS
+  STORE_WATCHED,      /* weak table: an object that the collector's next cycle takes */
+  STORE_USER_VALUES = STORE_WATCHED
 };
 
 /* One page of a paged table, as last committed. */
@@ -45,6 +46,7 @@ typedef struct Page {
 typedef struct Saved {
   Hash128 hash;   /* of head and body */
   Page *pages;    /* in order of section and prefix */
+  struct Memo *memo; /* of a paged table, or NULL: memo.h */
   uint32_t page_count;
   uint32_t written; /* 0: not in the backend yet */
 } Saved;

@@ -551,6 +551,24 @@ static inline void in_new_world(uint32_t page_size, const char *code) {
   world_free(&w);
 }
 
+/* The pages of both disks. (What is in pages refers to no number; the numbers of the tables that they belong to may differ.) */
+static inline void assert_same_division(World *a, World *b) {
+  DiskEntries x = disk_entries(a->disk), y = disk_entries(b->disk);
+  assert_int_equal(x.count, y.count);
+  for (size_t i = 0; i < x.count; i++) {
+    if (x.entries[i].key[0] != LAYOUT_OBJECT || x.entries[i].key_size == 8) continue;
+    bool found = false;
+    for (size_t k = 0; k < y.count && !found; k++)
+      found = y.entries[k].key[0] == LAYOUT_OBJECT && y.entries[k].key_size == x.entries[i].key_size &&
+              memcmp(x.entries[i].key + 8, y.entries[k].key + 8, x.entries[i].key_size - 8) == 0 &&
+              x.entries[i].value_size == y.entries[k].value_size &&
+              memcmp(x.entries[i].value, y.entries[k].value, x.entries[i].value_size) == 0;
+    assert_true(found);
+  }
+  disk_free_entries(&x);
+  disk_free_entries(&y);
+}
+
 /* describe(home) as a string to be freed. */
 static inline char *world_describe(World *w) {
   run(w->L, "described = describe(home)");
