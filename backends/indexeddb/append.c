@@ -17,12 +17,12 @@ static int sink_write(void *ud, uint64_t offset, const void *bytes, size_t size)
   return 0;
 }
 
-LogSink append_sink(hearth_backend_store *store) {
+LogSink idb_append_sink(hearth_backend_store *store) {
   return (LogSink){store, sink_write};
 }
 
-void append_abandon(hearth_backend_store *store) {
-  mirror_discard(&store->mirror);
+void idb_append_abandon(hearth_backend_store *store) {
+  idb_mirror_discard(&store->mirror);
   log_writer_forget(&store->writer);
   if (store->handed) (void)idb_host_forget(store->handle);
   store->writer.salt = store->place.salt;
@@ -35,7 +35,7 @@ void append_abandon(hearth_backend_store *store) {
 static hearth_status writer_status(hearth_backend_store *store, LogResult result, hearth_error *err) {
   if (result == LOG_WRITTEN) return HEARTH_OK;
   if (result == LOG_NO_MEMORY) return failure_nomem(err, store->name);
-  return store_refused(store, "write", store->answer, err);
+  return idb_store_refused(store, "write", store->answer, err);
 }
 
 /* A check looks at the store before this batch, what is pending included. */
@@ -53,7 +53,7 @@ static hearth_status check(hearth_backend_store *store, const hearth_op *op, siz
 static hearth_status begin_log(hearth_backend_store *store, hearth_error *err) {
   LogHeader h = {.write_version = LOG_WRITE_VERSION, .read_version = LOG_READ_VERSION, .first = 1,
                  .time = store->writer.time};
-  hearth_status status = store_random(store, &h.salt, sizeof h.salt, err);
+  hearth_status status = idb_store_random(store, &h.salt, sizeof h.salt, err);
   return status == HEARTH_OK ? writer_status(store, log_writer_header(&store->writer, &h), err) : status;
 }
 
@@ -64,7 +64,7 @@ static hearth_status begin(hearth_backend_store *store, hearth_error *err) {
   store->last = IDB_MORE;
   w->sequence = store->submitted + 1;
   w->synced = store->durable;
-  w->time = store_clock(store);
+  w->time = idb_store_clock(store);
   return w->at == 0 ? begin_log(store, err) : HEARTH_OK;
 }
 
@@ -80,7 +80,7 @@ static hearth_status add_ops(hearth_backend_store *store, const hearth_op *ops, 
                     .value = op->value, .value_size = op->value_size};
     hearth_status status = writer_status(store, log_writer_op(&store->writer, &logged), err);
     if (status != HEARTH_OK) return status;
-    if (!mirror_add(&store->mirror, op)) return failure_nomem(err, store->name);
+    if (!idb_mirror_add(&store->mirror, op)) return failure_nomem(err, store->name);
   }
   return HEARTH_OK;
 }
@@ -92,58 +92,58 @@ static bool durable_ahead(const hearth_backend_store *store) {
   return false;
 }
 
-hearth_status append_barrier(hearth_backend_store *store, hearth_durability level, hearth_error *err) {
-  hearth_status status = store->readonly ? store_alive(store, err) : store_writable(store, err);
+hearth_status idb_append_barrier(hearth_backend_store *store, hearth_durability level, hearth_error *err) {
+  hearth_status status = store->readonly ? idb_store_alive(store, err) : idb_store_writable(store, err);
   if (status == HEARTH_OK) status = contract_level(&hearth_indexeddb_backend, &level, err);
   if (status != HEARTH_OK || store->readonly || level == HEARTH_VISIBLE) return status;
   bool complete = store->sequence == store->submitted;
   store->awaited = store->submitted;
   if (complete && (level == HEARTH_COMPLETE || store->durable == store->submitted)) return HEARTH_OK;
-  if (level == HEARTH_COMPLETE || durable_ahead(store)) return store_pending(err);
-  Pending *p = pending_make(store, PENDING_FLUSH);
+  if (level == HEARTH_COMPLETE || durable_ahead(store)) return idb_store_pending(err);
+  Pending *p = idb_pending_make(store, PENDING_FLUSH);
   if (p == NULL) return failure_nomem(err, store->name);
   int ticket = idb_host_flush(store->handle, HEARTH_DURABLE);
   if (ticket < 0) {
-    pending_free(store, p);
-    return store_refused(store, "flush", ticket, err);
+    idb_pending_free(store, p);
+    return idb_store_refused(store, "flush", ticket, err);
   }
   p->durable = true;
-  pending_add(store, p, ticket);
-  return store_pending(err);
+  idb_pending_add(store, p, ticket);
+  return idb_store_pending(err);
 }
 
 static bool sync_is_due(const hearth_backend_store *store) {
-  uint64_t now = store_clock(store);
+  uint64_t now = idb_store_clock(store);
   return now < store->last_sync || now - store->last_sync >= STORE_SYNC_EVERY; /* the clock may have been set back */
 }
 
 /* The last part is there: its frame commits the batch. */
 static hearth_status finish(hearth_backend_store *store, hearth_durability level, hearth_error *err) {
   if (store->mirror.operations == 0) { /* nothing but checks: nothing to write, and no number for it */
-    append_abandon(store);
-    return append_barrier(store, level, err);
+    idb_append_abandon(store);
+    return idb_append_barrier(store, level, err);
   }
-  Pending *p = pending_make(store, PENDING_BATCH);
+  Pending *p = idb_pending_make(store, PENDING_BATCH);
   if (p == NULL) return failure_nomem(err, store->name);
   p->durable = level == HEARTH_DURABLE || sync_is_due(store);
   store->level = p->durable ? HEARTH_DURABLE : HEARTH_COMPLETE;
-  store->last = mirror_growth(&store->mirror) < 0 ? IDB_LAST_SHRINKS : IDB_LAST;
-  hearth_status status = mirror_prepare(&store->mirror, &p->undo)
+  store->last = idb_mirror_growth(&store->mirror) < 0 ? IDB_LAST_SHRINKS : IDB_LAST;
+  hearth_status status = idb_mirror_prepare(&store->mirror, &p->undo)
                              ? writer_status(store, log_writer_end(&store->writer, false), err)
                              : failure_nomem(err, store->name);
   store->last = IDB_MORE;
   if (status != HEARTH_OK) {
     if (p->undo.items == NULL) p->undo.count = 0;
-    pending_free(store, p);
+    idb_pending_free(store, p);
     return status;
   }
-  mirror_apply(&store->mirror, &p->undo);
+  idb_mirror_apply(&store->mirror, &p->undo);
   store->submitted++;
   store->place = (Place){.salt = store->writer.salt, .at = store->writer.at, .chain = store->writer.chain};
   store->in_batch = false;
-  pending_add(store, p, store->answer);
+  idb_pending_add(store, p, store->answer);
   if (level > HEARTH_VISIBLE) store->awaited = store->submitted;
-  compact_when_due(store);
+  idb_compact_when_due(store);
   return level > HEARTH_VISIBLE ? HEARTH_PENDING : HEARTH_OK;
 }
 
@@ -151,13 +151,13 @@ static hearth_status broken(hearth_backend_store *store, hearth_error *err) {
   return hearth_fail(err, store->broken, "%s: a batch that this one was stacked on failed", store->name);
 }
 
-hearth_status append_submit(hearth_backend_store *store, const hearth_op *ops, size_t count, unsigned flags,
-                            hearth_durability level, uint64_t *sequence, hearth_error *err) {
-  hearth_status status = store_writable(store, err);
+hearth_status idb_append_submit(hearth_backend_store *store, const hearth_op *ops, size_t count, unsigned flags,
+                                hearth_durability level, uint64_t *sequence, hearth_error *err) {
+  hearth_status status = idb_store_writable(store, err);
   if (status == HEARTH_OK) status = contract_level(&hearth_indexeddb_backend, &level, err);
   if (status == HEARTH_OK) status = contract_check(ops, count, flags, err);
   if (status == HEARTH_OK && (flags & HEARTH_BATCH_ABANDON) != 0) {
-    append_abandon(store);
+    idb_append_abandon(store);
     return HEARTH_OK;
   }
   if (status == HEARTH_OK && store->broken != HEARTH_OK) status = broken(store, err);
@@ -166,9 +166,9 @@ hearth_status append_submit(hearth_backend_store *store, const hearth_op *ops, s
   if (status == HEARTH_OK && (flags & HEARTH_BATCH_MORE) != 0) return HEARTH_OK;
   if (status == HEARTH_OK) status = finish(store, level, err);
   if (status < 0) {
-    append_abandon(store);
+    idb_append_abandon(store);
     return status;
   }
   if (sequence != NULL) *sequence = store->submitted;
-  return status == HEARTH_PENDING ? store_pending(err) : HEARTH_OK;
+  return status == HEARTH_PENDING ? idb_store_pending(err) : HEARTH_OK;
 }

@@ -21,14 +21,14 @@ static int sink_collect(void *ud, uint64_t offset, const void *bytes, size_t siz
   return 0; /* the buffer remembers when memory runs out */
 }
 
-void compact_init(hearth_backend_store *store) {
+void idb_compact_init(hearth_backend_store *store) {
   Compaction *c = &store->compaction;
   LogSink sink = {c, sink_collect};
   log_writer_init(&c->writer, &sink, &store->allocator);
   buffer_init(&c->record, &store->allocator);
 }
 
-void compact_free(hearth_backend_store *store) {
+void idb_compact_free(hearth_backend_store *store) {
   Compaction *c = &store->compaction;
   for (MapEntry *e = c->deleted, *next; e != NULL; e = next) {
     next = e->right;
@@ -119,7 +119,7 @@ static void write_changes(hearth_backend_store *store) {
 static hearth_status hand_piece(hearth_backend_store *store, hearth_error *err) {
   Compaction *c = &store->compaction;
   int ticket = idb_host_piece(store->handle, c->record.data, c->record.size);
-  if (ticket < 0) return store_refused(store, "write while compacting", ticket, err);
+  if (ticket < 0) return idb_store_refused(store, "write while compacting", ticket, err);
   c->ticket = ticket;
   store->written += c->record.size;
   return HEARTH_OK;
@@ -128,15 +128,15 @@ static hearth_status hand_piece(hearth_backend_store *store, hearth_error *err) 
 /* From here on the log goes on in the new generation, unless this fails. */
 static hearth_status hand_last(hearth_backend_store *store, hearth_error *err) {
   Compaction *c = &store->compaction;
-  Pending *p = pending_make(store, PENDING_REPLACE);
+  Pending *p = idb_pending_make(store, PENDING_REPLACE);
   if (p == NULL) return failure_nomem(err, store->name);
   int ticket = idb_host_replace(store->handle, c->record.data, c->record.size);
   if (ticket < 0) {
-    pending_free(store, p);
-    return store_refused(store, "end compacting", ticket, err);
+    idb_pending_free(store, p);
+    return idb_store_refused(store, "end compacting", ticket, err);
   }
   p->durable = true;
-  pending_add(store, p, ticket);
+  idb_pending_add(store, p, ticket);
   store->written += c->record.size;
   store->place = (Place){.salt = c->writer.salt, .at = c->writer.at, .chain = c->writer.chain};
   store->writer.salt = c->writer.salt;
@@ -170,11 +170,11 @@ static void clear_marks(hearth_backend_store *store) {
 static hearth_status begin(hearth_backend_store *store, hearth_error *err) {
   Compaction *c = &store->compaction;
   LogHeader h = {.write_version = LOG_WRITE_VERSION, .read_version = LOG_READ_VERSION, .first = store->submitted,
-                 .time = store_clock(store), .synced = store->submitted};
-  hearth_status status = store_random(store, &h.salt, sizeof h.salt, err);
+                 .time = idb_store_clock(store), .synced = store->submitted};
+  hearth_status status = idb_store_random(store, &h.salt, sizeof h.salt, err);
   if (status != HEARTH_OK) return status;
   int answer = idb_host_compact(store->handle);
-  if (answer < 0) return store_refused(store, "compact", answer, err);
+  if (answer < 0) return idb_store_refused(store, "compact", answer, err);
   clear_marks(store);
   c->running = true;
   c->base = store->submitted;
@@ -187,38 +187,38 @@ static hearth_status begin(hearth_backend_store *store, hearth_error *err) {
 
 /* ---------------------------------------------------------------- ends */
 
-void compact_failed(hearth_backend_store *store, hearth_status status, const char *reason) {
+void idb_compact_failed(hearth_backend_store *store, hearth_status status, const char *reason) {
   bool asked = store->compaction.asked;
   (void)idb_host_stay(store->handle);
-  compact_free(store);
+  idb_compact_free(store);
   uint64_t dead = dead_bytes(store);
   store->compact_above = dead + dead_limit(store) / 4; /* not again at every batch */
   if (status == HEARTH_FULL) store->full = true;
-  if (asked) pending_note(store, status, reason);
-  else if (!store->dead) store_warn(store, "compaction failed and will be tried later: %s", reason);
+  if (asked) idb_pending_note(store, status, reason);
+  else if (!store->dead) idb_store_warn(store, "compaction failed and will be tried later: %s", reason);
 }
 
-void compact_replaced(hearth_backend_store *store) {
-  compact_free(store);
+void idb_compact_replaced(hearth_backend_store *store) {
+  idb_compact_free(store);
   store->compact_above = 0;
   store->full = false;
 }
 
 /* A step failed: nobody waits for its answer but poll. */
 static void give_up(hearth_backend_store *store, const hearth_error *err) {
-  if (store->dead) pending_note(store, err->code, err->message);
+  if (store->dead) idb_pending_note(store, err->code, err->message);
   if (store->dead) store->failed = store->first;
-  compact_failed(store, err->code, err->message);
+  idb_compact_failed(store, err->code, err->message);
 }
 
-void compact_settled(hearth_backend_store *store, hearth_status status, const char *reason) {
+void idb_compact_settled(hearth_backend_store *store, hearth_status status, const char *reason) {
   hearth_error err;
   store->compaction.ticket = 0;
-  if (status < 0) compact_failed(store, status, reason);
+  if (status < 0) idb_compact_failed(store, status, reason);
   else if (step(store, &err) != HEARTH_OK) give_up(store, &err);
 }
 
-void compact_when_due(hearth_backend_store *store) {
+void idb_compact_when_due(hearth_backend_store *store) {
   hearth_error err;
   uint64_t dead = dead_bytes(store);
   if (store->readonly || store->compaction.running || store->in_batch || store->failure.code != HEARTH_OK) return;
@@ -226,8 +226,8 @@ void compact_when_due(hearth_backend_store *store) {
   if (begin(store, &err) != HEARTH_OK) give_up(store, &err);
 }
 
-hearth_status compact_store(hearth_backend_store *store, unsigned keep, hearth_error *err) {
-  hearth_status status = store_writable(store, err);
+hearth_status idb_compact_store(hearth_backend_store *store, unsigned keep, hearth_error *err) {
+  hearth_status status = idb_store_writable(store, err);
   if (status != HEARTH_OK) return status;
   if (store->in_batch)
     return hearth_fail(err, HEARTH_BUSY, "%s: cannot be compacted while a batch in parts is open", store->name);
@@ -237,9 +237,9 @@ hearth_status compact_store(hearth_backend_store *store, unsigned keep, hearth_e
   if (!store->compaction.running) status = begin(store, err);
   if (status != HEARTH_OK) {
     if (store->compaction.running) (void)idb_host_stay(store->handle);
-    compact_free(store);
+    idb_compact_free(store);
     return status;
   }
   store->compaction.asked = true;
-  return store_pending(err);
+  return idb_store_pending(err);
 }

@@ -10,9 +10,9 @@
 static void release(hearth_backend_store *store) {
   hearth_allocator allocator = store->allocator;
   if (store->handle > 0) idb_host_detach(store->handle);
-  pending_clear(store);
-  compact_free(store);
-  mirror_free(&store->mirror);
+  idb_pending_clear(store);
+  idb_compact_free(store);
+  idb_mirror_free(&store->mirror);
   log_writer_free(&store->writer);
   hearth_free(&allocator, store->name, store->name_size);
   hearth_free(&allocator, store, sizeof *store);
@@ -37,15 +37,15 @@ static hearth_status open_store(hearth_backend_store *store, const char *name, u
   store->name_size = size;
   memcpy(store->name, name, size);
   int handle = idb_host_attach(name, size - 1, flags, store, &length);
-  if (handle <= 0) return store_refused(store, "open it", handle < 0 ? handle : HEARTH_NOTFOUND, err);
+  if (handle <= 0) return idb_store_refused(store, "open it", handle < 0 ? handle : HEARTH_NOTFOUND, err);
   store->handle = handle;
   hearth_status status = judge_existence(store, flags, length, err);
-  if (status == HEARTH_OK) status = recover_load(store, length, err);
+  if (status == HEARTH_OK) status = idb_recover_load(store, length, err);
   if (status != HEARTH_OK) return status;
   int answer = idb_host_opened(handle, (double)store->place.at);
-  if (answer < 0) return store_refused(store, "open it", answer, err);
-  store->last_sync = store_clock(store);
-  compact_when_due(store);
+  if (answer < 0) return idb_store_refused(store, "open it", answer, err);
+  store->last_sync = idb_store_clock(store);
+  idb_compact_when_due(store);
   return HEARTH_OK;
 }
 
@@ -67,10 +67,10 @@ static hearth_status indexeddb_open(const hearth_backend_config *given, hearth_b
   store->warn = config.warn;
   store->warn_ud = config.warn_ud;
   store->readonly = (config.flags & HEARTH_OPEN_READONLY) != 0;
-  mirror_init(&store->mirror, &store->allocator);
-  LogSink sink = append_sink(store);
+  idb_mirror_init(&store->mirror, &store->allocator);
+  LogSink sink = idb_append_sink(store);
   log_writer_init(&store->writer, &sink, &store->allocator);
-  compact_init(store);
+  idb_compact_init(store);
   hearth_status status = open_store(store, name, config.flags, err);
   if (status != HEARTH_OK) {
     release(store);
@@ -83,7 +83,7 @@ static hearth_status indexeddb_open(const hearth_backend_config *given, hearth_b
 /* What was appended is still written; whoever wants to know how it ends waits for poll first. */
 static hearth_status indexeddb_close(hearth_backend_store *store, hearth_error *err) {
   if (store != NULL) {
-    if (store->in_batch) append_abandon(store);
+    if (store->in_batch) idb_append_abandon(store);
     release(store);
   }
   return hearth_ok(err);
@@ -91,7 +91,7 @@ static hearth_status indexeddb_close(hearth_backend_store *store, hearth_error *
 
 static hearth_status indexeddb_get(hearth_backend_store *store, uint64_t table, const void *key, size_t key_size,
                                    hearth_found found, void *ud, hearth_error *err) {
-  hearth_status status = store_alive(store, err);
+  hearth_status status = idb_store_alive(store, err);
   if (status != HEARTH_OK) return status;
   MapEntry *e = map_find(&store->mirror.map, table, key, key_size);
   if (e == NULL)
@@ -103,7 +103,7 @@ static hearth_status indexeddb_get(hearth_backend_store *store, uint64_t table, 
 static hearth_status indexeddb_scan(hearth_backend_store *store, uint64_t table, const void *from, size_t from_size,
                                     const void *to, size_t to_size, bool reverse, hearth_found found, void *ud,
                                     int *result, hearth_error *err) {
-  hearth_status status = store_alive(store, err);
+  hearth_status status = idb_store_alive(store, err);
   if (status != HEARTH_OK) return status;
   int answer = 0;
   MapRange range;
@@ -118,14 +118,14 @@ static hearth_status indexeddb_submit(hearth_backend_store *store, const hearth_
                                       hearth_durability level, uint64_t *sequence, hearth_error *err) {
   hearth_error local;
   if (err == NULL) err = &local;
-  hearth_status status = append_submit(store, ops, count, flags, level, sequence, err);
+  hearth_status status = idb_append_submit(store, ops, count, flags, level, sequence, err);
   return status == HEARTH_OK ? hearth_ok(err) : status;
 }
 
 static hearth_status indexeddb_barrier(hearth_backend_store *store, hearth_durability level, hearth_error *err) {
   hearth_error local;
   if (err == NULL) err = &local;
-  hearth_status status = append_barrier(store, level, err);
+  hearth_status status = idb_append_barrier(store, level, err);
   return status == HEARTH_OK ? hearth_ok(err) : status;
 }
 
@@ -133,23 +133,23 @@ static hearth_status indexeddb_poll(hearth_backend_store *store, hearth_error *e
   if (store->readonly && idb_host_moved(store->handle) > 0)
     return hearth_fail(err, HEARTH_STALE, "%s: has changed since it was read, refresh it", store->name);
   bool told = store->failure.code == HEARTH_OK;
-  hearth_status status = told ? store_alive(store, err) : HEARTH_OK;
-  if (status == HEARTH_OK) status = pending_poll(store, err);
+  hearth_status status = told ? idb_store_alive(store, err) : HEARTH_OK;
+  if (status == HEARTH_OK) status = idb_pending_poll(store, err);
   return status == HEARTH_OK ? hearth_ok(err) : status;
 }
 
 static hearth_status indexeddb_compact(hearth_backend_store *store, unsigned keep, hearth_error *err) {
   hearth_error local;
   if (err == NULL) err = &local;
-  hearth_status status = compact_store(store, keep, err);
+  hearth_status status = idb_compact_store(store, keep, err);
   return status == HEARTH_OK ? hearth_ok(err) : status;
 }
 
 static hearth_status indexeddb_refresh(hearth_backend_store *store, hearth_error *err) {
   hearth_error local;
   if (err == NULL) err = &local;
-  hearth_status status = store_alive(store, err);
-  if (status == HEARTH_OK) status = recover_refresh(store, err);
+  hearth_status status = idb_store_alive(store, err);
+  if (status == HEARTH_OK) status = idb_recover_refresh(store, err);
   return status == HEARTH_OK ? hearth_ok(err) : status;
 }
 
@@ -170,7 +170,7 @@ static hearth_status indexeddb_stat(hearth_backend_store *store, hearth_backend_
 
 static hearth_status indexeddb_tables(hearth_backend_store *store, hearth_found found, void *ud, int *result,
                                       hearth_error *err) {
-  hearth_status status = store_alive(store, err);
+  hearth_status status = idb_store_alive(store, err);
   if (status != HEARTH_OK) return status;
   int answer = 0;
   const Map *map = &store->mirror.map;

@@ -2,25 +2,25 @@
 
 #include "buffer.h"
 
-void mirror_init(Mirror *m, const hearth_allocator *allocator) {
+void idb_mirror_init(Mirror *m, const hearth_allocator *allocator) {
   map_init(&m->map, allocator);
   map_batch_init(&m->batch, &m->map);
   m->operations = 0;
   m->live_bytes = m->live_log = 0;
 }
 
-void mirror_free(Mirror *m) {
-  mirror_discard(m);
+void idb_mirror_free(Mirror *m) {
+  idb_mirror_discard(m);
   map_free(&m->map);
 }
 
-bool mirror_add(Mirror *m, const hearth_op *op) {
+bool idb_mirror_add(Mirror *m, const hearth_op *op) {
   if (!map_batch_add(&m->batch, op, op->value, op->kind == HEARTH_PUT ? op->value_size : 0)) return false;
   m->operations++;
   return true;
 }
 
-void mirror_discard(Mirror *m) {
+void idb_mirror_discard(Mirror *m) {
   map_batch_discard(&m->batch);
   m->operations = 0;
 }
@@ -38,7 +38,7 @@ static int64_t log_size(const MapEntry *e) {
 }
 
 /* An entry that one batch names twice counts as freed twice. */
-int64_t mirror_growth(const Mirror *m) {
+int64_t idb_mirror_growth(const Mirror *m) {
   int64_t growth = 0;
   for (MapEntry *e = m->batch.first; e != NULL; e = e->right) {
     if (e->mark == HEARTH_DROP) {
@@ -52,14 +52,14 @@ int64_t mirror_growth(const Mirror *m) {
   return growth;
 }
 
-LogStep mirror_replay(Mirror *m, const LogScan *scan) {
+LogStep idb_mirror_replay(Mirror *m, const LogScan *scan) {
   LogOps ops;
   LogOp op;
   log_ops(&ops, scan->payload, scan->frame.length, scan->frame_at + LOG_FRAME_SIZE);
   while (log_decode_op(&ops, &op)) {
     hearth_op plain = {.kind = op.kind, .table = op.table, .key = op.key, .key_size = op.key_size,
                        .value = op.value, .value_size = op.value_size};
-    if (!mirror_add(m, &plain)) return LOG_STEP_NOMEM;
+    if (!idb_mirror_add(m, &plain)) return LOG_STEP_NOMEM;
   }
   if (ops.bad) return LOG_STEP_BAD;
   if (scan->frame.kind == LOG_BATCH) {
@@ -71,7 +71,7 @@ LogStep mirror_replay(Mirror *m, const LogScan *scan) {
 
 /* ------------------------------------------------------ apply and undo */
 
-bool mirror_prepare(const Mirror *m, UndoList *undo) {
+bool idb_mirror_prepare(const Mirror *m, UndoList *undo) {
   undo->count = m->operations;
   undo->items = NULL;
   if (undo->count == 0) return true;
@@ -113,7 +113,7 @@ static void apply_drop(Mirror *m, uint64_t table, Undo *u) {
   }
 }
 
-void mirror_apply(Mirror *m, UndoList *undo) {
+void idb_mirror_apply(Mirror *m, UndoList *undo) {
   MapEntry *e = m->batch.first;
   m->batch.first = m->batch.last = NULL;
   m->operations = 0;
@@ -145,12 +145,12 @@ static void undo_one(Mirror *m, Undo *u) {
   }
 }
 
-void mirror_undo(Mirror *m, UndoList *undo) {
+void idb_mirror_undo(Mirror *m, UndoList *undo) {
   for (size_t i = undo->count; i > 0; i--) undo_one(m, &undo->items[i - 1]);
   free_list(m, undo);
 }
 
-void mirror_settle(Mirror *m, UndoList *undo, MapEntry **marked) {
+void idb_mirror_settle(Mirror *m, UndoList *undo, MapEntry **marked) {
   for (size_t i = 0; i < undo->count; i++)
     for (MapEntry *e = undo->items[i].removed, *next; e != NULL; e = next) {
       next = e->right;

@@ -27,32 +27,32 @@ typedef struct UndoList {
   size_t count;
 } UndoList;
 
-void mirror_init(Mirror *m, const hearth_allocator *allocator);
-void mirror_free(Mirror *m);
+void idb_mirror_init(Mirror *m, const hearth_allocator *allocator);
+void idb_mirror_free(Mirror *m);
 
 /* Adds an operation to the batch. False: memory exhausted. */
-bool mirror_add(Mirror *m, const hearth_op *op);
-void mirror_discard(Mirror *m);
+bool idb_mirror_add(Mirror *m, const hearth_op *op);
+void idb_mirror_discard(Mirror *m);
 
 /* By how many bytes of the log the batch would make the live entries grow, about; negative when it shrinks them. */
-int64_t mirror_growth(const Mirror *m);
+int64_t idb_mirror_growth(const Mirror *m);
 
 /* Takes in the scan's current frame for good. FRAME, NOMEM, or BAD when its payload makes no sense. */
-LogStep mirror_replay(Mirror *m, const LogScan *scan);
+LogStep idb_mirror_replay(Mirror *m, const LogScan *scan);
 
-/* Makes room for what mirror_apply notes about the batch. False: memory exhausted. */
-bool mirror_prepare(const Mirror *m, UndoList *undo);
+/* Makes room for what idb_mirror_apply notes about the batch. False: memory exhausted. */
+bool idb_mirror_prepare(const Mirror *m, UndoList *undo);
 
 /* The operations of the batch happen; cannot fail. */
-void mirror_apply(Mirror *m, UndoList *undo);
+void idb_mirror_apply(Mirror *m, UndoList *undo);
 
 /* They did not happen. All that were applied later must have been undone before. Frees the list. */
-void mirror_undo(Mirror *m, UndoList *undo);
+void idb_mirror_undo(Mirror *m, UndoList *undo);
 
 /*
 ** They happened for good. Frees the list and what they removed, but entries with a mark go to *marked (when it
 ** is not NULL), linked through `right`.
 */
-void mirror_settle(Mirror *m, UndoList *undo, MapEntry **marked);
+void idb_mirror_settle(Mirror *m, UndoList *undo, MapEntry **marked);
 
 #endif

@@ -37,13 +37,13 @@ static hearth_status walk(hearth_backend_store *store, LogScan *scan, Mirror *mi
   while (step == LOG_STEP_FRAME) {
     step = log_scan_next(scan);
     if (step != LOG_STEP_FRAME) break;
-    step = mirror_replay(mirror, scan);
+    step = idb_mirror_replay(mirror, scan);
     if (step == LOG_STEP_BAD) return damaged(store, scan->frame_at, err);
   }
   if (step == LOG_STEP_BAD) return damaged(store, scan->at, err);
-  if (step == LOG_STEP_IO) return store_refused(store, "read", HEARTH_IO, err);
+  if (step == LOG_STEP_IO) return idb_store_refused(store, "read", HEARTH_IO, err);
   if (step == LOG_STEP_NOMEM) return failure_nomem(err, store->name);
-  mirror_discard(mirror); /* parts without their last */
+  idb_mirror_discard(mirror); /* parts without their last */
   return HEARTH_OK;
 }
 
@@ -56,7 +56,7 @@ static void adopt(hearth_backend_store *store, const LogScan *scan) {
   store->durable = scan->synced < scan->sequence ? scan->synced : scan->sequence;
 }
 
-hearth_status recover_load(hearth_backend_store *store, double length, hearth_error *err) {
+hearth_status idb_recover_load(hearth_backend_store *store, double length, hearth_error *err) {
   if (length <= 0) return HEARTH_OK; /* the first batch brings the header */
   LogSource source = {store, source_read, (uint64_t)length};
   LogScan scan;
@@ -67,17 +67,17 @@ hearth_status recover_load(hearth_backend_store *store, double length, hearth_er
   return status;
 }
 
-hearth_status recover_refresh(hearth_backend_store *store, hearth_error *err) {
+hearth_status idb_recover_refresh(hearth_backend_store *store, hearth_error *err) {
   double length = 0;
   int answer = store->readonly ? idb_host_reload(store->handle, &length) : 0;
-  if (answer < 0) return store_refused(store, "read again", answer, err);
+  if (answer < 0) return idb_store_refused(store, "read again", answer, err);
   if (answer == 0) return HEARTH_OK; /* what is here is what was there */
   Mirror before = store->mirror;
-  mirror_init(&store->mirror, &store->allocator);
-  hearth_status status = recover_load(store, length, err);
+  idb_mirror_init(&store->mirror, &store->allocator);
+  hearth_status status = idb_recover_load(store, length, err);
   if (status == HEARTH_OK && length <= 0) store->sequence = store->submitted = store->durable = 0;
   Mirror *gone = status == HEARTH_OK ? &before : &store->mirror;
-  mirror_free(gone);
+  idb_mirror_free(gone);
   if (status != HEARTH_OK) store->mirror = before;
   store->mirror.batch.map = &store->mirror.map;
   (void)idb_host_opened(store->handle, length);

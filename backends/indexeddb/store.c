@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-void store_warn(const hearth_backend_store *store, const char *format, ...) {
+void idb_store_warn(const hearth_backend_store *store, const char *format, ...) {
   if (store->warn == NULL) return;
   char line[640];
   va_list args;
@@ -14,29 +14,29 @@ void store_warn(const hearth_backend_store *store, const char *format, ...) {
   store->warn(store->warn_ud, line);
 }
 
-uint64_t store_clock(const hearth_backend_store *store) {
+uint64_t idb_store_clock(const hearth_backend_store *store) {
   return store->env != NULL ? store->env->clock(store->env->ud) : (uint64_t)idb_host_clock();
 }
 
-hearth_status store_random(const hearth_backend_store *store, void *bytes, size_t size, hearth_error *err) {
+hearth_status idb_store_random(const hearth_backend_store *store, void *bytes, size_t size, hearth_error *err) {
   int failure = store->env != NULL ? store->env->random(store->env->ud, bytes, size) : idb_host_random(bytes, size);
   if (failure == 0) return HEARTH_OK;
   return hearth_fail(err, HEARTH_IO, "%s: cannot get random bytes", store->name);
 }
 
-hearth_status store_die(hearth_backend_store *store, hearth_status code, const char *reason) {
+hearth_status idb_store_die(hearth_backend_store *store, hearth_status code, const char *reason) {
   if (!store->dead) (void)snprintf(store->dead_reason, sizeof store->dead_reason, "%s", reason);
   store->dead = true;
   return code;
 }
 
-hearth_status store_alive(const hearth_backend_store *store, hearth_error *err) {
+hearth_status idb_store_alive(const hearth_backend_store *store, hearth_error *err) {
   if (!store->dead) return HEARTH_OK;
   return hearth_fail(err, HEARTH_DEAD, "%s: must be reopened after an earlier failure: %s", store->name, store->dead_reason);
 }
 
-hearth_status store_writable(const hearth_backend_store *store, hearth_error *err) {
-  hearth_status status = store_alive(store, err);
+hearth_status idb_store_writable(const hearth_backend_store *store, hearth_error *err) {
+  hearth_status status = idb_store_alive(store, err);
   if (status == HEARTH_OK && store->readonly)
     status = hearth_fail(err, HEARTH_READONLY, "%s: the store was opened read-only", store->name);
   if (status == HEARTH_OK && store->failure.code != HEARTH_OK)
@@ -44,22 +44,22 @@ hearth_status store_writable(const hearth_backend_store *store, hearth_error *er
   return status;
 }
 
-const char *store_reason(hearth_status code, char *text, size_t size) {
+const char *idb_store_reason(hearth_status code, char *text, size_t size) {
   int n = idb_host_reason(text, size - 1);
   if (n <= 0 || (size_t)n >= size) return hearth_status_text(code);
   text[n] = '\0';
   return text;
 }
 
-hearth_status store_refused(hearth_backend_store *store, const char *doing, int answer, hearth_error *err) {
+hearth_status idb_store_refused(hearth_backend_store *store, const char *doing, int answer, hearth_error *err) {
   char text[384];
-  const char *reason = store_reason((hearth_status)answer, text, sizeof text);
+  const char *reason = idb_store_reason((hearth_status)answer, text, sizeof text);
   hearth_status code = hearth_fail(err, (hearth_status)answer, "%s: cannot %s: %s", store->name, doing, reason);
-  if (code == HEARTH_IO || code == HEARTH_DEAD) (void)store_die(store, code, reason);
+  if (code == HEARTH_IO || code == HEARTH_DEAD) (void)idb_store_die(store, code, reason);
   return code;
 }
 
-hearth_status store_pending(hearth_error *err) {
+hearth_status idb_store_pending(hearth_error *err) {
   (void)hearth_ok(err);
   if (err != NULL) err->code = HEARTH_PENDING;
   return HEARTH_PENDING;

@@ -93,82 +93,82 @@ struct hearth_backend_store {
 
 /* ------------------------------------------------------------- store.c */
 
-void store_warn(const hearth_backend_store *store, const char *format, ...) HEARTH_PRINTF(2, 3);
-uint64_t store_clock(const hearth_backend_store *store);
-hearth_status store_random(const hearth_backend_store *store, void *bytes, size_t size, hearth_error *err);
+void idb_store_warn(const hearth_backend_store *store, const char *format, ...) HEARTH_PRINTF(2, 3);
+uint64_t idb_store_clock(const hearth_backend_store *store);
+hearth_status idb_store_random(const hearth_backend_store *store, void *bytes, size_t size, hearth_error *err);
 
 /* From now on every call but close answers DEAD. Answers `code`. */
-hearth_status store_die(hearth_backend_store *store, hearth_status code, const char *reason);
+hearth_status idb_store_die(hearth_backend_store *store, hearth_status code, const char *reason);
 
 /* DEAD when it is. */
-hearth_status store_alive(const hearth_backend_store *store, hearth_error *err);
+hearth_status idb_store_alive(const hearth_backend_store *store, hearth_error *err);
 
 /* The same, READONLY for a reader, and BUSY while there is a failure that poll has not told. */
-hearth_status store_writable(const hearth_backend_store *store, hearth_error *err);
+hearth_status idb_store_writable(const hearth_backend_store *store, hearth_error *err);
 
 /* The host's reason, or what the code means. */
-const char *store_reason(hearth_status code, char *text, size_t size);
+const char *idb_store_reason(hearth_status code, char *text, size_t size);
 
 /* "NAME: cannot DOING: the host's reason", for a negative answer of the host, which may kill the store. */
-hearth_status store_refused(hearth_backend_store *store, const char *doing, int answer, hearth_error *err);
+hearth_status idb_store_refused(hearth_backend_store *store, const char *doing, int answer, hearth_error *err);
 
 /* Marks PENDING in the error record and answers it. */
-hearth_status store_pending(hearth_error *err);
+hearth_status idb_store_pending(hearth_error *err);
 
 /* ------------------------------------------------------------ recover.c */
 
 /* Reads the log, `length` bytes of it, into the mirror. DAMAGED with the position, VERSION, NOMEM, IO. */
-hearth_status recover_load(hearth_backend_store *store, double length, hearth_error *err);
+hearth_status idb_recover_load(hearth_backend_store *store, double length, hearth_error *err);
 
 /* A reader takes in what the host has read again. */
-hearth_status recover_refresh(hearth_backend_store *store, hearth_error *err);
+hearth_status idb_recover_refresh(hearth_backend_store *store, hearth_error *err);
 
 /* ------------------------------------------------------------- append.c */
 
-LogSink append_sink(hearth_backend_store *store);
-hearth_status append_submit(hearth_backend_store *store, const hearth_op *ops, size_t count, unsigned flags,
-                            hearth_durability level, uint64_t *sequence, hearth_error *err);
-hearth_status append_barrier(hearth_backend_store *store, hearth_durability level, hearth_error *err);
+LogSink idb_append_sink(hearth_backend_store *store);
+hearth_status idb_append_submit(hearth_backend_store *store, const hearth_op *ops, size_t count, unsigned flags,
+                                hearth_durability level, uint64_t *sequence, hearth_error *err);
+hearth_status idb_append_barrier(hearth_backend_store *store, hearth_durability level, hearth_error *err);
 
 /* Forgets an unfinished batch. */
-void append_abandon(hearth_backend_store *store);
+void idb_append_abandon(hearth_backend_store *store);
 
 /* ------------------------------------------------------------ pending.c */
 
 /* A new one, not in the list yet, or NULL: no memory. */
-Pending *pending_make(hearth_backend_store *store, PendingKind kind);
-void pending_free(hearth_backend_store *store, Pending *p);
+Pending *idb_pending_make(hearth_backend_store *store, PendingKind kind);
+void idb_pending_free(hearth_backend_store *store, Pending *p);
 
 /* It was handed over and has this ticket. */
-void pending_add(hearth_backend_store *store, Pending *p, int ticket);
+void idb_pending_add(hearth_backend_store *store, Pending *p, int ticket);
 
 /* What poll answers. */
-hearth_status pending_poll(hearth_backend_store *store, hearth_error *err);
+hearth_status idb_pending_poll(hearth_backend_store *store, hearth_error *err);
 
 /* Notes a failure for poll, unless one waits there: the others follow from the first. */
-void pending_note(hearth_backend_store *store, hearth_status status, const char *reason);
+void idb_pending_note(hearth_backend_store *store, hearth_status status, const char *reason);
 
 /* Forgets all; nothing is undone, since the mirror goes as well. */
-void pending_clear(hearth_backend_store *store);
+void idb_pending_clear(hearth_backend_store *store);
 
 /* ------------------------------------------------------------ compact.c */
 
-void compact_init(hearth_backend_store *store);
-hearth_status compact_store(hearth_backend_store *store, unsigned keep, hearth_error *err);
+void idb_compact_init(hearth_backend_store *store);
+hearth_status idb_compact_store(hearth_backend_store *store, unsigned keep, hearth_error *err);
 
 /* Begins one when enough is dead. */
-void compact_when_due(hearth_backend_store *store);
+void idb_compact_when_due(hearth_backend_store *store);
 
 /* The piece under way has settled. */
-void compact_settled(hearth_backend_store *store, hearth_status status, const char *reason);
+void idb_compact_settled(hearth_backend_store *store, hearth_status status, const char *reason);
 
 /* The new generation is the store now. */
-void compact_replaced(hearth_backend_store *store);
+void idb_compact_replaced(hearth_backend_store *store);
 
 /* The compaction ends without success; whoever asked for it learns `status` from poll. Nothing of it is pending any more. */
-void compact_failed(hearth_backend_store *store, hearth_status status, const char *reason);
+void idb_compact_failed(hearth_backend_store *store, hearth_status status, const char *reason);
 
 /* Frees what a compaction holds. */
-void compact_free(hearth_backend_store *store);
+void idb_compact_free(hearth_backend_store *store);
 
 #endif
