@@ -1,0 +1,13 @@
+# shellcheck shell=bash disable=SC2034
+# Sourced by source-deps.sh: WebAssembly by Emscripten. Lua as for any C system, without POSIX and dlopen; its
+# setjmp by WebAssembly's exceptions. No program: the tests bring their own main.
+description='WebAssembly'
+multiarch=wasm32-emscripten
+# Every browser that has exceptions (Chrome 95, Firefox 100, Safari 15.2) has the others too; so has Node 18.
+machine_flags='-fwasm-exceptions -sSUPPORT_LONGJMP=wasm -msign-ext -mnontrapping-fptoint -mbulk-memory -mmutable-globals'
+compile=(emcc $machine_flags)
+archive=(emar)
+lua_defines=(-DLUA_COMPAT_5_3)
+lua_libraries=
+# What a running program spends its time in; the rest is compiled for size.
+lua_hot='lvm ltable lstring lgc ldo lapi lobject lfunc'
