@@ -230,6 +230,23 @@ static void test_in_parts(void **state) {
   sea_free(&s);
 }
 
+/* What failed while it was pending fails again, at once this time: it still comes back, under its numbers. */
+static void test_again_at_once(void **state) {
+  (void)state;
+  Sea s;
+  sea_with_graph(&s, 128);
+  run(s.world.L, "fill() is_pending(commit()) complete() for i = 1, #steps do if i ~= 9 then steps[i]() end end\n"
+                 "home.new = { home.f, load 'return 5', { delta = 1, omega = 2 } }\n"
+                 "is_pending(commit()) fail 'full' fails('full', nil, poll())\n"
+                 "text, f = whole(), number(home.new[2])");
+  for (int round = 0; round < 2; round++) {
+    s.disk.fail_at = s.disk.submits;
+    run(s.world.L, "fails('full', 'at once', commit()) is_whole(text) eq(number(home.new[2]), f)");
+  }
+  run(s.world.L, "is_pending(commit()) eq(number(home.new[2]), f) is_whole(text) stored() eq(home.new[2](), 5)");
+  sea_free(&s);
+}
+
 static void test_rollback(void **state) {
   (void)state;
   on_new_sea(128,
@@ -405,7 +422,7 @@ static void test_memory_of_commits(void **state) {
     World *w = &s.world;
     hearth_error e;
     sea_with_graph(&s, 128);
-    run(w->L, "fill() assert(commit()) steps[29]() steps[7]() assert(commit()) steps[10]() steps[25]() steps[32]() text = whole()");
+    run(w->L, "fill() assert(commit()) steps[29]() steps[7]() assert(commit()) steps[10]() steps[25]() steps[32]() steps[8]() steps[23]() text = whole()");
     world_fail(w, n, NEVER);
     status = hearth_commit(w->L, w->S, HEARTH_DEFAULT_DURABILITY, &e);
     world_mend(w);
@@ -425,7 +442,8 @@ int main(void) {
       cmocka_unit_test(test_one_by_one),       cmocka_unit_test(test_levels),
       cmocka_unit_test(test_one_of_three_fails), cmocka_unit_test(test_first_fails),
       cmocka_unit_test(test_order_of_failures), cmocka_unit_test(test_pairs_of_steps),
-      cmocka_unit_test(test_in_parts),         cmocka_unit_test(test_rollback),
+      cmocka_unit_test(test_in_parts),         cmocka_unit_test(test_again_at_once),
+      cmocka_unit_test(test_rollback),
       cmocka_unit_test(test_transactions),     cmocka_unit_test(test_compaction),
       cmocka_unit_test(test_dead),             cmocka_unit_test(test_close),
       cmocka_unit_test(test_handles),          cmocka_unit_test(test_numbers),
