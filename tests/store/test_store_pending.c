@@ -18,6 +18,7 @@ static const char graph[] =
     "  home.t.shared, home.u.shared = home.shared, home.shared\n"
     "  home.f, home.g = closures()\n"
     "  home.big = {} for i = 1, 150 do home.big[i] = i home.big['k' .. i] = { i } end\n"
+    "  home.wide = {} for i = 1, 100 do home.wide[i] = ('w'):rep(50) .. i home.wide['w' .. i] = { i, ('x'):rep(60) } end\n"
     "  home.long = long .. 'a'\n"
     "  home.shaped = { { alpha = 1, beta = 2 }, { alpha = 3, beta = 4 } }\n"
     "  home.class = { __persist = function(o)\n"
@@ -48,6 +49,8 @@ static const char graph[] =
     "  function() home.big[75] = -75 home.big.k7 = nil home.big.k301 = { home.t } end,\n"
     "  function() for i = 1, 150 do home.big[i] = nil if i > 5 then home.big['k' .. i] = nil end end end,\n" /* no pages any more */
     "  function() for i = 1, 200 do home.u = home.u or {} home.u[i] = 'v' .. i end end,\n" /* pages now */
+    "  function() home.wide[50] = ('c'):rep(50) home.wide.w7 = home.wide.w7 and ('c'):rep(60) end,\n"
+    "  function() home.wide[50], home.wide.w7 = 'w50', nil home.wide.new = { home.shared } end,\n"
     "  function() home.long = nil end,\n"
     "  function() home.long = long .. 'b' end,\n"
     "  function() home.long, home.long2 = long .. 'a', long .. 'a' end,\n"
@@ -109,7 +112,7 @@ static const char three[] =
     "  fill() is_pending(commit()) complete() is_ok(poll())\n"
     "  local text = { [0] = whole() }\n"
     "  for i = 1, 3 do\n"
-    "    home.t[1] = i home['new' .. i] = { i } home.big[i * 50] = 'x' .. i home.e['new' .. i] = { i }\n"
+    "    home.t[1] = i home['new' .. i] = { i } home.big[i * 50] = 'x' .. i home.wide[i * 20] = ('y'):rep(40) .. i home.e['new' .. i] = { i }\n"
     "    home.f() home.object.x = i * 100\n"
     "    is_pending(commit()) text[i] = whole()\n"
     "  end\n"
@@ -390,8 +393,8 @@ static void test_memory(void **state) {
     World *w = &s.world;
     hearth_error e;
     sea_with_graph(&s, 128);
-    run(w->L, "fill() assert(commit()) complete() steps[7]() steps[13]() steps[29]() steps[32]() assert(commit())\n"
-              "steps[10]() steps[33]() steps[24]() assert(commit()) steps[12]() text = whole() fail('full')");
+    run(w->L, "fill() assert(commit()) complete() steps[7]() steps[15]() steps[31]() steps[34]() assert(commit())\n"
+              "steps[10]() steps[35]() steps[26]() steps[13]() assert(commit()) steps[12]() text = whole() fail('full')");
     world_fail(w, n, NEVER);
     assert_int_equal(hearth_poll(w->L, w->S, &e), HEARTH_FULL);
     failed = w->failed;
@@ -422,7 +425,8 @@ static void test_memory_of_commits(void **state) {
     World *w = &s.world;
     hearth_error e;
     sea_with_graph(&s, 128);
-    run(w->L, "fill() assert(commit()) steps[29]() steps[7]() assert(commit()) steps[10]() steps[25]() steps[32]() steps[8]() steps[23]() text = whole()");
+    run(w->L, "fill() assert(commit()) steps[31]() steps[7]() steps[13]() assert(commit())\n"
+              "steps[10]() steps[27]() steps[34]() steps[8]() steps[25]() text = whole()");
     world_fail(w, n, NEVER);
     status = hearth_commit(w->L, w->S, HEARTH_DEFAULT_DURABILITY, &e);
     world_mend(w);

@@ -63,6 +63,7 @@ static const char changes[] =
     "  if kind == 1 and place ~= home.list then setmetatable(place, not hooked and home.class or nil)\n"
     "  elseif kind == 2 and not hooked then\n"
     "    local from = random(30) for i = from, from + random(30) do place[i] = value() end\n"
+    "    if random(3) == 1 then for i = from, from + 30 do place[i] = ('wide'):rep(random(12, 15)) end end\n"
     "  elseif kind == 3 then\n"
     "    for i = 1, random(30) do let_go[random(20)] = place['k' .. i] place['k' .. i] = nil end\n"
     "  elseif kind == 4 then\n"
