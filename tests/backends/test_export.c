@@ -1,6 +1,8 @@
 /* Exports: the same bytes from every backend, and whole or not there. */
 #include "export.h"
 
+#include <errno.h>
+
 #include "diskstore.h"
 #include "format.h"
 #include "scenario.h"
@@ -176,8 +178,8 @@ static void every_failure_leaves_no_file(void **state) {
       DiskStore d;
       size_t size;
       diskstore_init(&d);
-      if (kind == 0) disk_arm(d.disk, (DiskFault){DISK_ALL_CALLS, n, 5, false, false});
-      if (kind == 1) disk_arm(d.disk, (DiskFault){DISK_WRITES, n, 28, false, true});
+      if (kind == 0) disk_arm(d.disk, (DiskFault){DISK_ALL_CALLS, n, EIO, false, false});
+      if (kind == 1) disk_arm(d.disk, (DiskFault){DISK_WRITES, n, ENOSPC, false, true});
       if (kind == 2) d.memory.fail_at = n;
       hearth_status status = export_to(&d, memory, store, OUT);
       struck = kind == 2 ? d.memory.calls > n : disk_struck(d.disk);

@@ -1,6 +1,8 @@
 /* What is left of a damaged store: verify finds the place, salvage saves the rest. */
 #include "salvage.h"
 
+#include <errno.h>
+
 #include "diskstore.h"
 #include "scenario.h"
 
@@ -195,8 +197,8 @@ static void every_failure_leaves_no_file(void **state) {
       SalvageReport report;
       diskstore_init(&d);
       disk_put(d.disk, PLACE, bytes, size);
-      if (kind == 0) disk_arm(d.disk, (DiskFault){DISK_ALL_CALLS, n, 5, false, false});
-      if (kind == 1) disk_arm(d.disk, (DiskFault){DISK_WRITES, n, 28, false, true});
+      if (kind == 0) disk_arm(d.disk, (DiskFault){DISK_ALL_CALLS, n, EIO, false, false});
+      if (kind == 1) disk_arm(d.disk, (DiskFault){DISK_WRITES, n, ENOSPC, false, true});
       if (kind == 2) d.memory.fail_at = n;
       hearth_status status = salvage(&d, &report);
       struck = kind == 2 ? d.memory.calls > n : disk_struck(d.disk);
