@@ -5,6 +5,8 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config liblua5.4-dev lua5.4 
   libjansson-dev libedit-dev)
 test_packages=(libcmocka-dev clang libclang-rt-14-dev llvm valgrind libc6-dbg gcc-multilib dpkg-dev)
 
+wasm_packages=(emscripten nodejs npm dpkg-dev)
+
 is_debian() {
   [ -r /etc/os-release ] && command -v apt-get >/dev/null && (. /etc/os-release && [[ " $ID ${ID_LIKE:-} " == *" debian "* ]])
 }
@@ -15,7 +17,17 @@ is_installed() {
 
 # Those of our packages that are installed: what an optional part of the build depends on.
 packages_there() {
-  dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${build_packages[@]}" "${test_packages[@]}" 2>/dev/null | tr '\n' ' '
+  dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${build_packages[@]}" "${test_packages[@]}" \
+    "${wasm_packages[@]}" 2>/dev/null | tr '\n' ' '
+}
+
+# is_there PACKAGE: installed, or, of Node, which many have from elsewhere, on the PATH.
+is_there() {
+  case $1 in
+    nodejs) command -v node >/dev/null || is_installed nodejs ;;
+    npm) command -v npm >/dev/null || is_installed npm ;;
+    *) is_installed "$1" ;;
+  esac
 }
 
 # need_packages PACKAGE...: installs those that are missing, after saying which.
@@ -26,7 +38,7 @@ need_packages() {
   fi
   local missing=() package as_root=()
   for package in "$@"; do
-    is_installed "$package" || missing+=("$package")
+    is_there "$package" || missing+=("$package")
   done
   [ ${#missing[@]} -gt 0 ] || return 0
   echo "dev: installing Debian packages: ${missing[*]}"
@@ -42,6 +54,18 @@ need_packages() {
     echo "dev: apt-get could not install: ${missing[*]}" >&2
     exit 1
   }
+}
+
+# emcc needs acorn, a parser in JavaScript: Debian's, which a Node from elsewhere does not look for, or npm's.
+need_acorn() {
+  local folder
+  for folder in "${NODE_PATH:-}" /usr/share/nodejs "$build/node/node_modules"; do
+    if NODE_PATH=$folder node -e 'require("acorn")' 2>/dev/null; then
+      export NODE_PATH=$folder
+      return
+    fi
+  done
+  npm install --no-save --no-audit --no-fund --prefix "$build/node" acorn@8 && export NODE_PATH=$build/node/node_modules
 }
 
 # Another system: go on if what building needs is there, otherwise name it.

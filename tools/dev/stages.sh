@@ -93,15 +93,30 @@ stage_valgrind() {
     --wrap "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
 }
 
-m32_setup() {
-  tools/dev/m32-deps.sh "$build/m32-deps" &&
-    printf "[constants]\nm32_prefix = '%s'\n" "$build/m32-deps/prefix" >"$build/m32-deps/paths.ini" &&
-    configure_and_compile "$build/m32" -Dwerror=true --native-file "$build/m32-deps/paths.ini" \
-      --native-file cross/m32.ini
+# configure_target TARGET KIND: Lua and cmocka for it, then meson with its machine files; KIND is native or cross.
+configure_target() {
+  tools/dev/source-deps.sh "$1" "$build/deps" &&
+    configure_and_compile "$build/$1" -Dwerror=true "--$2-file" "$build/deps/$1/constants.ini" \
+      "--$2-file" "cross/$1.ini"
 }
 
 stage_m32() {
-  stage build-m32 m32_setup && suites m32 "$build/m32" -t 2
+  stage build-m32 configure_target m32 native && suites m32 "$build/m32" -t 2
+}
+
+build_wasm() {
+  need_acorn && configure_target wasm32 cross
+}
+
+# The C suites under Node, golden files byte for byte among them.
+stage_wasm() {
+  stage build-wasm build_wasm && suites wasm "$build/wasm32" -t 3
+}
+
+stage_package() {
+  stage build-wasm build_wasm &&
+    stage package tools/wasm/package.sh "$build/wasm32/bindings/js/native/hearth.wasm" "$build/package/hearth-lua" &&
+    cat "$logs/package.log"
 }
 
 # A program of its own that finds an installed Hearth.
