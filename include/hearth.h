@@ -50,10 +50,11 @@ HEARTH_API const char *hearth_version(void);
 ** A keyed hash. With a seal set, every prototype is written with
 ** hash(key, bytes), and one whose hash does not match is refused before its
 ** bytecode is parsed. `ud` is borrowed as long as the options or the store
-** that the seal was given to live.
+** that the seal was given to live. Not 0: there is no hash, and what needed
+** it fails with SEAL.
 */
 typedef struct hearth_seal {
-  void (*hash)(void *ud, const void *bytes, size_t size, unsigned char out[HEARTH_SEAL_SIZE]);
+  int (*hash)(void *ud, const void *bytes, size_t size, unsigned char out[HEARTH_SEAL_SIZE]);
   void *ud;
 } hearth_seal;
 

@@ -31,11 +31,13 @@ static int append_block(lua_State *L, const void *bytes, size_t size, void *ud) 
   return b->failed;
 }
 
-static void put_seal(Buffer *out, size_t start, const hearth_seal *seal) {
+/* False: the seal's function failed. */
+static bool put_seal(Buffer *out, size_t start, const hearth_seal *seal) {
   unsigned char *p = buffer_reserve(out, PROTOTYPE_SEAL_SIZE);
-  if (p == NULL) return;
-  seal->hash(seal->ud, out->data + start, out->size - start, p);
+  if (p == NULL) return true; /* the buffer remembers */
+  if (seal->hash(seal->ud, out->data + start, out->size - start, p) != 0) return false;
   out->size += PROTOTYPE_SEAL_SIZE;
+  return true;
 }
 
 /* Appends the record of the chunk that lua_dump wrote. */
@@ -57,7 +59,10 @@ static hearth_status put_record(const Buffer *chunk, const hearth_seal *seal, Bu
     return HEARTH_UNSTORABLE;
   }
   prototype_put_head(&header, nupvalues, body_size, seal != NULL, out->data + start);
-  if (seal != NULL) put_seal(out, start, seal);
+  if (seal != NULL && !put_seal(out, start, seal)) {
+    *why = "the seal's function failed";
+    return HEARTH_SEAL;
+  }
   return out->failed ? HEARTH_NOMEM : HEARTH_OK;
 }
 
@@ -85,7 +90,8 @@ hearth_status prototype_check_seal(const Prototype *p, const hearth_seal *seal, 
   if (p->seal == NULL)
     return hearth_fail_at(err, HEARTH_SEAL, base, "at byte %llu: a function without a seal", (unsigned long long)base);
   unsigned char expected[HEARTH_SEAL_SIZE], difference = 0;
-  seal->hash(seal->ud, p->record, (size_t)(p->seal - p->record), expected);
+  if (seal->hash(seal->ud, p->record, (size_t)(p->seal - p->record), expected) != 0)
+    return hearth_fail_at(err, HEARTH_SEAL, base, "at byte %llu: the seal's function failed", (unsigned long long)base);
   for (size_t i = 0; i < HEARTH_SEAL_SIZE; i++) /* no early exit: time must not tell how much is right */
     difference = (unsigned char)(difference | (expected[i] ^ p->seal[i]));
   if (difference == 0) return HEARTH_OK;

@@ -16,7 +16,7 @@
 ** [-0, +0, -] Appends the record of the Lua function at `index` to `out`, sealed if
 ** `seal` is not NULL. Never raises. UNSTORABLE with *why (static text) when the
 ** bytecode is not what Lua's compiler makes (only hand-made chunks, or functions
-** nested over CHUNK_MAX_NESTING), or when the function is over 2^31 - 1 bytes; NOMEM. On failure
+** nested over CHUNK_MAX_NESTING), or when the function is over 2^31 - 1 bytes; SEAL; NOMEM. On failure
 ** out->size is as before. `why` may be NULL.
 */
 hearth_status prototype_dump(lua_State *L, int index, bool strip, const hearth_seal *seal, Buffer *out,

@@ -647,13 +647,20 @@ static void test_other_byte_order(void **state) {
 
 /* -------------------------------------------------------------------- seal */
 
-static void sum_hash(void *ud, const void *bytes, size_t size, unsigned char out[HEARTH_SEAL_SIZE]) {
+static int sum_hash(void *ud, const void *bytes, size_t size, unsigned char out[HEARTH_SEAL_SIZE]) {
   const unsigned char *p = bytes;
   memset(out, *(unsigned char *)ud, HEARTH_SEAL_SIZE);
   for (size_t i = 0; i < size; i++) {
     unsigned char *o = &out[i % HEARTH_SEAL_SIZE];
     *o = (unsigned char)(*o * 31u + p[i] + i);
   }
+  return 0;
+}
+
+static int failing_hash(void *ud, const void *bytes, size_t size, unsigned char out[HEARTH_SEAL_SIZE]) {
+  (void)ud, (void)bytes, (void)size;
+  memset(out, 0, HEARTH_SEAL_SIZE);
+  return 1;
 }
 
 static void check_seal(const hearth_seal *seal, const hearth_seal *other) {
@@ -687,6 +694,28 @@ static void test_seal(void **state) {
   unsigned char key = 1, other_key = 2;
   const hearth_seal seal = {sum_hash, &key}, other = {sum_hash, &other_key};
   check_seal(&seal, &other);
+}
+
+static void test_failing_seal(void **state) {
+  (void)state;
+  const hearth_seal failing = {failing_hash, NULL};
+  lua_State *L = new_state();
+  Buffer record;
+  hearth_error err;
+  const char *why = NULL;
+  load(L, programs[3]);
+  buffer_init(&record, &hearth_libc_allocator);
+  assert_int_equal(prototype_dump(L, -1, false, &failing, &record, &why), HEARTH_SEAL);
+  assert_non_null(strstr(why, "failed"));
+  assert_int_equal(record.size, 0);
+  unsigned char key = 1;
+  const hearth_seal seal = {sum_hash, &key};
+  assert_int_equal(prototype_dump(L, -1, false, &seal, &record, &why), HEARTH_OK);
+  Prototype p = parse(&record);
+  assert_int_equal(prototype_load(L, &p, &failing, 0, &err), HEARTH_SEAL);
+  assert_non_null(strstr(err.message, "failed"));
+  buffer_free(&record);
+  lua_close(L);
 }
 
 static void test_sodium_seal(void **state) {
@@ -796,6 +825,7 @@ int main(void) {
       cmocka_unit_test(test_unfit),
       cmocka_unit_test(test_other_byte_order),
       cmocka_unit_test(test_seal),
+      cmocka_unit_test(test_failing_seal),
       cmocka_unit_test(test_sodium_seal),
       cmocka_unit_test(test_failing_memory),
   };

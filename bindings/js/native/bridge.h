@@ -32,6 +32,8 @@ typedef struct Bridge {
   int functions;      /* registry, weak values: identity of a JavaScript function -> its Lua function */
   uint32_t next_handle;
   int64_t budget;     /* instructions that the run at work may still take */
+  bool limited;       /* the run at work has such a limit */
+  int reading;        /* messages that are being read into Lua values: functions that they mention stay */
   bool warning;       /* a message of Lua's warn has begun and not ended */
   bool silent;        /* Lua's warn was turned off */
   bool sealed;        /* the store has a seal: the codec uses it too */
@@ -65,8 +67,8 @@ int bridge_answer(Bridge *b, hearth_status status);
 
 /* --------------------------------------------------------------- run.c */
 
-/* [-0, +1, e] Pushes what is at a path from the globals; nil as well where what should hold it is nil. */
-void bridge_push_path(lua_State *L, const char *path);
+/* [-0, +1, e] Pushes what is at the path at `index` from the globals; nil as well where what should hold it is nil. */
+void bridge_push_path(lua_State *L, int index);
 
 /* ------------------------------------------------------------- store.c */
 
@@ -86,6 +88,9 @@ void reference_push(lua_State *L, Bridge *b, uint32_t handle);
 
 /* [-0, +1, m] Pushes the Lua function that calls the JavaScript function with this number. */
 void callback_push(lua_State *L, Bridge *b, uint32_t number);
+
+/* The key of the registry under which the error value is that a JavaScript function raised last. */
+extern const char callback_thrown;
 
 /* The number of the JavaScript function behind the Lua function at `index`; 0: it is none. */
 uint32_t callback_number(lua_State *L, int index);

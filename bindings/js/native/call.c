@@ -4,13 +4,15 @@
 */
 #include <lauxlib.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "error.h"
 #include "transfer.h"
 
 /*
 ** The answer of a failure, as a message: position (nil without one), path (nil), message, and, of what Lua code
-** raised, traceback and error value. Stack: those two, or nothing.
+** raised, traceback, whether it is what a JavaScript function raised last, and error value. Stack: those three, or
+** fewer.
 */
 static int answer_error(lua_State *L) {
   Bridge *b = bridge_of(L);
@@ -24,9 +26,21 @@ static int answer_error(lua_State *L) {
   else
     lua_pushnil(L);
   lua_pushstring(L, e->message);
-  lua_rotate(L, 1, 3);
-  transfer_write(L, b, 1, &b->out);
+  lua_rotate(L, 1, 3); /* before what was on the stack */
+  transfer_write(L, b, 1);
   return 0;
+}
+
+/* The same without Lua, where even that fails: the message alone. */
+static void answer_plainly(Bridge *b) {
+  static const unsigned char values[] = {3, 0, 0, 0, TRANSFER_NIL, TRANSFER_NIL, TRANSFER_TEXT};
+  uint32_t size = (uint32_t)strlen(b->error.message);
+  unsigned char bytes[] = {(unsigned char)size, (unsigned char)(size >> 8), 0, 0}; /* the record has room for 511 */
+  buffer_clear(&b->out);
+  buffer_put(&b->out, values, sizeof values);
+  buffer_put(&b->out, bytes, sizeof bytes);
+  buffer_put(&b->out, b->error.message, size);
+  if (b->out.failed) buffer_clear(&b->out);
 }
 
 /* Replaces an error value by the traceback and itself. */
@@ -53,6 +67,7 @@ static int raised(lua_State *L, Bridge *b, int result) {
   if (!lua_istable(L, pair) || lua_rawlen(L, pair) < 1) { /* memory ran out, or the handler failed */
     hearth_fail(&b->error, status, "%s",
                 lua_type(L, pair) == LUA_TSTRING ? lua_tostring(L, pair) : hearth_status_text(status));
+    answer_plainly(b);
     lua_pop(L, 1);
     return status;
   }
@@ -64,13 +79,18 @@ static int raised(lua_State *L, Bridge *b, int result) {
   lua_pop(L, 1);
   lua_pushcfunction(L, answer_error);
   lua_rawgeti(L, pair, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &callback_thrown);
+  lua_pushboolean(L, lua_rawequal(L, -1, pair + 1));
+  lua_replace(L, -2);
   lua_pushvalue(L, pair + 1);
-  if (lua_pcall(L, 2, 0, 0) != LUA_OK) { /* the value itself does not go over */
+  if (lua_pcall(L, 3, 0, 0) != LUA_OK) { /* the value itself does not go over */
     lua_pop(L, 1);
     lua_pushcfunction(L, answer_error);
     lua_rawgeti(L, pair, 1);
-    if (lua_pcall(L, 1, 0, 0) != LUA_OK) buffer_clear(&b->out);
+    if (lua_pcall(L, 1, 0, 0) != LUA_OK) answer_plainly(b);
   }
+  lua_pushnil(L);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &callback_thrown); /* allocates nothing: the key is there, or stays away */
   lua_settop(L, pair - 1);
   return status;
 }
@@ -99,7 +119,7 @@ int bridge_answer(Bridge *b, hearth_status status) {
   if (status >= 0 || !lua_checkstack(L, LUA_MINSTACK)) return status;
   lua_pushcfunction(L, answer_error);
   if (lua_pcall(L, 0, 0, 0) != LUA_OK) {
-    buffer_clear(&b->out);
+    answer_plainly(b);
     lua_pop(L, 1);
   }
   return status;
@@ -116,10 +136,9 @@ static int enter(lua_State *L) {
   Bridge *b = entry->bridge;
   lua_settop(L, 0);
   lua_pushcfunction(L, entry->f);
-  int count = transfer_read(L, b, b->in.data, b->in.size);
-  b->in.size = 0;
+  int count = transfer_read(L, b);
   lua_call(L, count, entry->answers ? LUA_MULTRET : 0);
-  if (entry->answers) transfer_write(L, b, 1, &b->out);
+  if (entry->answers) transfer_write(L, b, 1);
   return 0;
 }
 

@@ -64,22 +64,34 @@ void EXPORT(js_dereference)(Bridge *b, uint32_t handle) {
 
 /* -------------------------------------------------------------- callbacks */
 
+const char callback_thrown = 0;
+
 static int callback(lua_State *L) {
   Bridge *b = bridge_of(L);
   uint32_t number = *(uint32_t *)lua_touserdata(L, lua_upvalueindex(1));
-  transfer_write(L, b, 1, &b->out);
+  transfer_write(L, b, 1);
   lua_State *before = b->current;
   b->current = L;
   int threw = js_call(number);
   b->current = before;
-  lua_settop(L, 0);
-  int count = transfer_read(L, b, b->in.data, b->in.size);
-  return threw != 0 ? lua_error(L) : count;
+  int count = transfer_read(L, b);
+  if (threw == 0) return count;
+  lua_settop(L, 1); /* nil, where even the message did not go over */
+  lua_pushvalue(L, -1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &callback_thrown);
+  return lua_error(L);
 }
 
-/* The same function may have got a new Lua function before this one was collected. */
+/*
+** The same function may have got a new Lua function before this one was collected, or get one from the message that
+** is being read: the token waits for another collection then.
+*/
 static int collect(lua_State *L) {
   Bridge *b = bridge_of(L);
+  if (b->reading > 0) {
+    luaL_setmetatable(L, TOKEN);
+    return 0;
+  }
   uint32_t number = *(uint32_t *)lua_touserdata(L, 1);
   lua_rawgeti(L, LUA_REGISTRYINDEX, b->functions);
   if (lua_type(L, -1) != LUA_TTABLE || lua_rawgeti(L, -1, number) == LUA_TNIL) js_release(number);

@@ -34,7 +34,7 @@ int EXPORT(js_encode)(Bridge *b) {
 
 /* Stack: path, flags. */
 static int encode_path(lua_State *L) {
-  bridge_push_path(L, luaL_checkstring(L, 1));
+  bridge_push_path(L, 1);
   lua_replace(L, 1);
   return encode(L);
 }

@@ -1,23 +1,32 @@
 /*
 ** Running Lua code, and reaching values by a path.
 */
-#include <ctype.h>
 #include <lauxlib.h>
+#include <string.h>
 
 #include "error.h"
 #include "transfer.h"
 
 #define HOOK_EVERY 1000 /* instructions between two looks at the limit */
 
-/* Code that catches the error meets it again a thousand instructions later. */
+/* Code that catches the error meets it again with its next instruction, so that no loop around a pcall goes on. */
 static void count(lua_State *L, lua_Debug *ar) {
   Bridge *b = bridge_of(L);
   (void)ar;
-  b->budget -= HOOK_EVERY;
-  if (b->budget <= 0) luaL_error(L, "the limit of instructions is reached");
+  if (!b->limited) { /* a coroutine that was made in a limited run */
+    lua_sethook(L, NULL, 0, 0);
+    return;
+  }
+  b->budget -= lua_gethookcount(L);
+  if (b->budget > 0) return;
+  lua_sethook(L, count, LUA_MASKCOUNT, 1);
+  luaL_error(L, "the limit of instructions is reached");
 }
 
-/* Stack: code, chunk name, limit of instructions or nil, arguments. The limit counts in this thread, not in coroutines. */
+/*
+** Stack: code, chunk name, limit of instructions or nil, arguments. The limit counts in this thread and in coroutines
+** that are made meanwhile: they inherit the hook.
+*/
 static int run(lua_State *L) {
   size_t size;
   const char *code = luaL_checklstring(L, 1, &size);
@@ -27,7 +36,8 @@ static int run(lua_State *L) {
   lua_replace(L, 3);
   if (limit > 0) {
     bridge_of(L)->budget = limit;
-    lua_sethook(L, count, LUA_MASKCOUNT, HOOK_EVERY);
+    bridge_of(L)->limited = true;
+    lua_sethook(L, count, LUA_MASKCOUNT, limit < HOOK_EVERY ? (int)limit : HOOK_EVERY);
   }
   lua_call(L, lua_gettop(L) - 3, LUA_MULTRET);
   return lua_gettop(L) - 2;
@@ -38,9 +48,11 @@ int EXPORT(js_run)(Bridge *b) {
   lua_Hook hook = lua_gethook(L); /* a run inside a run's callback has its own limit */
   int mask = lua_gethookmask(L), every = lua_gethookcount(L);
   int64_t budget = b->budget;
+  bool limited = b->limited;
   int status = bridge_enter(b, run, true);
   lua_sethook(L, hook, mask, every);
   b->budget = budget;
+  b->limited = limited;
   return status;
 }
 
@@ -52,26 +64,74 @@ static int bad_path(lua_State *L, const char *path, const char *at) {
   return bridge_fail(L);
 }
 
+static bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+
+static bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+
+static int hex_digit(char c) {
+  if (is_digit(c)) return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+/* What stands behind a backslash, as in Lua: the byte, or -1. Moves over it. */
+static int get_escape(const char **at) {
+  static const char letters[] = "abfnrtv\\\"'", meanings[] = "\a\b\f\n\r\t\v\\\"'";
+  const char *s = *at, *letter = *s != '\0' ? strchr(letters, *s) : NULL;
+  int byte = -1;
+  if (letter != NULL) {
+    byte = (unsigned char)meanings[letter - letters];
+    s++;
+  } else if (*s == 'x' && hex_digit(s[1]) >= 0 && hex_digit(s[2]) >= 0) {
+    byte = hex_digit(s[1]) * 16 + hex_digit(s[2]);
+    s += 3;
+  } else if (is_digit(*s)) {
+    for (int i = byte = 0; i < 3 && is_digit(*s); i++) byte = byte * 10 + (*s++ - '0');
+  }
+  *at = s;
+  return byte <= 255 ? byte : -1;
+}
+
+/* [-0, +1, e] Pushes the text in quotes at `at`: what stands behind it. */
+static const char *push_quoted(lua_State *L, const char *path, const char *at) {
+  luaL_Buffer text;
+  char quote = *at++;
+  luaL_buffinit(L, &text);
+  while (*at != quote) {
+    const char *here = at;
+    int byte = (unsigned char)*at++;
+    if (byte == '\\') byte = get_escape(&at);
+    if (byte < 0 || *here == '\0') bad_path(L, path, here);
+    luaL_addchar(&text, (char)byte);
+  }
+  luaL_pushresult(&text);
+  return at + 1;
+}
+
+/* [-0, +1, e] Pushes what stands between brackets without quotes. */
+static const char *push_plain(lua_State *L, const char *path, const char *at) {
+  const char *end = strchr(at, ']');
+  if (end == NULL) bad_path(L, path, at + strlen(at));
+  lua_pushlstring(L, at, (size_t)(end - at));
+  const char *word = lua_tostring(L, -1);
+  bool is_true = strcmp(word, "true") == 0;
+  if (is_true || strcmp(word, "false") == 0)
+    lua_pushboolean(L, is_true);
+  else if (lua_stringtonumber(L, word) == 0)
+    bad_path(L, path, at);
+  lua_remove(L, -2);
+  return end;
+}
+
 /* [-0, +1, e] Pushes the key of one step and moves behind it. */
 static const char *push_step(lua_State *L, const char *path, const char *at) {
   if (*at == '[') {
-    const char *begin = at + 1;
-    if (*begin == '"' || *begin == '\'') {
-      luaL_Buffer text;
-      luaL_buffinit(L, &text);
-      for (at = begin + 1; *at != *begin; at++) {
-        if (*at == '\\' && at[1] != '\0') at++;
-        if (*at == '\0') bad_path(L, path, at);
-        luaL_addchar(&text, *at);
-      }
-      luaL_pushresult(&text);
-      at++;
-    } else {
-      while (*at != ']' && *at != '\0') at++;
-      lua_pushlstring(L, begin, (size_t)(at - begin));
-      if (lua_stringtonumber(L, lua_tostring(L, -1)) == 0) bad_path(L, path, begin);
-      lua_remove(L, -2);
-    }
+    at++;
+    at = *at == '"' || *at == '\'' ? push_quoted(L, path, at) : push_plain(L, path, at);
     if (*at != ']') bad_path(L, path, at);
     return at + 1;
   }
@@ -80,8 +140,8 @@ static const char *push_step(lua_State *L, const char *path, const char *at) {
     at++;
   }
   const char *begin = at;
-  if (!isalpha((unsigned char)*at) && *at != '_') bad_path(L, path, at);
-  while (isalnum((unsigned char)*at) || *at == '_') at++;
+  if (!is_letter(*at)) bad_path(L, path, at);
+  while (is_letter(*at) || is_digit(*at)) at++;
   lua_pushlstring(L, begin, (size_t)(at - begin));
   return at;
 }
@@ -95,11 +155,13 @@ static bool can_index(lua_State *L, int index) {
 }
 
 /*
-** Pushes the value that holds the path's last step, and that step's key. A step through what cannot be
-** indexed is NOTFOUND.
+** [-0, +2, e] Of the path at `index`: pushes the value that holds its last step, and that step's key. A step through
+** what cannot be indexed is NOTFOUND.
 */
-static void push_holder(lua_State *L, const char *path) {
-  const char *at = path;
+static void push_holder(lua_State *L, int index) {
+  size_t size;
+  const char *path = luaL_checklstring(L, index, &size), *at = path;
+  if (strlen(path) != size) bad_path(L, path, path + strlen(path));
   lua_pushglobaltable(L);
   for (;;) {
     const char *before = at;
@@ -116,16 +178,17 @@ static void push_holder(lua_State *L, const char *path) {
 }
 
 /* The same, where it must be there. */
-static void push_existing_holder(lua_State *L, const char *path) {
-  push_holder(L, path);
+static void push_existing_holder(lua_State *L, int index) {
+  push_holder(L, index);
   if (!lua_isnil(L, -2)) return;
-  hearth_fail(&bridge_of(L)->error, HEARTH_NOTFOUND, "%s: nothing is there that could hold it", path);
+  hearth_fail(&bridge_of(L)->error, HEARTH_NOTFOUND, "%s: nothing is there that could hold it",
+              lua_tostring(L, index));
   bridge_fail(L);
 }
 
 /* Stack: path, arguments. */
 static int call_path(lua_State *L) {
-  push_existing_holder(L, luaL_checkstring(L, 1));
+  push_existing_holder(L, 1);
   lua_gettable(L, -2);
   lua_replace(L, 1);
   lua_pop(L, 1);
@@ -137,9 +200,9 @@ int EXPORT(js_call_path)(Bridge *b) {
   return bridge_enter(b, call_path, true);
 }
 
-void bridge_push_path(lua_State *L, const char *path) {
+void bridge_push_path(lua_State *L, int index) {
   int top = lua_gettop(L);
-  push_holder(L, path);
+  push_holder(L, index);
   if (lua_isnil(L, -2))
     lua_pushnil(L);
   else
@@ -150,7 +213,7 @@ void bridge_push_path(lua_State *L, const char *path) {
 
 /* Stack: path. */
 static int get(lua_State *L) {
-  bridge_push_path(L, luaL_checkstring(L, 1));
+  bridge_push_path(L, 1);
   return 1;
 }
 
@@ -160,7 +223,7 @@ int EXPORT(js_get)(Bridge *b) {
 
 /* Stack: path, value. */
 static int set(lua_State *L) {
-  push_existing_holder(L, luaL_checkstring(L, 1));
+  push_existing_holder(L, 1);
   lua_pushvalue(L, 2);
   lua_settable(L, -3);
   return 0;

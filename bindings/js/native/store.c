@@ -6,12 +6,12 @@
 #include "error.h"
 #include "transfer.h"
 
-/* Writes the seal's 32 bytes. JavaScript catches what its function throws and answers no status: a wrong seal fits nothing. */
-IMPORT("hearth", "seal") void js_seal(const void *bytes, size_t size, unsigned char *out);
+/* Writes the seal's 32 bytes. Not 0: JavaScript's function threw, and they are no seal. */
+IMPORT("hearth", "seal") int js_seal(const void *bytes, size_t size, unsigned char *out);
 
-static void seal_hash(void *ud, const void *bytes, size_t size, unsigned char out[HEARTH_SEAL_SIZE]) {
+static int seal_hash(void *ud, const void *bytes, size_t size, unsigned char out[HEARTH_SEAL_SIZE]) {
   (void)ud;
-  js_seal(bytes, size, out);
+  return js_seal(bytes, size, out);
 }
 
 const hearth_seal bridge_seal = {seal_hash, NULL};

@@ -33,10 +33,15 @@ enum {
 
 enum { TRANSFER_ARRAY = 0, TRANSFER_OBJECT = 1, TRANSFER_MAP = 2 };
 
-/* [-0, +0, e] Writes the values from `first` to the top as a message into `out`, which is emptied first. */
-void transfer_write(lua_State *L, Bridge *b, int first, Buffer *out);
+/*
+** Finalizers run while values are made and read, and may call JavaScript, which uses the bridge's buffers too: both
+** functions work on a buffer of their own meanwhile.
+*/
 
-/* [-0, +n, e] Pushes the n values of a message: n. The bytes are trusted: JavaScript's half wrote them. */
-int transfer_read(lua_State *L, Bridge *b, const unsigned char *bytes, size_t size);
+/* [-n, +0, e] Pops the values from `first` to the top and leaves them as a message in the bridge's `out`. */
+void transfer_write(lua_State *L, Bridge *b, int first);
+
+/* [-0, +n, e] Pushes the n values of the message in the bridge's `in`: n. It is trusted: JavaScript's half wrote it. */
+int transfer_read(lua_State *L, Bridge *b);
 
 #endif

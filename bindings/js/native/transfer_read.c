@@ -94,19 +94,36 @@ static void get_contents(Reader *r) {
   lua_pop(L, 1);
 }
 
-int transfer_read(lua_State *L, Bridge *b, const unsigned char *bytes, size_t size) {
-  if (size == 0) return 0;
-  Reader r = {L, b, bytes, 0, 0};
-  uint32_t values = get_u32(&r);
+/* Stack: [1] the reader. */
+static int read_values(lua_State *L) {
+  Reader *r = lua_touserdata(L, 1);
+  uint32_t values = get_u32(r);
   if (values > INT32_MAX / 2) luaL_error(L, "too many values");
   luaL_checkstack(L, (int)values + LUA_MINSTACK, "JavaScript");
   lua_newtable(L);
-  r.tables = lua_gettop(L);
-  for (uint32_t i = 0; i < values; i++) get_value(&r);
-  for (lua_Integer i = 1; i <= r.count; i++) {
-    lua_rawgeti(L, r.tables, i);
-    get_contents(&r);
+  r->tables = lua_gettop(L);
+  for (uint32_t i = 0; i < values; i++) get_value(r);
+  for (lua_Integer i = 1; i <= r->count; i++) {
+    lua_rawgeti(L, r->tables, i);
+    get_contents(r);
   }
-  lua_remove(L, r.tables);
   return (int)values;
+}
+
+int transfer_read(lua_State *L, Bridge *b) {
+  if (b->in.size == 0) return 0;
+  luaL_checkstack(L, LUA_MINSTACK, "JavaScript");
+  Buffer message = b->in;
+  buffer_init(&b->in, &message.allocator);
+  Reader r = {L, b, message.data, 0, 0};
+  int top = lua_gettop(L);
+  lua_pushcfunction(L, read_values);
+  lua_pushlightuserdata(L, &r);
+  b->reading++;
+  int result = lua_pcall(L, 1, LUA_MULTRET, 0);
+  b->reading--;
+  buffer_free(&b->in);
+  b->in = message;
+  b->in.size = 0;
+  return result == LUA_OK ? lua_gettop(L) - top : lua_error(L);
 }

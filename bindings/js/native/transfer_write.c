@@ -171,18 +171,35 @@ static void put_contents(Writer *w) {
   lua_pop(L, 1);
 }
 
-void transfer_write(lua_State *L, Bridge *b, int first, Buffer *out) {
+/* Stack: [1] the writer, values. */
+static int write_values(lua_State *L) {
+  Writer *w = lua_touserdata(L, 1);
   int last = lua_gettop(L);
   luaL_checkstack(L, LUA_MINSTACK, "JavaScript");
   lua_newtable(L);
-  Writer w = {L, b, out, last + 1, 0};
-  buffer_clear(out);
-  put_u32(&w, (size_t)(last - first + 1));
-  for (int i = first; i <= last; i++) put_value(&w, i);
-  for (lua_Integer i = 1; i <= w.count; i++) {
-    lua_rawgeti(L, w.numbers, i);
-    put_contents(&w);
+  w->numbers = last + 1;
+  put_u32(w, (size_t)(last - 1));
+  for (int i = 2; i <= last; i++) put_value(w, i);
+  for (lua_Integer i = 1; i <= w->count; i++) {
+    lua_rawgeti(L, w->numbers, i);
+    put_contents(w);
   }
-  lua_settop(L, last);
-  if (out->failed) luaL_error(L, "not enough memory");
+  return w->out->failed ? luaL_error(L, "not enough memory") : 0;
+}
+
+void transfer_write(lua_State *L, Bridge *b, int first) {
+  luaL_checkstack(L, LUA_MINSTACK, "JavaScript");
+  Buffer message = b->out;
+  buffer_init(&b->out, &message.allocator);
+  buffer_clear(&message);
+  Writer w = {L, b, &message, 0, 0};
+  lua_pushcfunction(L, write_values);
+  lua_pushlightuserdata(L, &w);
+  lua_rotate(L, first, 2);
+  int result = lua_pcall(L, lua_gettop(L) - first, 0, 0);
+  buffer_free(&b->out);
+  b->out = message;
+  if (result == LUA_OK) return;
+  buffer_clear(&b->out);
+  lua_error(L);
 }

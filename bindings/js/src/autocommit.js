@@ -2,8 +2,6 @@
  * Commits that nobody asks for: soon after something ran, and when the page is hidden or left. Several changes
  * become one commit; while one is being written the next waits, and takes all that came meanwhile.
  */
-import { HearthError } from "./error.js";
-
 export class Autocommit {
   #hearth;
   #enabled;
@@ -46,8 +44,12 @@ export class Autocommit {
   }
 
   #tell(error) {
-    if (!(error instanceof HearthError)) throw error;
-    if (!this.#hearth.closed) this.#onError(error);
+    if (this.#hearth.closed) return;
+    try {
+      this.#onError(error);
+    } catch (exception) {
+      console.error(exception); // nobody is there who could catch it
+    }
   }
 
   /** A page that is hidden may never be seen again, and gets no other event for sure. */

@@ -27,6 +27,7 @@ export type LuaValue =
 /** A Lua function. Called, it gives the values that it returned: `const [sum] = add(1, 2)`. */
 export interface LuaFunction {
   (...args: LuaValue[]): LuaValue[];
+  readonly type: "function";
   /** Lets Lua collect it; otherwise that happens some time after JavaScript has collected it. */
   release(): void;
 }
@@ -81,31 +82,33 @@ export interface Options {
   acceptLoss?: boolean;
   /** The global Memory: "off" (the default), "on", "track". */
   alias?: "off" | "on" | "track";
-  /** Commits after each run, call, set and transaction: soon, several at once. `true` reports failures to `warn`. */
+  /** Commits after each run, call, set and call of a LuaFunction: soon, several at once. `true` reports failures to `warn`. */
   autocommit?: boolean | { durability?: Durability; onError(error: HearthError): void };
   /** In a page: commits when it is hidden or left. Default: true with autocommit. */
   flushOnHide?: boolean;
   /** One line of what Lua prints; default console.log. */
-  print?: (line: string) => void;
+  print?: (line: string) => void; // neither this nor warn nor seal may go back to Lua: "busy"
   /** One line that Hearth or Lua's warn has to say; default console.warn. */
   warn?: (line: string) => void;
   /** Functions by module and name, Lua globals that are stored by name: { ui: { alert(text) {} } }. */
   modules?: { [module: string]: { [name: string]: (...args: any[]) => any } };
   /** Lua modules: name -> source, found by require and stored by name. */
-  sources?: { [name: string]: string };
+  sources?: { [name: string]: string | Uint8Array };
   /** Further options of the store, as in hearth.h. */
   pageSize?: number;
   strip?: boolean;
   functions?: boolean;
   placeholders?: boolean;
-  /** A key of 32 bytes: functions are sealed when written, and refused without their seal. */
-  seal?: Uint8Array;
+  /** A keyed hash of 32 bytes, as BLAKE2b or HMAC-SHA256 give it: functions are sealed when written, and refused
+   *  without their seal. */
+  seal?: (bytes: Uint8Array) => Uint8Array;
 }
 
 export interface RunOptions {
   /** The name of the chunk in messages; default "=run". */
   name?: string;
-  /** Raises when about so many VM instructions were run. */
+  /** Raises when about so many VM instructions were run, in coroutines made meanwhile too: whatever catches the error
+   *  meets it again with its next instruction. Coroutines made before are not counted. */
   instructions?: number;
   /** Values of `...`. */
   args?: LuaValue[];

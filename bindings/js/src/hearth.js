@@ -45,6 +45,13 @@ function splitURI(uri) {
   return [scheme, place];
 }
 
+function expect(right, what) {
+  if (!right) throw new HearthError("invalid", `${what} expected`);
+}
+
+const expectPath = (path) => expect(typeof path === "string", "a path: a text");
+const expectBytes = (bytes) => expect(bytes instanceof Uint8Array, "bytes: a Uint8Array");
+
 export class Hearth {
   /** @type {Instance} */
   #instance;
@@ -57,6 +64,9 @@ export class Hearth {
   #autocommit;
   #failure;
   #state = "opening"; // then "open", "closed"
+  #transacting = false;
+  /** @type {Promise<void> | undefined} */
+  #closing;
 
   static version = "0.1.0";
 
@@ -105,7 +115,12 @@ export class Hearth {
   /** A new Lua state, which knows what was registered. */
   async #makeInstance() {
     const { modules, sources, seal } = this.#options;
-    const host = { print: (line) => this.#print(line), warn: (line) => this.#warn(line), seal };
+    const host = {
+      print: (line) => this.#print(line),
+      warn: (line) => this.#warn(line),
+      changed: () => this.#autocommit?.schedule(),
+      seal,
+    };
     const instance = await Instance.make(this.#module, host, this.#storage);
     try {
       if (modules !== undefined) instance.call("js_run", [REGISTER_MODULES, "=modules", undefined, modules]);
@@ -128,10 +143,10 @@ export class Hearth {
   }
 
   /** A new Lua state with the store in it. */
-  async #start() {
+  async #start(other = {}) {
     const instance = await this.#makeInstance();
     try {
-      instance.call("js_open", [this.#uri, this.#storeOptions()]);
+      instance.call("js_open", [this.#uri, { ...this.#storeOptions(), ...other }]);
     } catch (error) {
       instance.delete();
       throw error;
@@ -153,45 +168,44 @@ export class Hearth {
       this.#state === "closed" ? "the store is closed" : `the store is ${this.#state}`);
   }
 
-  /* ------------------------------------------------------------ running */
-
-  /** Values that Lua code may have changed the home table to get: automatic commits follow. */
-  #changing(name, args) {
-    const instance = this.#opened();
-    try {
-      return instance.call(name, args);
-    } finally {
-      if (instance.depth === 0) this.#autocommit?.schedule();
-    }
+  /** The same, and not in the function of a transaction, which would have ended before anything awaited is done. */
+  #outside() {
+    if (this.#transacting) throw new HearthError("busy", "this cannot be done in a transaction");
+    return this.#opened();
   }
+
+  /* ------------------------------------------------------------ running */
 
   run(code, options) {
     const { name = "=run", instructions, args = [] } = check(options, RUN);
-    return this.#changing("js_run", [code, name, instructions, ...args]);
+    expect(typeof code === "string" || code instanceof Uint8Array, "Lua code: a text or a Uint8Array");
+    return this.#opened().change("js_run", [code, name, instructions, ...args]);
   }
 
   capture(code, options) {
-    const lines = [];
-    const undo = this.#opened().redirect((line) => lines.push(line));
-    let values;
+    const end = this.#opened().capture();
+    let values, output;
     try {
       values = this.run(code, options);
     } finally {
-      undo();
+      output = end();
     }
-    return { values, output: lines.map((line) => line + "\n").join("") };
+    return { values, output };
   }
 
   call(path, ...args) {
-    return this.#changing("js_call_path", [path, ...args]);
+    expectPath(path);
+    return this.#opened().change("js_call_path", [path, ...args]);
   }
 
   get(path) {
+    expectPath(path);
     return this.#opened().call("js_get", [path])[0];
   }
 
   set(path, value) {
-    this.#changing("js_set", [path, value]);
+    expectPath(path);
+    this.#opened().change("js_set", [path, value]);
   }
 
   /* ------------------------------------------------------------- storing */
@@ -233,13 +247,14 @@ export class Hearth {
   }
 
   async rollback() {
-    this.#opened();
+    this.#outside();
     await this.#idle();
     this.#opened().order("js_rollback");
   }
 
   async transaction(f) {
-    this.#opened();
+    expect(typeof f === "function", "a function");
+    this.#outside();
     await this.#idle();
     let result, thrown, threw = false;
     const body = () => {
@@ -252,23 +267,28 @@ export class Hearth {
         throw exception;
       }
     };
+    const instance = this.#outside();
+    this.#transacting = true;
     try {
-      this.#opened().call("js_transaction", [body]);
+      instance.call("js_transaction", [body]);
     } catch (error) {
       throw threw && error.code === "raised" ? thrown : error;
+    } finally {
+      this.#transacting = false;
     }
     await this.#written(this.#opened().order("js_poll"));
     return result;
   }
 
   async refresh() {
-    this.#opened();
+    this.#outside();
     await this.#storage?.refresh();
     this.#opened().order("js_refresh");
   }
 
   async compact(options) {
     const { keep = 0 } = check(options, COMPACT);
+    this.#outside();
     await this.#idle();
     await this.#written(this.#opened().order("js_compact", keep));
   }
@@ -280,22 +300,25 @@ export class Hearth {
   }
 
   encodePath(path, options) {
+    expectPath(path);
     return this.#opened().callForBytes("js_encode_path", [path, flagsOf(check(options, ENCODE))]);
   }
 
   decode(bytes, options) {
+    expectBytes(bytes);
     return this.#opened().call("js_decode", [bytes, flagsOf(check(options, DECODE))])[0];
   }
 
   async export() {
-    this.#opened();
+    this.#outside();
     await this.#idle();
     return this.#opened().callForBytes("js_export");
   }
 
   async import(bytes, options) {
     const { replace = false } = check(options, IMPORT);
-    this.#opened();
+    expectBytes(bytes);
+    this.#outside();
     await this.#idle();
     const trial = await this.#import(bytes); // whatever cannot be opened fails here, and nothing has changed
     try {
@@ -307,14 +330,26 @@ export class Hearth {
       } else {
         await this.#written(old.call("js_import", [bytes, replace])[0]);
         this.#state = "importing";
-        old.order("js_close");
-        this.#instance = await this.#start();
+        await this.#restart(old);
         trial.delete();
       }
       old.delete();
       this.#state = "open";
     } catch (error) {
       if (this.#instance !== trial) trial.delete();
+      throw error;
+    }
+  }
+
+  /** The store is opened anew; where that fails, it is closed. */
+  async #restart(old) {
+    try {
+      old.order("js_close");
+      this.#instance = await this.#start({ create: true, exclusive: false }); // it is there by now
+    } catch (error) {
+      this.#state = "closed";
+      old.delete();
+      await this.#storage?.close();
       throw error;
     }
   }
@@ -353,7 +388,7 @@ export class Hearth {
   }
 
   get failure() {
-    return this.#failure;
+    return this.#failure ?? this.#instance.lost;
   }
 
   get closed() {
@@ -361,13 +396,16 @@ export class Hearth {
   }
 
   async close() {
-    if (this.#state === "closed") return;
-    this.#opened();
-    await this.#autocommit?.end();
+    if (this.#state !== "closed") this.#outside();
+    await (this.#closing ??= this.#close());
+  }
+
+  async #close() {
+    if (this.#state !== "open") return; // a store that was closed by a failure
+    await this.#autocommit.end();
     await this.#idle();
-    if (this.#state !== "open") return;
     try {
-      this.#opened().order("js_close");
+      if (this.#instance.lost === undefined) this.#instance.order("js_close");
     } finally {
       this.#state = "closed";
       this.#instance.delete();

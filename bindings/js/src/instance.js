@@ -3,11 +3,11 @@
  */
 import { HearthError, LuaError, codeName } from "./error.js";
 import { indexeddbImports } from "./indexeddb/imports.js";
-import { Lines } from "./lines.js";
+import { Lines, textOf } from "./lines.js";
 import { References } from "./references.js";
 import { readMessage, writeMessage } from "./transfer.js";
 
-const decoder = new TextDecoder();
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 export const isNode = typeof process === "object" && process.versions?.node !== undefined;
 
 /** @type {Map<string, Promise<WebAssembly.Module>>} one compilation for all */
@@ -28,6 +28,16 @@ async function fetchModule(url) {
  * @returns {Promise<WebAssembly.Module>}
  */
 export async function loadModule(wasm) {
+  try {
+    return await load(wasm);
+  } catch (cause) {
+    if (cause instanceof HearthError) throw cause;
+    const code = cause?.code === "ENOENT" ? "notfound" : cause instanceof WebAssembly.CompileError ? "damaged" : "invalid";
+    throw new HearthError(code, `hearth.wasm: ${cause?.message}`, { cause });
+  }
+}
+
+async function load(wasm) {
   if (wasm instanceof WebAssembly.Module) return wasm;
   if (wasm !== undefined && typeof wasm !== "string" && !(wasm instanceof URL)) return WebAssembly.compile(wasm);
   const url = wasm === undefined ? new URL("./hearth.wasm", import.meta.url) : new URL(wasm, globalThis.location?.href);
@@ -40,6 +50,20 @@ export async function loadModule(wasm) {
   return module;
 }
 
+/** What an exception says, whatever was thrown. */
+function messageOf(exception) {
+  try {
+    return String(exception?.message ?? exception);
+  } catch {
+    return "an exception that cannot be shown as text";
+  }
+}
+
+/** Lua code puts the position before a message that it passes on. */
+function contains(value, thrown) {
+  return typeof value === "string" && typeof thrown === "string" && thrown !== "" && value.endsWith(thrown);
+}
+
 export class Instance {
   /** @type {WebAssembly.Memory} */
   memory;
@@ -50,10 +74,17 @@ export class Instance {
   #thrown; // the JavaScript exception that a callback threw last, and what it became in Lua
   #sealFailure;
   #streams;
+  /** @type {Uint8Array[][]} what is printed goes into the last, where there is one */
+  #captured = [];
   #depth = 0;
+  #telling = false; // the host's print, warn or seal is at work, inside whatever Lua does
+  #changed;
+  /** @type {HearthError | undefined} */
+  #lost;
 
   /**
-   * @param {{print: (line: string) => void, warn: (line: string) => void, seal?: (bytes: Uint8Array) => Uint8Array}} host
+   * @param {{print: (line: string) => void, warn: (line: string) => void, changed: () => void,
+   *   seal?: (bytes: Uint8Array) => Uint8Array}} host `changed`: Lua code ran that was called by itself
    * @param {WebAssembly.Module} module
    */
   static async make(module, host) {
@@ -62,9 +93,10 @@ export class Instance {
       ? await import(/* @vite-ignore */ /* webpackIgnore: true */ "./node/files.js")
       : await import("./files.js");
     instance.#streams = { out: host.print, error: host.warn };
+    instance.#changed = host.changed;
     instance.#references = new References(
       (handle) => instance.#bridge !== 0 && instance.exports.js_dereference(instance.#bridge, handle),
-      (f, args) => instance.call("js_call_value", [f, ...args]));
+      (f, args) => instance.change("js_call_value", [f, ...args]));
     instance.#lines = {
       out: new Lines((line) => instance.#tell("out", line)),
       error: new Lines((line) => instance.#tell("error", line)),
@@ -89,11 +121,14 @@ export class Instance {
 
   /** A host's print or warn that throws must not pass through Lua: it is told on the console instead. */
   #tell(stream, line) {
+    const before = this.#telling;
+    this.#telling = true;
     try {
       this.#streams[stream](line);
     } catch (exception) {
       console.error(exception);
     }
+    this.#telling = before;
   }
 
   #flush() {
@@ -101,14 +136,20 @@ export class Instance {
     this.#lines.error.flush();
   }
 
-  /** Sends what is printed elsewhere: the function that undoes that. */
-  redirect(print) {
-    const before = this.#streams.out;
-    this.#flush();
-    this.#streams.out = print;
+  #output(stream, bytes) {
+    const captured = this.#captured.at(-1);
+    if (stream === 2) this.#lines.error.write(bytes);
+    else if (captured !== undefined) captured.push(bytes.slice());
+    else this.#lines.out.write(bytes);
+  }
+
+  /** Keeps what is printed: the function that ends that, and gives the text. */
+  capture() {
+    const pieces = [];
+    this.#captured.push(pieces);
     return () => {
-      this.#flush();
-      this.#streams.out = before;
+      this.#captured.pop();
+      return textOf(pieces);
     };
   }
 
@@ -117,7 +158,7 @@ export class Instance {
     return {
       call: (number) => this.#callback(number),
       release: (number) => this.#references.releaseFunction(number),
-      output: (stream, at, size) => this.#lines[stream === 2 ? "error" : "out"].write(this.bytes(at, size)),
+      output: (stream, at, size) => this.#output(stream, this.bytes(at, size)),
       clock: (kind) => (kind === 0 ? Date.now() : performance.now()),
       timezone: (milliseconds) => new Date(milliseconds).getTimezoneOffset() * -60,
       warn: (at, size, more) => {
@@ -127,13 +168,18 @@ export class Instance {
         warning = "";
       },
       seal: (at, size, out) => {
+        const before = this.#telling;
+        this.#telling = true;
         try {
           const seal = host.seal(this.bytes(at, size).slice());
           if (!(seal instanceof Uint8Array) || seal.length !== 32) throw new HearthError("invalid", "a seal has 32 bytes");
           this.bytes(out, 32).set(seal);
+          return 0;
         } catch (exception) {
           this.#sealFailure = exception;
-          this.bytes(out, 32).fill(0);
+          return 1;
+        } finally {
+          this.#telling = before;
         }
       },
     };
@@ -154,7 +200,7 @@ export class Instance {
 
   /** What was thrown becomes an error value: of a Lua error that passed through, the value it had. */
   #threw(exception) {
-    const value = exception instanceof LuaError ? exception.value : String(exception?.message ?? exception);
+    const value = exception instanceof LuaError ? exception.value : messageOf(exception);
     this.#thrown = { exception, value };
     try {
       this.#in([value]);
@@ -178,11 +224,16 @@ export class Instance {
   /** Calls an exported function with arguments as a message, and numbers: its status, 0 or positive. */
   #enter(name, args, numbers = []) {
     if (this.#bridge === 0) throw new HearthError("closed", "the store is closed");
+    if (this.#lost !== undefined) throw this.#lost;
+    if (this.#telling) throw new HearthError("busy", "what print, warn or seal call may not go back to Lua");
+    if (this.#depth === 0) this.#thrown = undefined;
     if (args !== undefined) this.#in(args);
     this.#depth++;
     let status;
     try {
       status = this.exports[name](this.#bridge, ...numbers);
+    } catch (exception) {
+      throw this.#lose(exception);
     } finally {
       this.#depth--;
     }
@@ -191,19 +242,26 @@ export class Instance {
     return status;
   }
 
+  /**
+   * Something came through WebAssembly without Lua's knowing: a trap, or JavaScript's stack overflowed in the middle of
+   * Lua. Nothing there can be relied on any more.
+   */
+  #lose(exception) {
+    this.#lost ??= new HearthError("dead", `the Lua state was lost: ${messageOf(exception)}`, { cause: exception });
+    return this.#lost;
+  }
+
   #failure(status) {
-    const [position, path, message, traceback, value] = readMessage(this.#out(), this.#references);
+    const [position, path, message, traceback, same, value] = readMessage(this.#out(), this.#references);
     const code = codeName(status);
-    if (traceback !== undefined) {
-      const error = new LuaError(message, { value, traceback });
+    if (code === "raised") {
+      const error = new LuaError(message ?? code, { value: traceback === undefined ? message : value, traceback: traceback ?? "", path });
       const thrown = this.#thrown;
-      this.#thrown = undefined;
-      if (thrown !== undefined && (thrown.value === value || String(value).includes(thrown.value)))
-        error.cause = thrown.exception;
+      if (thrown !== undefined && (same || contains(value, thrown.value))) error.cause = thrown.exception;
       return error;
     }
     const error = new HearthError(code, message ?? code, { path, position });
-    if (code === "seal" && this.#sealFailure !== undefined) error.cause = this.#sealFailure;
+    if (this.#sealFailure !== undefined) error.cause = this.#sealFailure;
     this.#sealFailure = undefined;
     return error;
   }
@@ -212,6 +270,15 @@ export class Instance {
   call(name, args) {
     this.#enter(name, args);
     return readMessage(this.#out(), this.#references);
+  }
+
+  /** The same, and what it did may have changed the home table. */
+  change(name, args) {
+    try {
+      return this.call(name, args);
+    } finally {
+      if (this.#depth === 0) this.#changed();
+    }
   }
 
   /** Calls an exported function that answers bytes. */
@@ -230,12 +297,18 @@ export class Instance {
     return this.#depth;
   }
 
+  /** Why nothing can be called any more. */
+  get lost() {
+    return this.#lost;
+  }
+
   counts() {
     return this.#references.counts();
   }
 
   delete() {
-    if (this.#bridge !== 0) this.exports.js_delete(this.#bridge);
+    const bridge = this.#bridge;
     this.#bridge = 0;
+    if (bridge !== 0 && this.#lost === undefined) this.exports.js_delete(bridge);
   }
 }

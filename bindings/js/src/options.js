@@ -7,8 +7,18 @@ export const ALIAS = { off: 0, on: 1, track: 2 };
 const boolean = (value) => typeof value === "boolean" || "true or false";
 const callable = (value) => typeof value === "function" || "a function";
 const text = (value) => typeof value === "string" || "a text";
+const source = (value) => typeof value === "string" || value instanceof Uint8Array || "a text or a Uint8Array";
+const isAutocommit = (value) => typeof value?.onError === "function" &&
+  (value.durability === undefined || Object.hasOwn(DURABILITY, value.durability)) &&
+  Object.keys(value).every((name) => name === "durability" || name === "onError");
 const object = (value) => (typeof value === "object" && value !== null) || "an object";
 const list = (value) => Array.isArray(value) || "an array";
+/** An object whose values are all right: @param {(value: any) => true | string} right */
+const all = (right) => (value) => {
+  if (object(value) !== true) return "an object";
+  const wrong = Object.keys(value).find((name) => right(value[name]) !== true);
+  return wrong === undefined || `${right(value[wrong])} as '${wrong}'`;
+};
 const choice = (choices) => (value) => Object.hasOwn(choices, value) || Object.keys(choices).map((name) => `"${name}"`).join(", ");
 const count = (least, most) => (value) =>
   (Number.isSafeInteger(value) && value >= least && value <= most) || `an integer from ${least} to ${most}`;
@@ -16,8 +26,8 @@ const count = (least, most) => (value) =>
 export const OPEN = {
   store: text, wasm: () => true, readonly: boolean, create: boolean, exclusive: boolean, durability: choice(DURABILITY),
   takeover: boolean, persist: boolean, acceptLoss: boolean, alias: choice(ALIAS),
-  autocommit: (value) => typeof value === "boolean" || typeof value?.onError === "function" || "true, false or { onError(error) }",
-  flushOnHide: boolean, print: callable, warn: callable, modules: object, sources: object, pageSize: count(64, 1 << 20),
+  autocommit: (value) => typeof value === "boolean" || isAutocommit(value) || "true, false or { durability, onError(error) }",
+  flushOnHide: boolean, print: callable, warn: callable, modules: all(object), sources: all(source), pageSize: count(64, 1 << 20),
   strip: boolean, functions: boolean, placeholders: boolean, seal: callable,
 };
 export const RUN = { name: text, instructions: count(1, Number.MAX_SAFE_INTEGER), args: list };

@@ -37,6 +37,8 @@ class Writer {
     this.numbers = new Map();
     /** @type {object[]} */
     this.tables = [];
+    /** @type {{at: number, f: Function}[]} functions, and where their numbers go */
+    this.functions = [];
   }
 
   /** Makes room for n more bytes: where they begin. */
@@ -44,7 +46,7 @@ class Writer {
     const at = this.size;
     this.size += n;
     if (this.size > this.bytes.length) {
-      const bytes = new Uint8Array(Math.max(this.size, this.bytes.length * 2));
+      const bytes = allocate(Math.max(this.size, this.bytes.length * 2));
       bytes.set(this.bytes.subarray(0, at));
       this.bytes = bytes;
       this.view = new DataView(bytes.buffer);
@@ -135,7 +137,8 @@ class Writer {
     }
     if (typeof value === "function") {
       this.u8(FUNCTION);
-      return this.u32(this.crossing.functionNumber(value));
+      this.functions.push({ at: this.reserve(4), f: value });
+      return undefined;
     }
     if (value instanceof Uint8Array) return this.string(BYTES, value);
     if (value instanceof ArrayBuffer) return this.string(BYTES, new Uint8Array(value));
@@ -173,6 +176,15 @@ class Writer {
   }
 }
 
+/** @returns {Uint8Array} */
+function allocate(size) {
+  try {
+    return new Uint8Array(size);
+  } catch (cause) {
+    throw new HearthError("nomem", `not enough memory for ${size} bytes`, { cause });
+  }
+}
+
 function isPlain(object) {
   const prototype = Object.getPrototypeOf(object);
   return prototype === null || Object.getPrototypeOf(prototype) === null; // plain objects of other frames too
@@ -194,7 +206,18 @@ export function writeMessage(values, crossing) {
   writer.u32(values.length);
   for (const value of values) writer.value(value);
   for (let i = 0; i < writer.tables.length; i++) writer.contents(writer.tables[i]);
+  // Last: whatever failed before, or ran in a getter, leaves no function held for nothing, and none released meanwhile.
+  for (const { at, f } of writer.functions) writer.view.setUint32(at, crossing.functionNumber(f), true);
   return writer.bytes.subarray(0, writer.size);
+}
+
+/** @param {Uint8Array} bytes */
+function decode(bytes) {
+  try {
+    return decoder.decode(bytes);
+  } catch (cause) {
+    throw new HearthError("nomem", `a text of ${bytes.length} bytes is too long for JavaScript`, { cause });
+  }
 }
 
 class Reader {
@@ -232,10 +255,10 @@ class Reader {
     const size = this.u32();
     const { bytes, at } = this;
     this.at += size;
-    if (size > 24) return decoder.decode(bytes.subarray(at, at + size));
+    if (size > 24) return decode(bytes.subarray(at, at + size));
     let text = ""; // short names: cheaper than a decoder's call
     for (let i = at; i < at + size; i++) {
-      if (bytes[i] > 0x7f) return decoder.decode(bytes.subarray(at, at + size));
+      if (bytes[i] > 0x7f) return decode(bytes.subarray(at, at + size));
       text += String.fromCharCode(bytes[i]);
     }
     return text;
