@@ -39,6 +39,19 @@ const theme = EditorView.theme({
 });
 
 /**
+ * Where text is typed over a selection of several lines Chromium joins them with inline styles, which the policy forbids
+ * as well, with an error on the console.
+ */
+const typeOver = EditorView.domEventHandlers({
+  beforeinput(event, view) {
+    if (event.inputType !== "insertText" || !event.data || view.composing || view.state.selection.main.empty) return false;
+    view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
+    event.preventDefault();
+    return true;
+  },
+});
+
+/**
  * Tab leaves the editor, as it leaves everything else on the page.
  * @param {HTMLElement} parent
  * @param {{code: string, label: string, onrun: () => void, onchange: (code: string) => void}} options
@@ -56,7 +69,7 @@ export function makeEditor(parent, { code, label, onrun, onchange }) {
       extensions: [
         lineNumbers(), highlightActiveLine(), highlightActiveLineGutter(), history(), drawSelection(), indentOnInput(),
         bracketMatching(), indentUnit.of("  "), EditorState.tabSize.of(2), EditorView.lineWrapping,
-        StreamLanguage.define(lua), syntaxHighlighting(colors), theme,
+        StreamLanguage.define(lua), syntaxHighlighting(colors), theme, typeOver,
         keymap.of([{ key: "Mod-Enter", run: () => (onrun(), true) }, ...defaultKeymap, ...historyKeymap]),
         EditorView.contentAttributes.of({ "aria-label": label, spellcheck: "false", autocapitalize: "off" }),
         EditorView.updateListener.of((update) => update.docChanged && onchange(view.state.doc.toString())),

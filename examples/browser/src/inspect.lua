@@ -163,20 +163,21 @@ local function count_table(t)
   local most = max(1000, min(MOST_COUNTED, MOST_IN_ALL - counted))
   local n = 0
   for _ in next, t do
+    if n == most then return max(n, rawlen(t)), true end
     n = n + 1
-    if n == most then break end
+    counted = counted + 1
   end
-  counted = counted + n
-  return max(n, rawlen(t)), n == most
+  return n, false
 end
 
+-- The same. With more, what `#` says is nearer.
 local function count_external(t)
   local n = 0
   for _ in getmetatable(t).__pairs(t) do
+    if n == MOST_EXTERNAL then return max(n, getmetatable(t).__len(t)), true end
     n = n + 1
-    if n == MOST_EXTERNAL then break end
   end
-  return max(n, getmetatable(t).__len(t)), n == MOST_EXTERNAL
+  return n, false
 end
 
 local function make_row(path, label, value, role)

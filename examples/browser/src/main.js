@@ -28,14 +28,17 @@ const editor = makeEditor(find("editor"), {
   code: remembered("program", samples[0].code),
   label: "Lua program",
   onrun: () => run(),
-  onchange: (code) => remember("program", code),
+  onchange: (code) => {
+    remember("program", code);
+    showSample(code);
+  },
 });
 
 /* ------------------------------------------------------------ what is shown of the state */
 
 const STATES = {
-  opening: "opening", working: "working", dead: "not stored any more", refused: "not open", open: "all committed",
-  dirty: "not committed yet",
+  opening: "opening", working: "working", dead: "not stored any more", refused: "not open", broken: "not open",
+  open: "all committed", dirty: "not committed yet",
 };
 const NEED_A_STORE = ["commit", "rollback", "export", "import", "compact"];
 
@@ -191,23 +194,26 @@ async function keep() {
 
 /* ------------------------------------------------------------ the page itself */
 
-for (const { name, code } of samples) {
+function addOption(select, name, value) {
   const option = document.createElement("option");
   option.textContent = name;
-  option.value = code;
-  find("sample").append(option);
+  option.value = value;
+  find(select).append(option);
 }
-find("sample").addEventListener("change", (event) => {
-  if (event.target.value !== "") editor.code = event.target.value;
-  event.target.value = "";
+
+/** The sample that is in the editor, or none when it was edited: then the same one can be chosen again. */
+function showSample(code) {
+  const at = samples.findIndex((sample) => sample.code === code);
+  find("sample").value = at < 0 ? "" : String(at);
+}
+
+samples.forEach(({ name }, i) => addOption("sample", name, i));
+showSample(editor.code);
+find("sample").addEventListener("change", ({ target }) => {
+  if (target.value !== "") editor.code = samples[Number(target.value)].code;
 });
 
-for (const [value, name] of Object.entries(LIMITS)) {
-  const option = document.createElement("option");
-  option.value = value;
-  option.textContent = name;
-  find("limit").append(option);
-}
+for (const [value, name] of Object.entries(LIMITS)) addOption("limit", name, value);
 find("limit").value = remembered("limit", "100000000");
 find("limit").addEventListener("change", (event) => remember("limit", event.target.value));
 find("autocommit").checked = remembered("autocommit", false);

@@ -17,6 +17,13 @@ function noticeOf({ state, error, uri }) {
       ways: ["export", "reload"],
     };
   }
+  if (state === "broken") {
+    return {
+      title: "The store was left half-way",
+      text: `${error.message}. What was committed is in the browser: reload this tab.`,
+      ways: ["reload"],
+    };
+  }
   if (state !== "refused") return undefined;
   switch (error.code) {
     case "busy":

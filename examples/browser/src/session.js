@@ -11,9 +11,12 @@ const LOOK_AGAIN = 500; // milliseconds between two looks at whether the store d
 const OURS = "=(page)"; // the chunks of the page itself, in tracebacks
 
 export class Session extends EventTarget {
-  /** "opening", "open", "dead", "refused" (see `error`) or "working": something is under way that must not be disturbed. */
+  /**
+   * "opening", "open", "refused" (it could not be opened), "dead" (its Lua state goes on), "broken" (it does not), or
+   * "working": something is under way that must not be disturbed.
+   */
   state = "opening";
-  /** @type {Error | undefined} why it could not be opened, or is dead */
+  /** @type {Error | undefined} why it is not open */
   error;
   /** Something ran since the last commit. */
   dirty = false;
@@ -102,9 +105,19 @@ export class Session extends EventTarget {
     try {
       return await work(this.#hearth);
     } finally {
-      this.#set(before, before === "dead" ? this.#hearth.failure : undefined);
-      this.#look();
+      this.#after(before);
     }
+  }
+
+  #after(before) {
+    try {
+      this.#hearth.stat();
+    } catch (error) { // an import that failed half-way
+      this.#set("broken", error);
+      return;
+    }
+    this.#set(before, before === "dead" ? this.#hearth.failure : undefined);
+    this.#look();
   }
 
   commit() {

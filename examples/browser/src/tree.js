@@ -30,10 +30,9 @@ function sizeOf(row) {
 }
 
 function notesOf(row) {
+  if (row.same !== undefined) return [];
   const notes = [];
-  if (row.same !== undefined) notes.push(`same as ${row.same}`);
   if (row.cell !== undefined) notes.push(`shared with ${row.cell}`);
-  if (row.metatable !== undefined) notes.push(`metatable ${row.metatable}`);
   if (row.source !== undefined) notes.push(row.source);
   return notes;
 }
@@ -120,22 +119,18 @@ export class Tree {
     item.setAttribute("aria-setsize", siblings);
     item.setAttribute("aria-selected", "false");
     if (row.expandable) item.setAttribute("aria-expanded", String(row.open === true));
-    const size = sizeOf(row), notes = notesOf(row);
-    if (row.label !== undefined) {
-      item.setAttribute("aria-label", [`${row.label}: ${row.text}`, size, ...notes].filter(Boolean).join(", "));
-      item.append(element("span", "twist"), element("span", "label", row.label));
-      if (row.same !== undefined) {
-        item.append(element("span", "value", `↩ ${row.same}`));
-      } else {
-        if (row.metatable !== undefined) item.append(element("span", "class", row.metatable.replace(/^.*[.^]/, "")));
-        item.append(element("span", "value", row.text));
-        for (const note of notes) if (!note.startsWith("metatable")) item.append(element("span", "note", note));
-      }
-      item.append(element("span", "size", size));
-      item.title = [path, ...notes].join("\n");
+    item.append(element("span", "twist"));
+    if (row.label !== undefined) item.append(element("span", "label", row.label));
+    if (row.same !== undefined) {
+      item.append(element("span", "same", row.same));
     } else {
-      item.append(element("span", "twist"), element("span", "value", row.text));
+      if (row.metatable !== undefined) item.append(element("span", "class", row.metatable.replace(/^.*[.^]/, "")));
+      item.append(element("span", "value", row.text));
     }
+    for (const note of notesOf(row)) item.append(element("span", "note", note));
+    const size = sizeOf(row);
+    if (size !== "") item.append(element("span", "size", size));
+    if (row.label !== undefined) item.title = row.metatable === undefined ? path : `${path}\nmetatable ${row.metatable}`;
     if (changed) item.classList.add("changed");
     if (path === this.#marked) item.classList.add("marked");
     return item;
