@@ -274,6 +274,15 @@ test("durability", function()
     end
     local stat = store:stat()
     equal(stat.storage.durable, stat.storage.sequence)
+    home.x = "complete"
+    equal(store:commit "complete", true)
+    stat = store:stat()
+    equal(stat.storage.durable, stat.storage.sequence - 1)
+    equal(store:commit "durable", true) -- nothing to store: the level is asked for what was stored before
+    equal(store:stat().storage.durable, stat.storage.sequence)
+    equal(store:stat().storage.sequence, stat.storage.sequence)
+    equal(table.pack(store:poll()).n, 1)
+    equal(store:poll(), true)
   end, { durability = "complete" })
 end)
 
