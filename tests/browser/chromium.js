@@ -36,6 +36,7 @@ export async function serve(folder = repository) {
     try {
       const body = path.endsWith("/") ? "<!doctype html><title>test</title>" : await readFile(join(folder, path));
       response.setHeader("content-type", TYPES[path.endsWith("/") ? ".html" : extname(path)] ?? "application/octet-stream");
+      response.setHeader("access-control-allow-origin", "*"); // for a page without an origin
       response.end(body);
     } catch {
       response.statusCode = 404;
@@ -80,6 +81,7 @@ export class Browser {
     started.#program = spawn(program, [...FLAGS, ...flags, `--user-data-dir=${started.#profile}`, "about:blank"],
       { stdio: ["ignore", "ignore", "pipe"], detached: true }); // a process group of its own
     started.pid = started.#program.pid;
+    process.once("exit", () => started.#signal()); // a test that is given up leaves no browser behind
     const endpoint = await endpointOf(started.#program);
     started.#program.stderr.resume?.();
     started.browser = await chromium.connectOverCDP(endpoint);
@@ -115,14 +117,18 @@ export class Browser {
     return spent[0][1];
   }
 
+  #signal() {
+    try {
+      process.kill(-this.pid, "SIGKILL");
+    } catch {
+      // it is gone
+    }
+  }
+
   /** SIGKILL for it and all its processes, as when the machine takes it down. */
   async kill() {
     const gone = this.#program.exitCode !== null || this.#program.signalCode !== null ? undefined : once(this.#program, "exit");
-    try {
-      process.kill(-this.pid, "SIGKILL");
-    } catch (exception) {
-      if (exception.code !== "ESRCH") throw exception;
-    }
+    this.#signal();
     await gone;
     await this.browser?.close().catch(() => {});
     if (this.#own) await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });
@@ -132,7 +138,7 @@ export class Browser {
     const gone = this.#program.exitCode !== null ? undefined : once(this.#program, "exit");
     const session = await this.cdp().catch(() => undefined);
     await session?.send("Browser.close").catch(() => {});
-    const late = setTimeout(() => process.kill(-this.pid, "SIGKILL"), 5000);
+    const late = setTimeout(() => this.#signal(), 5000);
     await gone;
     clearTimeout(late);
     await this.kill();

@@ -76,4 +76,14 @@ export async function dump(name) {
   return keys.map((key, i) => `${key}=${textOf(values[i])}`).join(" ");
 }
 
-Object.assign(globalThis, { Raw, STRICT, RELAXED, failureOf, dump, bytesOf, IndexedDBStorage });
+/** The transaction that is committed next is aborted instead, as the browser does with this error. */
+export function failNext(name) {
+  const { commit } = IDBTransaction.prototype;
+  IDBTransaction.prototype.commit = function () {
+    IDBTransaction.prototype.commit = commit;
+    this.abort();
+    if (name !== undefined) Object.defineProperty(this, "error", { value: new DOMException("", name) });
+  };
+}
+
+Object.assign(globalThis, { failNext, Raw, STRICT, RELAXED, failureOf, dump, bytesOf, IndexedDBStorage });
