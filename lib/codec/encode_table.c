@@ -170,10 +170,11 @@ uint64_t encode_identity(const Encoder *E, int index, uint8_t *type) {
 }
 
 /* Notes what the entry is whose key and value are the topmost. A string that is a constant must be reached anew each time. */
-static void put_identity(Encoder *E) {
+static void put_identity(Encoder *E, uint32_t page) {
   Identity id;
   int top = lua_gettop(E->L);
   memset(&id, 0, sizeof id);
+  id.page = page;
   id.key = encode_identity(E, top - 1, &id.key_type);
   id.value = encode_identity(E, top, &id.value_type);
   if (id.key_type == IDENTITY_STRING && lua_rawlen(E->L, top - 1) > E->page_size / 2) id.key_type = IDENTITY_NONE;
@@ -250,21 +251,25 @@ static size_t sort_gathered(Encoder *E) {
   return count;
 }
 
+void encode_gather_begin(Encoder *E) {
+  buffer_clear(&E->entries);
+  buffer_clear(&E->entry_bytes);
+  buffer_clear(&E->identities);
+}
+
 /* Gathers the entries of the table at `t`, sorted; answers how many. */
 static size_t gather(Encoder *E, int t, int weak, int keys) {
   lua_State *L = E->L;
   size_t objects = 0, index = 0;
   bool identify = E->ops->known != NULL && keys == 0 && E->page_size > 0;
-  buffer_clear(&E->entries);
-  buffer_clear(&E->entry_bytes);
-  buffer_clear(&E->identities);
+  encode_gather_begin(E);
   lua_pushnil(L);
   while (lua_next(L, t)) {
     int top = lua_gettop(L);
     if (weak == 0 || encode_weak_keeps(E, weak, top - 1, top)) {
       if (E->canonical && !E->nested && has_identity(L, top - 1) && ++objects == 2)
         encoder_fail(E, HEARTH_UNSTORABLE, 0, "a table with two or more object keys has no canonical form");
-      if (identify) put_identity(E);
+      if (identify) put_identity(E, 0);
       gather_entry(E, index++, keys);
     }
     lua_pop(L, 1);
@@ -272,16 +277,12 @@ static size_t gather(Encoder *E, int t, int weak, int keys) {
   return sort_gathered(E);
 }
 
-size_t encode_gather_chosen(Encoder *E, int t, const Identity *identities, const uint8_t *chosen) {
-  lua_State *L = E->L;
-  size_t index = 0;
-  buffer_clear(&E->entries);
-  buffer_clear(&E->entry_bytes);
-  lua_pushnil(L);
-  for (; lua_next(L, t); index++) {
-    if (chosen[identities[index].page] != 0) gather_entry(E, index, 0);
-    lua_pop(L, 1);
-  }
+void encode_gather_entry(Encoder *E, size_t index) {
+  put_identity(E, (uint32_t)index);
+  gather_entry(E, index, 0);
+}
+
+size_t encode_gather_end(Encoder *E) {
   return sort_gathered(E);
 }
 

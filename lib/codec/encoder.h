@@ -140,8 +140,13 @@ uint64_t encode_shape(Encoder *E, const ShapeKey keys[], size_t count, const uin
 void encode_table(Encoder *E, int index);
 /* What the value at `index` is. */
 uint64_t encode_identity(const Encoder *E, int index, uint8_t *type);
-/* Gathers those entries of the table at `t` for which chosen[identities[i].page] is not 0, sorted: how many. */
-size_t encode_gather_chosen(Encoder *E, int t, const Identity *identities, const uint8_t *chosen);
+/*
+** Gathers single entries of a table: begin; then those whose keys and values stand on the top, with what they are in
+** E->identities and their place in the order of lua_next for the page; end sorts them: how many.
+*/
+void encode_gather_begin(Encoder *E);
+void encode_gather_entry(Encoder *E, size_t index);
+size_t encode_gather_end(Encoder *E);
 /* Pushes a list of the keys of the table at `t`, of a weak one's those that stay, in canonical order. */
 void encode_push_sorted_keys(Encoder *E, int t, int weak);
 

@@ -38,7 +38,7 @@ void committer_free(Committer *C) {
   encoder_free(&C->E);
   batch_free(&C->batch);
   Buffer *buffers[] = {&C->changes, &C->pages,        &C->specials, &C->record, &C->local_cells,
-                       &C->memos,   &C->memo_changes, &C->changed,  &C->weights};
+                       &C->memos,   &C->memo_changes, &C->weights,  &C->page_bytes, &C->page_entries};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_free(buffers[i]);
   intmap_free(&C->owners);
   intmap_free(&C->locals);
@@ -390,7 +390,7 @@ Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err) {
   E->error = err;
   batch_init(&C->batch, S->backend, S->storage, a);
   Buffer *buffers[] = {&C->changes, &C->pages,        &C->specials, &C->record, &C->local_cells,
-                       &C->memos,   &C->memo_changes, &C->changed,  &C->weights};
+                       &C->memos,   &C->memo_changes, &C->weights,  &C->page_bytes, &C->page_entries};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_init(buffers[i], a);
   intmap_init(&C->owners, a);
   intmap_init(&C->locals, a);
@@ -530,7 +530,9 @@ static hearth_status commit(lua_State *L, hearth_store *S, hearth_durability dur
     externals_failed(L, S);
     committer_forget_fresh(L, S);
   }
+  bool passed = call.committer != NULL && call.committer->S != NULL && !call.committer->memos_alive;
   if (call.committer != NULL) committer_free(call.committer);
+  collector_resume(L, S, passed);
   S->busy = false;
   if (status >= 0) err->code = status = call.status;
   return status;

@@ -23,7 +23,8 @@ typedef struct Committer {
   uint32_t owner;        /* slot of the special object whose record is at work */
   PendingCommit *pending; /* what is to be known of the commit at work until it is complete */
   Buffer memos, memo_changes; /* what becomes of memos when the commit is in: memo.c */
-  Buffer changed, weights; /* of the table at work, a byte and a number a page: memo.c */
+  Buffer weights;        /* of the pages of the table at work, a number each: memo.c */
+  Buffer page_bytes, page_entries; /* of a committed page: memo.c */
   bool memos_alive;      /* the memos of the last commit are good */
   bool dry;              /* only one object is looked at; nothing is submitted */
   /* Stack indices, absolute. */

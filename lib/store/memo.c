@@ -82,32 +82,33 @@ static void reach(Encoder *E, int index, uint8_t type) {
   if (type == IDENTITY_OBJECT) (void)encode_reach(E, index);
 }
 
-/*
-** Compares the table with its memo: which pages have changed (C->changed: a byte a page, 0 or 1), and how many.
-** False: its keys are others.
-*/
-static bool compare(Committer *C, int t, Memo *m, size_t *changed) {
-  Encoder *E = &C->E;
+/* So many changed entries may be put into their pages one by one; with more all pages are made as fast. */
+static size_t most_changes(const Memo *m) {
+  return m->count / 8 + 1;
+}
+
+/* Compares the table with its memo, and gathers the entries that are others. False: its keys differ, or too much. */
+static bool compare(Encoder *E, int t, const Memo *m) {
   lua_State *L = E->L;
-  size_t i = 0;
-  *changed = 0;
+  size_t i = 0, changes = 0;
+  encode_gather_begin(E);
   lua_pushnil(L);
   for (; lua_next(L, t); i++) {
     int value = lua_gettop(L);
     uint8_t key_type, value_type;
     const Identity *known = &m->entries[i];
     if (i == m->count || encode_identity(E, value - 1, &key_type) != known->key || key_type != known->key_type ||
-        key_type == IDENTITY_NONE) {
+        key_type == IDENTITY_NONE || changes > most_changes(m)) {
       lua_settop(L, value - 2);
       return false;
     }
-    reach(E, value - 1, key_type);
     uint64_t identity = encode_identity(E, value, &value_type);
     if (identity == known->value && value_type == known->value_type && value_type != IDENTITY_NONE) {
+      reach(E, value - 1, key_type);
       reach(E, value, value_type);
-    } else if (C->changed.data[known->page] == 0) {
-      C->changed.data[known->page] = 1;
-      ++*changed;
+    } else {
+      encode_gather_entry(E, i);
+      changes++;
     }
     lua_settop(L, value - 1);
   }
@@ -139,107 +140,131 @@ static void note(Committer *C, const Change *change) {
   buffer_put(&C->memo_changes, change, sizeof *change);
 }
 
-/* The entries of one changed page: its new weight, or false where it must be divided. */
-static bool weigh(Committer *C, const Saved *saved, Memo *m, const Entry *entries, size_t count, uint32_t page,
-                  uint64_t *value_bytes) {
-  size_t weight = 0;
+static int keep_page(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t size) {
+  (void)table, (void)key, (void)key_size;
+  buffer_put(ud, value, size);
+  return 0;
+}
+
+/* The entries of a committed page, with the values that were gathered in place of the old. False: it is damaged. */
+static bool patch_page(Committer *C, const Page *page, const Entry *changed, size_t count) {
+  Encoder *E = &C->E;
+  hearth_store *S = C->S;
+  unsigned char key[LAYOUT_MAX_KEY];
+  LayoutKey at = {LAYOUT_PAGE, E->heap->objects[E->current].number, 0, page->section, page->depth, page->prefix};
+  size_t key_size = layout_put_key(key, &at), found = 0;
+  buffer_clear(&C->page_bytes);
+  buffer_clear(&C->page_entries);
+  Buffer *b = &C->page_bytes;
+  hearth_status status = S->backend->get(S->storage, LAYOUT_TABLE, key, key_size, keep_page, b, NULL);
+  if (status != HEARTH_OK || b->failed || !hash128_equal(hash128(b->data, b->size), page->hash)) return false;
+  if (!page_get(&C->page_entries, &E->entry_bytes, page->section, b->data, b->size)) return false;
+  Entry *entries = (Entry *)(void *)C->page_entries.data;
+  const unsigned char *bytes = E->entry_bytes.data;
+  for (size_t i = 0, n = C->page_entries.size / sizeof *entries; i < n && found < count; i++)
+    for (size_t k = 0; k < count; k++) {
+      const Entry *e = &changed[k];
+      bool same = e->key_size == entries[i].key_size && memcmp(bytes + e->key, bytes + entries[i].key, e->key_size) == 0;
+      if (!same) continue;
+      entries[i].value = e->value;
+      entries[i].value_size = e->value_size;
+      found++;
+    }
+  return found == count;
+}
+
+/* What a page weighs now, or false where it must be divided. Then how many bytes its values have. */
+static bool weigh_page(Committer *C, Memo *m, const Page *page, uint32_t number, uint64_t *value_bytes) {
+  const Entry *entries = (const Entry *)(const void *)C->page_entries.data;
+  size_t count = C->page_entries.size / sizeof *entries, weight = 0;
   for (size_t i = 0; i < count; i++) {
     weight += entries[i].key_size + entries[i].value_size;
     *value_bytes += entries[i].value_size;
   }
-  if (count > 1 && saved->pages[page].depth < 64 && weight > C->E.page_size) return false;
-  if (weight > UINT32_MAX) return false;
+  if ((count > 1 && page->depth < 64 && weight > C->E.page_size) || weight > UINT32_MAX) return false;
   uint32_t *weights = (uint32_t *)(void *)C->weights.data;
-  if (weight != m->weights[page]) note(C, &(Change){m, page, weight, 0, CHANGE_WEIGHT});
-  weights[page] = (uint32_t)weight;
+  if (weight != m->weights[number]) note(C, &(Change){m, number, weight, 0, CHANGE_WEIGHT});
+  weights[number] = (uint32_t)weight;
   return true;
 }
 
-/* Calls f with each run of sorted entries that belong to one page; ends when it answers false. */
-typedef bool (*PageEntries)(Committer *C, const Saved *saved, Memo *m, const Entry *entries, size_t count,
-                            uint32_t page, uint64_t *sum);
-
-static bool each_page(Committer *C, const Saved *saved, Memo *m, size_t count, PageEntries f, uint64_t *sum) {
-  const Entry *entries = (const Entry *)(const void *)C->E.entries.data;
-  for (size_t i = 0, end; i < count; i = end) {
-    uint32_t page = m->entries[entries[i].index].page;
-    for (end = i + 1; end < count && m->entries[entries[end].index].page == page; end++) continue;
-    if (!f(C, saved, m, entries + i, end - i, page, sum)) return false;
-  }
-  return true;
-}
-
-static bool write_page(Committer *C, const Saved *saved, Memo *m, const Entry *entries, size_t count, uint32_t page,
-                       uint64_t *sum) {
-  Page p = saved->pages[page];
-  (void)m, (void)sum;
-  committer_page(C, &p, entries, count);
-  memcpy(C->pages.data + page * sizeof p, &p, sizeof p);
-  return true;
-}
-
-/* What each changed entry is now, in the order of lua_next. */
-static void note_values(Committer *C, int t, Memo *m) {
-  Encoder *E = &C->E;
-  lua_State *L = E->L;
-  lua_pushnil(L);
-  for (size_t i = 0; lua_next(L, t); i++) {
-    const Identity *known = &m->entries[i];
-    if (C->changed.data[known->page] != 0) {
-      Change change = {.memo = m, .at = i, .kind = CHANGE_VALUE};
-      bool constant = lua_type(L, -1) == LUA_TSTRING && lua_rawlen(L, -1) > E->page_size / 2;
-      change.value = encode_identity(E, lua_gettop(L), &change.value_type);
-      if (constant) change.value_type = IDENTITY_NONE;
-      if (change.value != known->value || change.value_type != known->value_type) note(C, &change);
-    }
-    lua_pop(L, 1);
+/* What each gathered entry is now. */
+static void note_values(Committer *C, Memo *m) {
+  const Buffer *now = &C->E.identities;
+  for (size_t i = 0; i < now->size; i += sizeof(Identity)) {
+    Identity id;
+    memcpy(&id, now->data + i, sizeof id);
+    note(C, &(Change){m, id.page, id.value, id.value_type, CHANGE_VALUE});
   }
 }
 
-/* A table whose values alone outweigh a page has pages. What they weigh is known from below: the safe side. */
-static bool stays_paged(Committer *C, Memo *m, uint64_t now_in_changed) {
-  uint64_t before = 0; /* in the changed pages, the keys counted too */
-  for (uint32_t i = 0; i < m->page_count; i++)
-    if (C->changed.data[i] != 0) before += m->weights[i];
-  uint64_t least = (m->value_bytes > before ? m->value_bytes - before : 0) + now_in_changed;
+/* The next run of gathered entries that belong to one page. */
+static size_t run_of(const Memo *m, const Entry *entries, size_t count, uint32_t *page) {
+  size_t n = 1;
+  *page = m->entries[entries[0].index].page;
+  while (n < count && m->entries[entries[n].index].page == *page) n++;
+  return n;
+}
+
+/* The gathered entries; patch_page may move them. */
+static const Entry *gathered(const Committer *C) {
+  return (const Entry *)(const void *)C->E.entries.data;
+}
+
+/* Is the table divided as before? Its values alone must outweigh a page (they are known from below: the safe side). */
+static bool division_stays(Committer *C, const Saved *saved, Memo *m, size_t count) {
+  uint64_t before = 0, now = 0; /* bytes of the values in the pages that change; before: of the keys as well */
+  const uint32_t *weights = (const uint32_t *)(const void *)C->weights.data;
+  uint32_t page;
+  for (size_t i = 0, n; i < count; i += n) {
+    n = run_of(m, gathered(C) + i, count - i, &page);
+    if (!patch_page(C, &saved->pages[page], gathered(C) + i, n)) return false;
+    if (!weigh_page(C, m, &saved->pages[page], page, &now)) return false;
+    before += m->weights[page];
+  }
+  for (size_t i = 0; i < count; i += run_of(m, gathered(C) + i, count - i, &page)) {
+    page = m->entries[gathered(C)[i].index].page;
+    if (weights[page] < m->weights[page] && would_merge(C, saved, weights, page)) return false;
+  }
+  uint64_t least = (m->value_bytes > before ? m->value_bytes - before : 0) + now;
   note(C, &(Change){m, 0, least, 0, CHANGE_VALUE_BYTES});
   return least > C->E.page_size;
 }
 
-static bool write_changed(Committer *C, int t, const Saved *saved, Memo *m) {
-  uint64_t value_bytes = 0;
-  size_t count = encode_gather_chosen(&C->E, t, m->entries, C->changed.data);
+/* Only when all is known to stay as it is may something go into the batch. */
+static bool write_changed(Committer *C, const Saved *saved, Memo *m) {
+  size_t count = encode_gather_end(&C->E);
+  uint32_t page;
+  if (count == 0) return true;
   memcpy(C->weights.data, m->weights, m->page_count * sizeof(uint32_t));
-  const uint32_t *weights = (const uint32_t *)(const void *)C->weights.data;
-  if (!each_page(C, saved, m, count, weigh, &value_bytes) || !stays_paged(C, m, value_bytes)) return false;
-  for (uint32_t i = 0; i < m->page_count; i++)
-    if (C->changed.data[i] != 0 && weights[i] < m->weights[i] && would_merge(C, saved, weights, i)) return false;
-  (void)each_page(C, saved, m, count, write_page, &value_bytes);
-  note_values(C, t, m);
+  if (!division_stays(C, saved, m, count)) return false;
+  for (size_t i = 0, n; i < count; i += n) {
+    n = run_of(m, gathered(C) + i, count - i, &page);
+    Page p = saved->pages[page];
+    if (!patch_page(C, &p, gathered(C) + i, n)) encoder_fail_memory(&C->E); /* it was read a moment ago */
+    committer_page(C, &p, (const Entry *)(const void *)C->page_entries.data, C->page_entries.size / sizeof(Entry));
+    memcpy(C->pages.data + page * sizeof p, &p, sizeof p);
+  }
+  note_values(C, m);
   return true;
 }
 
 static bool make_room(Committer *C, const Saved *saved, const Memo *m) {
-  buffer_clear(&C->changed);
   buffer_clear(&C->weights);
   buffer_clear(&C->pages);
-  if (buffer_reserve(&C->changed, m->page_count) == NULL ||
-      buffer_reserve(&C->weights, m->page_count * sizeof(uint32_t)) == NULL)
-    return false;
-  memset(C->changed.data, 0, m->page_count);
+  if (buffer_reserve(&C->weights, m->page_count * sizeof(uint32_t)) == NULL) return false;
   buffer_put(&C->pages, saved->pages, saved->page_count * sizeof(Page));
   return !C->pages.failed;
 }
 
 bool memo_known(Encoder *E, int index, Head *head) {
   Committer *C = E->owner;
-  size_t changed;
   if (C->dry || !C->memos_alive || E->nested || E->current >= C->S->saved_capacity) return false;
   const Saved *saved = &C->S->saved[E->current];
   Memo *m = saved->memo;
   if (m == NULL || saved->page_count != m->page_count || !make_room(C, saved, m)) return false;
   size_t mark = C->memo_changes.size;
-  if (!compare(C, index, m, &changed) || (changed > 0 && !write_changed(C, index, saved, m))) {
+  if (!compare(E, index, m) || !write_changed(C, saved, m)) {
     C->memo_changes.size = mark;
     buffer_clear(&C->pages);
     return false;

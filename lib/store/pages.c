@@ -77,3 +77,45 @@ void page_put(Buffer *b, uint8_t section, const Entry *entries, size_t count, co
     for (; i < end; i++) buffer_put(b, bytes + entries[i].value, entries[i].value_size);
   }
 }
+
+/* A value's offset and size. */
+static void get_value(Cursor *c, size_t base, Entry *e) {
+  Value v;
+  e->value = base + cursor_position(c);
+  value_get(c, &v);
+  e->value_size = base + cursor_position(c) - e->value;
+}
+
+/* A run of consecutive keys, of which only the first is written. */
+static void get_run(Buffer *entries, Buffer *bytes, Cursor *c, size_t base) {
+  Value first;
+  value_get(c, &first);
+  if (first.kind != VALUE_INTEGER) cursor_fail(c, "a run that begins with no integer");
+  uint64_t key = (uint64_t)first.as.integer;
+  for (size_t left = count_get(c); left > 0 && c->why == NULL; left--, key++) {
+    Entry e = {.order = key ^ (uint64_t)1 << 63, .key = bytes->size};
+    value_put_integer(bytes, (int64_t)key);
+    e.key_size = (uint32_t)(bytes->size - e.key);
+    get_value(c, base, &e);
+    buffer_put(entries, &e, sizeof e);
+  }
+}
+
+bool page_get(Buffer *entries, Buffer *bytes, uint8_t section, const unsigned char *page, size_t size) {
+  size_t base = bytes->size;
+  Cursor c = cursor_over(page, size);
+  buffer_put(bytes, page, size);
+  while (c.why == NULL && cursor_left(&c) > 0) {
+    if (section == 0) {
+      get_run(entries, bytes, &c, base);
+      continue;
+    }
+    Entry e = {.other = 1};
+    get_value(&c, base, &e);
+    e.key = e.value;
+    e.key_size = (uint32_t)e.value_size;
+    get_value(&c, base, &e);
+    buffer_put(entries, &e, sizeof e);
+  }
+  return c.why == NULL && !entries->failed && !bytes->failed;
+}

@@ -73,6 +73,8 @@ struct hearth_store {
   struct PendingCommit *oldest, *newest; /* commits that are not complete: pending.h */
   uint64_t committed_entries, committed_bytes;
   uint64_t alias_uses;
+  int64_t credit;       /* bytes that Lua might allocate after the last commit before its collector goes on: collector.c */
+  int64_t allocated;    /* bytes that Lua had then */
   bool busy;            /* in commit, rollback, open or compact */
   bool in_transaction;
   bool closed;
@@ -120,6 +122,14 @@ void alias_end(lua_State *L, hearth_store *S);
 /* One line to the store's warn function, or Lua's. May not raise. */
 void store_warn(lua_State *L, hearth_store *S, const char *format, ...) HEARTH_PRINTF(3, 4);
 
+/* ------------------------------------------------------------- collector.c */
+
+/*
+** After a commit, when the collector runs again: lets it wait as long as it would have without us. `passed`: since the
+** commit before, one of its cycles has found out what is garbage. [-0, +0, -]
+*/
+void collector_resume(lua_State *L, hearth_store *S, bool passed);
+
 /* ------------------------------------------------------------------ load.c */
 
 /*
@@ -146,6 +156,12 @@ typedef void (*PageFound)(void *ud, uint8_t section, uint64_t prefix, uint8_t de
 
 /* Divides sorted entries into pages. */
 void pages_divide(const Entry *entries, size_t count, size_t page_size, PageFound found, void *ud);
+
+/*
+** Reads the body of a page, the mirror of page_put: adds its bytes to `bytes` and its entries to `entries`, without the order
+** of those in section 1. False: it is damaged, or memory is short (then a buffer says so).
+*/
+bool page_get(Buffer *entries, Buffer *bytes, uint8_t section, const unsigned char *page, size_t size);
 
 /* Writes the body of a page; `bytes` is what the entries' offsets mean. */
 void page_put(Buffer *b, uint8_t section, const Entry *entries, size_t count, const unsigned char *bytes);

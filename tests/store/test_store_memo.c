@@ -43,10 +43,26 @@ static void test_addresses_used_again(void **state) {
   world_free(&w);
 }
 
+static void test_old_values_come_back(void **state) {
+  (void)state;
+  World w;
+  world_init(&w, 256);
+  run(w.L, memo_code);
+  run(w.L, "collectgarbage 'stop' home.t = {} for i = 1, 50 do home.t[i], home.t['key ' .. i] = text(i), text(-i) end\n"
+           "assert(commit()) local a, b = home.t[7], text(777)\n"
+           "for _, v in ipairs { b, a, false, a, 1, 1.0, 1, a, home, a } do\n"
+           "  home.t[7], home.t['key 9'] = v, v\n"
+           "  local before = batches() assert(commit()) eq(batches(), before + 1) unchanged()\n"
+           "end\n"
+           "check('at last') eq(home.t[7], a) eq(home.t['key 9'], a)");
+  world_free(&w);
+}
+
 static const char random_code[] =
     "math.randomseed(seed)\n"
     "local random = math.random\n"
     "if seed % 3 == 0 then collectgarbage('generational') end\n"
+    "pool = {} for i = 1, 6 do pool[i] = text(-i) end\n"
     "local function key() local k = random(4) if k == 1 then return random(120) elseif k == 2 then return -random(40) "
     "elseif k == 3 then return 'a key that is long enough to be seen ' .. random(120) else return home.objects[random(9)] end end\n"
     "local function value()\n"
@@ -58,6 +74,7 @@ static const char random_code[] =
     "  if k == 5 then return random(100) + 0.5 end\n"
     "  if k == 6 then return home.external end\n"
     "  if k == 7 then return random(2) == 1 end\n"
+    "  if k <= 9 then return pool[random(6)] end\n" /* the same strings come and go */
     "  return text(random(1000000))\n"
     "end\n"
     "home.t, home.objects, home.external = {}, {}, external()\n"
@@ -183,6 +200,7 @@ static void test_failing_allocations(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_addresses_used_again),
+      cmocka_unit_test(test_old_values_come_back),
       cmocka_unit_test(test_random_values),
       cmocka_unit_test(test_division_follows_values),
       cmocka_unit_test(test_failing_allocations),
