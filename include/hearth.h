@@ -210,8 +210,8 @@ HEARTH_API void hearth_push_home(lua_State *L, hearth_store *store);
 ** nothing changed, neither on the backend nor in memory. PENDING from an asynchronous backend: accepted, the level
 ** is reached later, or hearth_poll tells the failure; further commits are stacked on it. With nothing to store the
 ** level is asked for what was stored before, and PENDING as long as that has not reached it. Begins as hearth_poll
-** does: the failure of an earlier commit is the answer, nothing is submitted then, and the next commit stores everything.
-** UNSTORABLE with the path, REPLACED, READONLY, FULL, IO, DEAD, BUSY, RAISED, NOMEM; STALE after a
+** does: the failure of an earlier commit is the answer, nothing is submitted then, and the next commit stores
+** everything. UNSTORABLE with the path, REPLACED, READONLY, FULL, IO, DEAD, BUSY, RAISED, NOMEM; STALE after a
 ** rollback that failed half-way: roll back again first.
 */
 HEARTH_API hearth_status hearth_commit(lua_State *L, hearth_store *store, hearth_durability durability,
@@ -229,8 +229,8 @@ HEARTH_API hearth_status hearth_commit(lua_State *L, hearth_store *store, hearth
 HEARTH_API hearth_status hearth_poll(lua_State *L, hearth_store *store, hearth_error *err);
 
 /*
-** [-0, +0, m] Back to the last commit, in the same tables. BUSY while a commit is pending, since it may fail; the failure of
-** one, told as by hearth_poll with nothing rolled back. On failure nothing changed, unless rebuilding functions
+** [-0, +0, m] Back to the last commit, in the same tables. BUSY while a commit is pending, since it may fail; the
+** failure of one, told as by hearth_poll with nothing rolled back. On failure nothing changed, unless rebuilding functions
 ** had to run: then the graph may be half-way, and is not committed before a rollback succeeds. BUSY, IO, DEAD,
 ** DAMAGED, NOMEM, RAISED.
 */

@@ -165,9 +165,9 @@ typedef struct hearth_backend {
 
   /*
   ** What happened since: OK when every batch has reached the level that its submit, or a barrier, asked for, and
-  ** no compaction goes on; PENDING when something of that is still to come; or the failure of a pending batch, barrier or
-  ** compaction, once (stat.sequence says which batches are complete: a compaction that fails takes no batch with
-  ** it). A read-only opener is told STALE when the store has moved on.
+  ** no compaction goes on; PENDING when something of that is still to come; or the failure of a pending batch,
+  ** barrier or compaction, once (stat.sequence says which batches are complete: a compaction that fails takes no
+  ** batch with it). A read-only opener is told STALE when the store has moved on.
   */
   hearth_status (*poll)(hearth_backend_store *store, hearth_error *err);
 

@@ -61,12 +61,13 @@ static hearth_status raised(lua_State *L, hearth_store *S, hearth_error *err) {
 }
 
 /*
-** The commit of what f did failed. Its start may be pending: it is gone back to first, while the backend still shows it; if
-** an earlier commit's failure was the reason, that is told only then, and the start's changes are dirty again.
+** The commit of what f did failed. The start may be pending: it is gone back to first, while the backend still shows
+** it; if an earlier commit's failure was the reason, that is told only then, and the start's changes are dirty again.
 */
 static hearth_status undone(lua_State *L, hearth_store *S, hearth_status status, hearth_error *err) {
   hearth_error other;
-  if (store_load(L, S, &other) != HEARTH_OK) return status; /* a dead store's graph stays as it is, to be saved elsewhere */
+  /* A dead store's graph stays as it is, to be saved elsewhere. */
+  if (store_load(L, S, &other) != HEARTH_OK) return status;
   if (status != HEARTH_BUSY || S->oldest == NULL) return status;
   hearth_status earlier = pending_poll(S, &other);
   if (earlier >= 0) return status;
