@@ -3,6 +3,7 @@
  */
 import { Autocommit } from "./autocommit.js";
 import { HearthError, LuaError } from "./error.js";
+import { offer } from "./indexeddb/imports.js";
 import { IndexedDBStorage } from "./indexeddb/storage.js";
 import { Instance, isNode, loadModule } from "./instance.js";
 import { ALIAS, COMMIT, COMPACT, DECODE, DURABILITY, ENCODE, IMPORT, OPEN, RUN, check } from "./options.js";
@@ -101,15 +102,19 @@ export class Hearth {
     this.#autocommit = new Autocommit(this, this.#options);
   }
 
-  async #openStorage(name) {
+  async #openStorage(name, again = {}) {
     const { readonly, create, exclusive, takeover, persist, acceptLoss } = this.#options;
     this.#storage = await IndexedDBStorage.open(name, {
-      readonly, create, exclusive, takeover, persist, acceptLoss, warn: (line) => this.#warn(line),
+      readonly, create, exclusive, takeover, persist, acceptLoss, warn: (line) => this.#warn(line), ...again,
     });
     this.#storage.onsettled = (ticket) => this.#settled(ticket);
-    this.#storage.ondead = (error) => {
-      this.#failure ??= error;
-    };
+  }
+
+  /** The database can be read from its beginning again. */
+  async #reopenStorage() {
+    const { name } = this.#storage;
+    await this.#storage.close();
+    await this.#openStorage(name, { exclusive: false, takeover: false }); // it is there by now
   }
 
   /** A new Lua state, which knows what was registered. */
@@ -121,7 +126,8 @@ export class Hearth {
       changed: () => this.#autocommit?.schedule(),
       seal,
     };
-    const instance = await Instance.make(this.#module, host, this.#storage);
+    const instance = await Instance.make(this.#module, host);
+    if (this.#storage !== undefined) offer(instance, this.#storage);
     try {
       if (modules !== undefined) instance.call("js_run", [REGISTER_MODULES, "=modules", undefined, modules]);
       if (sources !== undefined) instance.call("js_run", [REGISTER_SOURCES, "=sources", undefined, sources]);
@@ -213,25 +219,24 @@ export class Hearth {
   /** Resolves when everything that was handed over has been written, whether it succeeded or not. */
   async #idle() {
     while (this.#pending.waiting) await this.#pending.idle();
+    await this.#storage?.idle();
   }
 
-  /** A call answered that something is being written now: resolves when that is done. */
-  #written(status) {
-    if (status !== PENDING) return undefined;
-    return this.#pending.until(this.#storage.lastTicket);
+  /** A call answered that something is being written now, up to a ticket: resolves when that is done. */
+  #written(status, ticket = this.#storage?.ticket) {
+    return status === PENDING ? this.#pending.until(ticket) : undefined;
   }
 
   /** IndexedDB has settled everything up to a ticket, one way or the other. */
   #settled(ticket) {
-    if (this.#state === "closed") return;
-    let failure;
-    try {
-      this.#instance.order("js_poll");
+    this.#failure ??= this.#storage.failure;
+    if (this.#state !== "open") return;
+    try { // a failure is told once, and is that of everything that waits
+      const pending = this.#instance.order("js_poll") === PENDING;
+      this.#pending.settle(pending ? ticket : Infinity);
     } catch (error) {
-      failure = error;
-      if (error.code === "io" || error.code === "dead") this.#failure ??= error;
+      this.#pending.settle(Infinity, error);
     }
-    this.#pending.settle(ticket, failure);
   }
 
   async commit(options) {
@@ -290,7 +295,7 @@ export class Hearth {
     const { keep = 0 } = check(options, COMPACT);
     this.#outside();
     await this.#idle();
-    await this.#written(this.#opened().order("js_compact", keep));
+    await this.#written(this.#opened().order("js_compact", keep), Infinity); // it takes many tickets
   }
 
   /* ------------------------------------------------------------- as bytes */
@@ -345,6 +350,7 @@ export class Hearth {
   async #restart(old) {
     try {
       old.order("js_close");
+      if (this.#storage !== undefined) await this.#reopenStorage();
       this.#instance = await this.#start({ create: true, exclusive: false }); // it is there by now
     } catch (error) {
       this.#state = "closed";

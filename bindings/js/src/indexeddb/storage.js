@@ -22,7 +22,10 @@ export class IndexedDBStorage {
   lossIsNoticed = false;
   /** @type {HearthError | undefined} why the store is dead */
   failure;
-  /** Called after the backend was told that something has settled. */
+  /**
+   * Called after the backend was told that something has settled.
+   * @type {(ticket: number, code: string) => void} ticket 0: all of it, since the store is dead
+   */
   onsettled = () => {};
 
   #database;
@@ -160,7 +163,7 @@ export class IndexedDBStorage {
       this.#die("io", `the backend failed: ${exception?.message ?? exception}`);
     }
     for (const resolve of this.#waiting.splice(0)) resolve();
-    this.onsettled(codeName(status));
+    this.onsettled(ticket, codeName(status));
   }
 
   #die(code, reason) {
@@ -277,6 +280,11 @@ export class IndexedDBStorage {
 
   get moved() {
     return this.#moved;
+  }
+
+  /** The last ticket that was given. */
+  get ticket() {
+    return this.#ticket;
   }
 
   #newTicket() {
