@@ -63,10 +63,19 @@ session.addEventListener("state", () => {
   shown = state;
   showNotice(find("notice"), session, { exportMemory });
   if (session.usable !== wasUsable) tree.source = session.usable ? (limits) => session.read(limits) : undefined;
+  showEmpty();
 });
+
+function showEmpty() {
+  const text = session.usable ? (tree.isEmpty ? "Nothing is in _home yet. Run a program that puts something into it." : "") :
+    (session.state === "opening" ? "" : "The store is not open in this tab.");
+  find("empty").textContent = text;
+  find("empty").hidden = text === "";
+}
 
 function refresh() {
   if (session.usable) tree.update();
+  showEmpty();
   showState();
 }
 
@@ -229,7 +238,7 @@ onChosen(find("file"), find("import"), importFile);
 document.addEventListener("keydown", (event) => {
   if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.defaultPrevented) return;
   if (event.key === "Enter") void run();
-  else if (event.key === "s") void commit();
+  else if (event.key.toLowerCase() === "s") void commit();
   else return;
   event.preventDefault();
 });

@@ -245,6 +245,11 @@ export class Tree {
     this.#marked = undefined;
   }
 
+  /** Nothing is in `_home`. */
+  get isEmpty() {
+    return this.#rows[0]?.row.count === 0;
+  }
+
   focus() {
     this.#focus(this.#focused);
   }
