@@ -339,7 +339,7 @@ test("a second tab is told busy; it takes over, and the first one gets out what 
 
   const second = await visit("indexeddb:tabs", { state: /not open/ });
   const notice = second.page.getByRole("alert");
-  await notice.getByText("Another tab has this store").waitFor();
+  await notice.getByRole("heading", { name: "Another tab has this store" }).waitFor();
   assert.equal(await second.page.getByRole("button", { name: "Run" }).isDisabled(), true);
   assert.deepEqual(await second.violations(), []);
   await second.click("Try again");
@@ -371,6 +371,37 @@ test("a second tab is told busy; it takes over, and the first one gets out what 
   await first.click("Try again");
   await first.expectState("all committed");
   assert.match(await first.run("return _home.kept"), /→ "by the second"/);
+});
+
+test("a store that the browser has lost is not silently a new one", async () => {
+  const user = await visit("indexeddb:lost");
+  await user.run("_home.n = 1");
+  await user.commit();
+  await user.page.goto(`${server.origin}/?store=memory:`);
+  await user.expectState("all committed");
+  const deleted = await user.page.evaluate(async () => {
+    const [found] = (await indexedDB.databases()).filter(({ name }) => name.endsWith("lost"));
+    await new Promise((resolve, reject) => Object.assign(indexedDB.deleteDatabase(found.name), { onsuccess: resolve, onerror: reject }));
+    return found.name;
+  });
+  assert.match(deleted, /lost$/);
+  await user.page.goto(`${server.origin}/?store=indexeddb:lost`);
+  await user.page.getByRole("alert").getByRole("heading", { name: "The browser has lost this store" }).waitFor();
+  await user.click("Begin anew");
+  await user.expectState("all committed");
+  assert.match(await user.run("return _home.n"), /→ nil/);
+});
+
+test("without a database the page says so, and offers memory", async () => {
+  const page = await browser.page();
+  pages.push({ page });
+  await page.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { value: undefined }));
+  await page.goto(`${server.origin}/?store=indexeddb:none`);
+  const user = new User(page);
+  await user.page.getByRole("alert").getByRole("heading", { name: "indexeddb:none could not be opened" }).waitFor();
+  await user.click("Use a store in memory");
+  await user.expectState("all committed");
+  assert.match(await user.run("return 7"), /→ 7/);
 });
 
 test("with the keyboard alone: every control is reached in order with its focus visible, and works", async () => {

@@ -58,9 +58,6 @@ const typeOver = EditorView.domEventHandlers({
  */
 export function makeEditor(parent, { code, label, onrun, onchange }) {
   const root = parent.attachShadow({ mode: "open" });
-  const frame = new CSSStyleSheet();
-  frame.replaceSync(":host > div { height: 100%; }");
-  root.adoptedStyleSheets = [frame];
   const view = new EditorView({
     root,
     parent: root,

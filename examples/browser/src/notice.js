@@ -29,13 +29,13 @@ function noticeOf({ state, error, uri }) {
     case "busy":
       return {
         title: "Another tab has this store",
-        text: `${error.message}. One tab at a time writes. If you take it over, the other tab can only export what it has in memory.`,
+        text: "One tab at a time has a store. If you take it over, the other tab can only export what it has in memory.",
         ways: ["takeover", "again"],
       };
     case "lost":
       return {
         title: "The browser has lost this store",
-        text: `${error.message}. It was here before. Begin anew, and import a file if you have exported one.`,
+        text: "It was here before and is gone: browsers may delete what a site stores. Begin anew, and import what you have exported.",
         ways: ["anew", "again"],
       };
     default:
