@@ -54,13 +54,13 @@ int idb_host_read(int handle, double offset, void *bytes, size_t size);
 IDB_HOST(opened)
 int idb_host_opened(int handle, double end);
 
-/* For a reader: 1 when the host has read the database again, then the log is *length bytes long and can be read; else 0. */
+/* For a reader: 1 when the host has read the database again: the log, *length bytes, can be read; else 0. */
 IDB_HOST(reload)
 int idb_host_reload(int handle, double *length);
 
 #define IDB_MORE 0          /* more records of this batch follow */
 #define IDB_LAST 1
-#define IDB_LAST_SHRINKS 2  /* the store will hold less after it: in a full database the ballast may be given up for it */
+#define IDB_LAST_SHRINKS 2  /* the store will hold less after it: the ballast may be given up for it */
 
 /*
 ** Appends one record, which is copied. Records up to one with `last` other than IDB_MORE are written in one

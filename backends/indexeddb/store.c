@@ -32,7 +32,8 @@ hearth_status idb_store_die(hearth_backend_store *store, hearth_status code, con
 
 hearth_status idb_store_alive(const hearth_backend_store *store, hearth_error *err) {
   if (!store->dead) return HEARTH_OK;
-  return hearth_fail(err, HEARTH_DEAD, "%s: must be reopened after an earlier failure: %s", store->name, store->dead_reason);
+  return hearth_fail(err, HEARTH_DEAD, "%s: must be reopened after an earlier failure: %s", store->name,
+                     store->dead_reason);
 }
 
 hearth_status idb_store_writable(const hearth_backend_store *store, hearth_error *err) {

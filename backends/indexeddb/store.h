@@ -78,7 +78,7 @@ struct hearth_backend_store {
 
   Pending *first, *latest;
   hearth_error failure;   /* poll has not told it yet; its code is OK when there is none */
-  Pending *failed;        /* this and all after it failed; poll undoes them when it tells. NULL: nothing is to be undone */
+  Pending *failed;        /* this and all after it failed, and poll will undo them; NULL: none */
   uint64_t awaited;       /* somebody asked that the batches up to this one be complete */
   Compaction compaction;
 
@@ -165,7 +165,7 @@ void idb_compact_settled(hearth_backend_store *store, hearth_status status, cons
 /* The new generation is the store now. */
 void idb_compact_replaced(hearth_backend_store *store);
 
-/* The compaction ends without success; whoever asked for it learns `status` from poll. Nothing of it is pending any more. */
+/* The compaction, of which nothing is pending, ends without success; whoever asked for it learns it from poll. */
 void idb_compact_failed(hearth_backend_store *store, hearth_status status, const char *reason);
 
 /* Frees what a compaction holds. */

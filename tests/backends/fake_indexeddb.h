@@ -28,8 +28,8 @@ bool fake_settle(Fake *f);
 void fake_settle_all(Fake *f);
 
 /*
-** The waiting ticket number `index` fails, and what is stacked on it; what came before stays. After IO or DEAD the database
-** accepts nothing more from this opener.
+** The waiting ticket number `index` fails, and what is stacked on it; what came before stays. After IO or DEAD the
+** database accepts nothing more from this opener.
 */
 void fake_fail(Fake *f, size_t index, hearth_status status);
 

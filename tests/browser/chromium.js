@@ -21,21 +21,36 @@ const FLAGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
   "--disable-component-update", "--disable-sync", "--remote-debugging-port=0",
 ];
-const TYPES = { ".js": "text/javascript", ".mjs": "text/javascript", ".html": "text/html; charset=utf-8", ".wasm": "application/wasm",
-  ".css": "text/css", ".json": "application/json" };
+const TYPES = {
+  ".js": "text/javascript", ".mjs": "text/javascript", ".html": "text/html; charset=utf-8", ".css": "text/css",
+  ".wasm": "application/wasm", ".json": "application/json",
+};
 
 export const repository = fileURLToPath(new URL("../../", import.meta.url));
 
+/** The bytes of a file, from the first folder that has it. */
+async function readFrom([folder, ...others], path) {
+  try {
+    return await readFile(join(folder, path));
+  } catch (exception) {
+    if (others.length === 0) throw exception;
+    return readFrom(others, path);
+  }
+}
+
 /**
- * Serves the files of a folder on 127.0.0.1; "/" and every path ending in "/" is an empty page.
+ * Serves the files of folders on 127.0.0.1, the first that has one; "/" and every path ending in "/" is an empty page.
+ * @param {string[]} folders by default the repository
  * @returns {Promise<{origin: string, port: number, close(): Promise<void>}>}
  */
-export async function serve(folder = repository) {
+export async function serve(...folders) {
+  if (folders.length === 0) folders.push(repository);
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
     try {
-      const body = path.endsWith("/") ? "<!doctype html><title>test</title>" : await readFile(join(folder, path));
-      response.setHeader("content-type", TYPES[path.endsWith("/") ? ".html" : extname(path)] ?? "application/octet-stream");
+      const body = path.endsWith("/") ? "<!doctype html><title>test</title>" : await readFrom(folders, path);
+      const type = TYPES[path.endsWith("/") ? ".html" : extname(path)];
+      response.setHeader("content-type", type ?? "application/octet-stream");
       response.setHeader("access-control-allow-origin", "*"); // for a page without an origin
       response.end(body);
     } catch {
@@ -72,7 +87,7 @@ export class Browser {
   #profile;
   #own;
 
-  /** @param {{profile?: string, flags?: string[]}} [options] a profile of the caller's stays when the browser is closed */
+  /** @param {{profile?: string, flags?: string[]}} [options] a profile of the caller's stays behind */
   static async start({ profile, flags = [] } = {}) {
     const started = new Browser();
     started.#own = profile === undefined;
@@ -127,7 +142,8 @@ export class Browser {
 
   /** SIGKILL for it and all its processes, as when the machine takes it down. */
   async kill() {
-    const gone = this.#program.exitCode !== null || this.#program.signalCode !== null ? undefined : once(this.#program, "exit");
+    const { exitCode, signalCode } = this.#program;
+    const gone = exitCode !== null || signalCode !== null ? undefined : once(this.#program, "exit");
     this.#signal();
     await gone;
     await this.browser?.close().catch(() => {});

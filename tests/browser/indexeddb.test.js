@@ -154,7 +154,8 @@ test("create, exclusive, lost, and delete", async () => {
     await raw.storage.close();
     results.push(await failureOf(Raw.open("flags", { exclusive: true })));
     results.push(await failureOf(Raw.open("flags", { create: false })));
-    await new Promise((resolve) => (indexedDB.deleteDatabase("hearth:flags").onsuccess = resolve)); // the browser loses it
+    // the browser loses it
+    await new Promise((resolve) => (indexedDB.deleteDatabase("hearth:flags").onsuccess = resolve));
     results.push(await failureOf(Raw.open("flags")));
     results.push(await failureOf(Raw.open("flags", { acceptLoss: true })));
     results.push(await failureOf(Raw.open("flags")));
@@ -207,7 +208,8 @@ test("a worker has a store as well; only a loss goes unnoticed", async () => {
       const events = await raw.told();
       const second = await failureOf(Raw.open("worker"));
       await raw.storage.close();
-      postMessage({ events, noticed: raw.storage.lossIsNoticed, second: second.split(":")[0], persistent: raw.storage.persistent });`;
+      const { lossIsNoticed: noticed, persistent } = raw.storage;
+      postMessage({ events, noticed, second: second.split(":")[0], persistent });`;
     const worker = new Worker(URL.createObjectURL(new Blob([source], { type: "text/javascript" })), { type: "module" });
     const answer = await new Promise((resolve, reject) => {
       worker.onmessage = ({ data }) => resolve(data);

@@ -22,7 +22,8 @@ export class Raw {
   static async open(name, options = {}) {
     const raw = new Raw();
     raw.warnings = [];
-    raw.storage = await IndexedDBStorage.open(name, { ballast: 0, warn: (line) => raw.warnings.push(line), ...options });
+    const warn = (line) => raw.warnings.push(line);
+    raw.storage = await IndexedDBStorage.open(name, { ballast: 0, warn, ...options });
     raw.attach();
     return raw;
   }
@@ -31,7 +32,8 @@ export class Raw {
     const length = this.storage.attach(this.storage.readonly ? 1 : 0, (ticket, status, reason) =>
       this.events.push(status === 0 ? `${ticket}` : `${ticket}: ${status} ${reason}`));
     this.bytes = this.storage.read(0, length).slice();
-    this.records = new TextDecoder().decode(this.bytes).split("\n").filter((line) => line !== "").map((line) => line.split(" ")[0]);
+    const lines = new TextDecoder().decode(this.bytes).split("\n").filter((line) => line !== "");
+    this.records = lines.map((line) => line.split(" ")[0]);
     this.storage.opened(length);
     return this;
   }
@@ -42,6 +44,12 @@ export class Raw {
     for (let i = text.length + 1; i < bytes.length - 1; i++) if (bytes[i] === 10) bytes[i] = 11;
     bytes[bytes.length - 1] = 10;
     return this.storage.append(bytes, last, level);
+  }
+
+  /** Resolves when there is a ballast. */
+  async ballast() {
+    for (let i = 0; i < 200 && this.storage.occupied < 1 << 20; i++)
+      await new Promise((resolve) => setTimeout(resolve, 50));
   }
 
   async told() {
@@ -72,7 +80,8 @@ export async function dump(name) {
   const ask = (request) => new Promise((resolve) => (request.onsuccess = () => resolve(request.result)));
   const [keys, values] = await Promise.all([ask(log.getAllKeys()), ask(log.getAll())]);
   database.close();
-  const textOf = (value) => (typeof value === "string" ? `<${value}>` : new TextDecoder().decode(value).split(/[ \n]/)[0]);
+  const first = (bytes) => new TextDecoder().decode(bytes).split(/[ \n]/)[0];
+  const textOf = (value) => (typeof value === "string" ? `<${value}>` : first(value));
   return keys.map((key, i) => `${key}=${textOf(values[i])}`).join(" ");
 }
 

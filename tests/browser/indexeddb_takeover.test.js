@@ -1,4 +1,4 @@
-/** Taking a store from another tab: one that is alive, one that is frozen and wakes up, one that knows nothing of locks. */
+/** Taking a store from another tab: one that lives, one that is frozen and wakes up, one that knows no locks. */
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
@@ -24,9 +24,11 @@ async function newPage() {
   return fresh;
 }
 
-/** The page's stores hold a lock that nobody can steal, and never learn that they should not: poison alone stops them. */
-const blindToLocks = (page) => page.evaluate(() =>
-  Object.defineProperty(navigator, "locks", { value: { request: (name, options, callback) => Promise.resolve(callback({})) } }));
+/** The page's stores think that they hold a lock that nobody can steal: poison alone stops them. */
+const blindToLocks = (page) => page.evaluate(() => {
+  const request = (name, options, callback) => Promise.resolve(callback({}));
+  Object.defineProperty(navigator, "locks", { value: { request } });
+});
 
 const take = (page, name) => page.evaluate(async (name) => {
   globalThis.raw = await Raw.open(name, { takeover: true });
@@ -54,7 +56,8 @@ test("a tab that lives is dead at once when its store is taken", async () => {
     await again.storage.close();
     return { events, records: again.records.join(), dump: await dump("alive") };
   });
-  assert.deepEqual(result, { events: ["1"], records: "a,b,c", dump: "1,-1=<taken over> 1,0=a 1,1=b 1,2=<taken over> 3,0=c" });
+  const text = "1,-1=<taken over> 1,0=a 1,1=b 1,2=<taken over> 3,0=c";
+  assert.deepEqual(result, { events: ["1"], records: "a,b,c", dump: text });
   await old.close();
   await next.close();
 });
@@ -226,7 +229,8 @@ test("a tab that is frozen while it writes: what it was told is there, and it is
     const told = events.slice(0, -1).map(Number);
     assert.deepEqual(told, told.map((_, i) => i + 1));
     const appended = told.filter((ticket) => ticket % 51 !== 0).length;
-    const numbers = records.filter((text) => text.startsWith("r")).map((text) => text.split("-").map((part) => Number(part.slice(1))));
+    const numbersOf = (text) => text.split("-").map((part) => Number(part.slice(1)));
+    const numbers = records.filter((text) => text.startsWith("r")).map(numbersOf);
     let end = 0;
     for (const [first, last = first] of numbers) {
       assert.equal(first, end === 0 || first === 0 ? 0 : end);
@@ -259,7 +263,7 @@ test("a full database can be taken", async (t) => {
     const raw = await Raw.open("fulltaken", { ballast: 1 << 20 });
     raw.append("a");
     await raw.told();
-    for (let i = 0; i < 100 && raw.storage.occupied < 1 << 20; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+    await raw.ballast();
     for (let size = 1 << 20; size >= 64; size /= 2)
       for (;;) {
         raw.append("fill", { size });

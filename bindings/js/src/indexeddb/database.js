@@ -38,8 +38,9 @@ export const asked = (request) =>
 /** What an exception of IndexedDB means for a store that is being opened. */
 export function openFailure(name, exception) {
   if (exception instanceof HearthError) return exception;
-  const code = { QuotaExceededError: "full", VersionError: "version", SecurityError: "unsupported" }[exception?.name] ?? "io";
-  const text = `${name}: cannot open the browser's database: ${exception?.name ?? "failure"}: ${exception?.message ?? ""}`;
+  const codes = { QuotaExceededError: "full", VersionError: "version", SecurityError: "unsupported" };
+  const why = `${exception?.name ?? "failure"}: ${exception?.message ?? ""}`;
+  const [code, text] = [codes[exception?.name] ?? "io", `${name}: cannot open the browser's database: ${why}`];
   return new HearthError(code, text, { cause: exception });
 }
 
@@ -71,8 +72,9 @@ export function openDatabase(name, { create, patience = PATIENCE }) {
       return;
     }
     const timer = setTimeout(() => {
-      const why = blocked ? "another tab keeps an older version of it open" : "another tab deletes it or uses all of it";
-      reject(new HearthError("busy", `${name}: the browser's database is blocked: ${why}; close the other tabs of this site`));
+      const why = blocked ? "another tab keeps an older version of it open" : "another tab deletes it or uses it";
+      const text = `${name}: the browser's database is blocked: ${why}; close the other tabs of this site`;
+      reject(new HearthError("busy", text));
       request.onsuccess = () => request.result.close();
     }, patience);
     request.onblocked = () => (blocked = true);
@@ -133,14 +135,16 @@ export function unfinished(keys, state) {
 
 /**
  * Reads what is there, as of one moment.
- * @returns {Promise<{state: object, records: Uint8Array[], counts: number[], strays: boolean, leftovers: number[], ballast: number}>}
- *   `counts`: records of each generation; `strays`: records beyond the last; `leftovers`: unfinished generations
+ * @returns {Promise<{state: object, records: Uint8Array[], counts: number[], strays: boolean, leftovers: number[],
+ *   ballast: number}>} `counts`: records of each generation; `strays`: there are records beyond the last; `leftovers`:
+ *   unfinished generations
  */
 export async function readDatabase(database) {
   const transaction = database.transaction([LOG, NOTES], "readonly");
   const log = transaction.objectStore(LOG);
   const notes = transaction.objectStore(NOTES);
-  const [note, keys, ballast] = await Promise.all([asked(notes.get(STATE)), asked(log.getAllKeys()), asked(notes.get(BALLAST))]);
+  const requests = [notes.get(STATE), log.getAllKeys(), notes.get(BALLAST)];
+  const [note, keys, ballast] = await Promise.all(requests.map(asked));
   const state = note ?? freshState();
   const parts = await Promise.all(state.generations.map((generation) => readGeneration(log, keys, generation)));
   const current = state.generations.at(-1);

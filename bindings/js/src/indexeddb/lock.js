@@ -17,7 +17,8 @@ export class Lock {
    */
   static async take(name, steal, onlost) {
     const locks = globalThis.navigator?.locks;
-    if (!locks) throw new HearthError("insecure", `${name}: no Web Locks here: a store needs a secure origin (https, or localhost)`);
+    if (!locks)
+      throw new HearthError("insecure", `${name}: no Web Locks here: a store needs https, or localhost`);
     const lock = new Lock();
     const options = steal ? { steal: true } : { signal: AbortSignal.timeout(GRACE) };
     await new Promise((resolve, reject) => {
@@ -38,7 +39,8 @@ export class Lock {
   static #failure(name, exception) {
     if (exception?.name === "TimeoutError" || exception?.name === "AbortError")
       return new HearthError("busy", `${name}: another tab has the store open`);
-    return new HearthError("insecure", `${name}: Web Locks are refused here: ${exception?.message ?? exception}`, { cause: exception });
+    const text = `${name}: Web Locks are refused here: ${exception?.message ?? exception}`;
+    return new HearthError("insecure", text, { cause: exception });
   }
 
   /** Resolves when another tab can have it. */

@@ -54,9 +54,11 @@ export class Log {
 
   /**
    * @param {IDBDatabase} database
-   * @param {{state: object, counts: number[], strays: boolean, leftovers: number[], ballast: number, bytes: number}} found
+   * @param {{state: object, counts: number[], strays: boolean, leftovers: number[], ballast: number,
+   *   bytes: number}} found
    * @param {{settled(ticket: number, outcome: object): void, failed(outcome: object): void, idle(): void}} host
-   *   `settled`: a ticket is complete, or failed with "full" or "nomem"; `failed`: all that is under way is of unknown fate
+   *   `settled`: a ticket is complete, or failed with "full" or "nomem"; `failed`: the fate of all that is under way is
+   *   unknown
    * @param {number} ballastSize bytes; 0: none
    */
   constructor(database, found, host, ballastSize) {
@@ -185,7 +187,8 @@ export class Log {
       discard: () => this.#planDiscard(jobs[0]),
       ballast: () => this.#planBallast(),
     }[kind]?.() ?? this.#planFrames(jobs, flight);
-    write(this.#database, plan.stores, plan.strict ? "strict" : "relaxed", plan.body, (outcome) => this.#ended(flight, outcome));
+    const durability = plan.strict ? "strict" : "relaxed";
+    write(this.#database, plan.stores, durability, plan.body, (outcome) => this.#ended(flight, outcome));
   }
 
   #planFrames(jobs, flight) {

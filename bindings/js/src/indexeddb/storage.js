@@ -48,8 +48,8 @@ export class IndexedDBStorage {
   #closed = false;
 
   /**
-   * Opens or creates. Rejects with a HearthError: "unsupported" and "insecure" where the browser offers no database or no
-   * locks, "busy" while another tab has it, "notfound", "exists", "lost", "notstore", "version", "full", "io".
+   * Opens or creates. Rejects with a HearthError: "unsupported" and "insecure" where the browser offers no database or
+   * no locks, "busy" while another tab has it, "notfound", "exists", "lost", "notstore", "version", "full", "io".
    *
    * @param {string} name
    * @param {object} [options]
@@ -97,7 +97,8 @@ export class IndexedDBStorage {
   async #open() {
     const { takeover, create, exclusive, persist, patience } = this.#options;
     factory(this.name);
-    if (!this.readonly) this.#lock = await Lock.take(this.name, takeover === true, () => this.#die("dead", "another tab has taken the store over"));
+    const lost = () => this.#die("dead", "another tab has taken the store over");
+    if (!this.readonly) this.#lock = await Lock.take(this.name, takeover === true, lost);
     this.#database = await openDatabase(this.name, { create: !this.readonly && create !== false, patience });
     this.#watch();
     if (takeover && !this.readonly) await takeOver(this.#database, this.name);
@@ -112,7 +113,7 @@ export class IndexedDBStorage {
   #judgeEmpty() {
     const { acceptLoss, create } = this.#options;
     if (wasHere(this.name) && !acceptLoss)
-      throw new HearthError("lost", `${this.name}: the browser has lost this store; it can be begun anew with acceptLoss`);
+      throw new HearthError("lost", `${this.name}: the browser has lost this store; acceptLoss begins it anew`);
     if (this.readonly || create === false) throw new HearthError("notfound", `${this.name}: there is no such store`);
   }
 
@@ -130,7 +131,8 @@ export class IndexedDBStorage {
     } catch (exception) {
       this.#warn(`the browser does not say whether it keeps the storage: ${exception.message}`);
     }
-    if (persist && this.persistent !== true) this.#warn("the browser may delete this site's storage when space gets short");
+    if (persist && this.persistent !== true)
+      this.#warn("the browser may delete this site's storage when space gets short");
   }
 
   #watch() {
@@ -244,7 +246,8 @@ export class IndexedDBStorage {
   attach(flags, settle) {
     this.#alive();
     if (this.#settle !== undefined) throw new HearthError("busy", `${this.name}: is in use`);
-    if (this.readonly && (flags & READONLY) === 0) throw new HearthError("readonly", `${this.name}: was opened read-only`);
+    if (this.readonly && (flags & READONLY) === 0)
+      throw new HearthError("readonly", `${this.name}: was opened read-only`);
     if (this.#bytes === undefined) throw new HearthError("busy", `${this.name}: was used before, open it again`);
     this.#settle = settle;
     return this.#bytes.length;
@@ -262,7 +265,8 @@ export class IndexedDBStorage {
     let [count, size] = [0, 0];
     while (size < end) size += found.records[count++];
     const before = found.records.length - found.counts.at(-1); // in earlier generations
-    if (size !== end || count < before) throw new HearthError("damaged", `${this.name}: the log does not end with a record`);
+    if (size !== end || count < before)
+      throw new HearthError("damaged", `${this.name}: the log does not end with a record`);
     this.#log = new Log(this.#database, found, {
       settled: (ticket, outcome) => this.#settled(ticket, outcome),
       failed: ({ code, reason }) => this.#die(code, reason),

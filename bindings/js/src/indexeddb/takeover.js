@@ -2,7 +2,9 @@
  * Taking a store from the tab that has it. That tab may be frozen, with a write under way or to come: a poison
  * record stands where it will add its next one, so that it collides.
  */
-import { BALLAST, GUARD, LOG, NOTES, POISON, STATE, asked, freshState, lengthOf, rangeOf, unfinished } from "./database.js";
+import {
+  BALLAST, GUARD, LOG, NOTES, POISON, STATE, asked, freshState, lengthOf, rangeOf, unfinished,
+} from "./database.js";
 import { HearthError } from "../error.js";
 
 const PATIENCE = 10000; // milliseconds that a transaction of the other tab may take
@@ -25,9 +27,10 @@ function poison(transaction, state, keys) {
 
 async function attempt(database, name) {
   const transaction = database.transaction([LOG, NOTES], "readwrite", { durability: "strict" });
+  const stuck = new HearthError("busy", `${name}: another tab does not let go of the database; close it`);
   const ended = new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve();
-    transaction.onabort = () => reject(transaction.error ?? new HearthError("busy", `${name}: another tab does not let go of the database; close it`));
+    transaction.onabort = () => reject(transaction.error ?? stuck);
   });
   const timer = setTimeout(() => transaction.abort(), PATIENCE);
   const reading = Promise.all([
