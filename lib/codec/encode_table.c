@@ -106,12 +106,19 @@ static void encode_pairs(TableState *T, Head *head) {
 ** their plain form and in a list, and everything is written once the order is known.
 */
 
+/* What encode_value writes goes to entry_bytes, until this is called again. */
+static void swap_output(Encoder *E) {
+  Buffer body = E->body;
+  E->body = E->entry_bytes;
+  E->entry_bytes = body;
+}
+
 /* Writes the value at `index` to entry_bytes; answers where it begins. */
 static size_t encode_aside(Encoder *E, int index) {
-  size_t begin = E->entry_bytes.size, mark = E->body.size;
+  size_t begin = E->entry_bytes.size;
+  swap_output(E); /* a failure leaves them so: each still belongs to the encoder, once */
   encode_value(E, index);
-  if (!E->body.failed) buffer_put(&E->entry_bytes, E->body.data + mark, E->body.size - mark);
-  E->body.size = mark;
+  swap_output(E);
   return begin;
 }
 
@@ -226,7 +233,7 @@ static int compare_entries(const Encoder *E, const Entry *x, const Entry *y) {
 ** Merge sort, bottom-up: stable, no recursion, and qsort has no context
 ** argument. `spare` has room for all.
 */
-static void sort_entries(const Encoder *E, Entry *entries, Entry *spare, size_t count) {
+static void merge_sort(const Encoder *E, Entry *entries, Entry *spare, size_t count) {
   for (size_t width = 1; width < count; width *= 2) {
     for (size_t low = 0; low < count; low += 2 * width) {
       size_t middle = low + width < count ? low + width : count;
@@ -238,6 +245,35 @@ static void sort_entries(const Encoder *E, Entry *entries, Entry *spare, size_t 
     }
     memcpy(entries, spare, count * sizeof *entries);
   }
+}
+
+#define BUCKET_BITS 10
+#define BUCKETS (3u << BUCKET_BITS) /* for each value of `other` */
+#define WORTH_BUCKETS 4096          /* entries */
+
+static size_t bucket_of(const Entry *e) {
+  return (size_t)e->other << BUCKET_BITS | (size_t)(e->order >> (64 - BUCKET_BITS));
+}
+
+/* Deals entries out by the highest bits of their order, which for hashes is nearly all of the sorting. */
+static void bucket_sort(const Encoder *E, Entry *entries, Entry *spare, size_t count) {
+  size_t starts[BUCKETS + 1] = {0};
+  for (size_t i = 0; i < count; i++) starts[bucket_of(&entries[i]) + 1]++;
+  for (size_t b = 0; b < BUCKETS; b++) starts[b + 1] += starts[b];
+  for (size_t i = 0; i < count; i++) spare[starts[bucket_of(&entries[i])]++] = entries[i];
+  memcpy(entries, spare, count * sizeof *entries);
+  for (size_t b = 0, start = 0; b < BUCKETS; start = starts[b++]) /* now each has the end of its bucket */
+    merge_sort(E, entries + start, spare, starts[b] - start);
+}
+
+static void sort_entries(const Encoder *E, Entry *entries, Entry *spare, size_t count) {
+  size_t i = 1;
+  while (i < count && compare_entries(E, &entries[i - 1], &entries[i]) <= 0) i++;
+  if (i >= count) return; /* the array part comes in order */
+  if (count < WORTH_BUCKETS)
+    merge_sort(E, entries, spare, count);
+  else
+    bucket_sort(E, entries, spare, count);
 }
 
 static size_t sort_gathered(Encoder *E) {

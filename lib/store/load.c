@@ -77,9 +77,25 @@ static int copy_entry(void *ud, uint64_t table, const void *key, size_t key_size
   return l->arena.failed || l->entries.failed;
 }
 
+static int is_external(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t size) {
+  (void)ud, (void)key, (void)key_size, (void)value, (void)size;
+  return table != LAYOUT_TABLE;
+}
+
+/* Where there are no external tables it is known how much comes. Growing would take half as much again. */
+static void make_room(Loader *l) {
+  hearth_store *S = l->S;
+  hearth_backend_stat stat = {.size = sizeof stat};
+  int externals = 0;
+  if (S->backend->tables(S->storage, is_external, NULL, &externals, NULL) != HEARTH_OK || externals) return;
+  if (S->backend->stat(S->storage, &stat, NULL) != HEARTH_OK || stat.live_bytes > SIZE_MAX / 2) return;
+  if (!buffer_reserve_exactly(&l->arena, (size_t)stat.live_bytes)) decoder_fail_memory(&l->D);
+}
+
 static void read_all(Loader *l) {
   hearth_store *S = l->S;
   int result = 0;
+  make_room(l);
   hearth_status status =
       S->backend->scan(S->storage, LAYOUT_TABLE, NULL, 0, NULL, 0, false, copy_entry, l, &result, l->D.error);
   if (status < 0) raise_filled(l);

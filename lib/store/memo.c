@@ -91,10 +91,10 @@ static size_t most_changes(const Memo *m) {
 static bool compare(Encoder *E, int t, const Memo *m) {
   lua_State *L = E->L;
   size_t i = 0, changes = 0;
+  int value = lua_gettop(L) + 2;
   encode_gather_begin(E);
   lua_pushnil(L);
   for (; lua_next(L, t); i++) {
-    int value = lua_gettop(L);
     uint8_t key_type, value_type;
     const Identity *known = &m->entries[i];
     if (i == m->count || encode_identity(E, value - 1, &key_type) != known->key || key_type != known->key_type ||
