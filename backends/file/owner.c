@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "error.h"
@@ -21,13 +22,20 @@ typedef struct Note { /* what an owner file says */
 typedef enum Attempt { TAKEN, TAKE_AGAIN, TAKE_FAILED } Attempt;
 
 static void read_note(const hearth_environment *env, hearth_file file, Note *note) {
-  char text[TEXT_SIZE] = "", lock[16] = "";
+  static const char first[] = "hearth ";
+  char text[TEXT_SIZE] = "", *boot;
   size_t got = 0;
   memset(note, 0, sizeof *note);
   if (env->pread(env->ud, file, 0, text, sizeof text - 1, &got) != 0) return;
   text[got] = '\0';
-  note->readable = sscanf(text, "hearth %" SCNu64 " %63s %15s", &note->process, note->boot, lock) == 3;
-  note->locked = strcmp(lock, "locked") == 0;
+  if (strncmp(text, first, sizeof first - 1) != 0) return;
+  note->process = strtoull(text + sizeof first - 1, &boot, 10);
+  if (*boot++ != ' ') return;
+  size_t n = strcspn(boot, " ");
+  if (n == 0 || n >= sizeof note->boot || boot[n] != ' ' || boot[n + 1] == '\0') return;
+  memcpy(note->boot, boot, n);
+  note->locked = strcmp(boot + n + 1, "locked\n") == 0;
+  note->readable = true;
 }
 
 static int write_note(const hearth_environment *env, hearth_file file, bool locked) {

@@ -9,8 +9,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 folder=$(mkdir -p "$2/sources" "$2/$1" && cd "$2" && pwd)
 sources=$folder/sources
 prefix=$folder/$1
-lua_hot=
+lua_level=-O2
 machine_flags=
+# shellcheck source=/dev/null
 . "$here/targets/$1.sh"
 mark=$(cat "$here/source-deps.sh" "$here/targets/$1.sh" | sha256sum)
 [ "$(cat "$prefix/done" 2>/dev/null)" != "$mark" ] || exit 0
@@ -54,11 +55,6 @@ fetch() {
   done
 }
 
-# How to compile one of Lua's files: all alike, unless the target names those that are hot.
-lua_level() {
-  if [ -z "$lua_hot" ] || [[ " $lua_hot " == *" $1 "* ]]; then echo -O2; else echo -Oz; fi
-}
-
 build_lua() {
   local src=$sources/lua5.4/src include=$prefix/include/lua5.4 file name
   mkdir -p "$include"
@@ -68,7 +64,7 @@ build_lua() {
   for file in "$src"/*.c; do
     name=$(basename "$file" .c)
     case $name in lua | luac) continue ;; esac
-    "${compile[@]}" "$(lua_level "$name")" "${lua_defines[@]}" -I"$include" -c "$file" \
+    "${compile[@]}" "$lua_level" "${lua_defines[@]}" -I"$include" -c "$file" \
       -o "$prefix/objects/$name.o"
   done
   "${archive[@]}" rcs "$prefix/lib/liblua5.4.a" "$prefix/objects"/l*.o

@@ -43,14 +43,17 @@ static void answer_plainly(Bridge *b) {
   if (b->out.failed) buffer_clear(&b->out);
 }
 
-/* Replaces an error value by the traceback and itself. */
-static int add_traceback(lua_State *L) {
+static const char failed = 0;    /* raised by bridge_fail: the error is filled in */
+static const char traceback = 0; /* the registry's key of where the last error was raised */
+
+/*
+** Keeps where an error was raised. The value stays what it is: Lua's parser, which calls this too when it overflows the
+** stack, gives it to who called load.
+*/
+static int message_handler(lua_State *L) {
+  if (lua_touserdata(L, 1) == &failed) return 1;
   luaL_traceback(L, L, NULL, 1);
-  lua_insert(L, 1);
-  lua_createtable(L, 2, 0);
-  lua_insert(L, 1);
-  lua_rawseti(L, 1, 2);
-  lua_rawseti(L, 1, 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &traceback);
   return 1;
 }
 
@@ -60,42 +63,40 @@ static int describe(lua_State *L) {
   return 1;
 }
 
-/* The pair that add_traceback made is on the top, or, where it failed, something else; popped. */
+/* The error value is on the top, and popped. */
 static int raised(lua_State *L, Bridge *b, int result) {
   hearth_status status = result == LUA_ERRMEM ? HEARTH_NOMEM : HEARTH_RAISED;
-  int pair = lua_gettop(L);
-  if (!lua_istable(L, pair) || lua_rawlen(L, pair) < 1) { /* memory ran out, or the handler failed */
-    hearth_fail(&b->error, status, "%s",
-                lua_type(L, pair) == LUA_TSTRING ? lua_tostring(L, pair) : hearth_status_text(status));
+  int value = lua_gettop(L);
+  if (result != LUA_ERRRUN) { /* memory ran out, or the handler failed: Lua's own text */
+    hearth_fail(&b->error, status, "%s", lua_type(L, value) == LUA_TSTRING ? lua_tostring(L, value) : hearth_status_text(status));
     answer_plainly(b);
     lua_pop(L, 1);
     return status;
   }
-  lua_rawgeti(L, pair, 2);
   lua_pushcfunction(L, describe);
-  lua_pushvalue(L, -2);
+  lua_pushvalue(L, value);
   bool told = lua_pcall(L, 1, 1, 0) == LUA_OK;
   hearth_fail(&b->error, status, "%s", told ? lua_tostring(L, -1) : "an error value that cannot be shown as text");
-  lua_pop(L, 1);
+  lua_settop(L, value);
   lua_pushcfunction(L, answer_error);
-  lua_rawgeti(L, pair, 1);
+  lua_rawgetp(L, LUA_REGISTRYINDEX, &traceback);
   lua_rawgetp(L, LUA_REGISTRYINDEX, &callback_thrown);
-  lua_pushboolean(L, lua_rawequal(L, -1, pair + 1));
+  lua_pushboolean(L, lua_rawequal(L, -1, value));
   lua_replace(L, -2);
-  lua_pushvalue(L, pair + 1);
+  lua_pushvalue(L, value);
   if (lua_pcall(L, 3, 0, 0) != LUA_OK) { /* the value itself does not go over */
     lua_pop(L, 1);
     lua_pushcfunction(L, answer_error);
-    lua_rawgeti(L, pair, 1);
+    lua_rawgetp(L, LUA_REGISTRYINDEX, &traceback);
     if (lua_pcall(L, 1, 0, 0) != LUA_OK) answer_plainly(b);
   }
+  lua_settop(L, value - 1);
+  lua_pushnil(L); /* the keys are there, or stay away: nothing is allocated */
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &callback_thrown);
   lua_pushnil(L);
-  lua_rawsetp(L, LUA_REGISTRYINDEX, &callback_thrown); /* allocates nothing: the key is there, or stays away */
-  lua_settop(L, pair - 1);
+  lua_rawsetp(L, LUA_REGISTRYINDEX, &traceback);
   return status;
 }
-
-static const char failed = 0; /* raised by bridge_fail: the error is filled in */
 
 int bridge_fail(lua_State *L) {
   lua_pushlightuserdata(L, (void *)&failed);
@@ -123,11 +124,6 @@ int bridge_answer(Bridge *b, hearth_status status) {
     lua_pop(L, 1);
   }
   return status;
-}
-
-static int message_handler(lua_State *L) {
-  if (lua_touserdata(L, 1) == &failed) return 1;
-  return add_traceback(L);
 }
 
 /* Stack: [1] the entry. The message's values become f's arguments. */

@@ -3,6 +3,7 @@
 ** JavaScript holds.
 */
 #include <lauxlib.h>
+#include <stdio.h>
 
 #include "transfer.h"
 
@@ -72,6 +73,7 @@ static int callback(lua_State *L) {
   transfer_write(L, b, 1);
   lua_State *before = b->current;
   b->current = L;
+  (void)fflush(stdout); /* what Lua printed comes before what JavaScript does */
   int threw = js_call(number);
   b->current = before;
   int count = transfer_read(L, b);

@@ -4,6 +4,7 @@
 */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <wasi/api.h>
 
@@ -109,6 +110,16 @@ int system(const char *command) {
 _Noreturn void __wasi_proc_exit(__wasi_exitcode_t code) {
   (void)code;
   __builtin_trap();
+}
+
+/* ------------------------------------------------------------------- texts */
+
+/* The C library's takes 1,500 bytes, for long texts that nobody searches by it. */
+char *strstr(const char *text, const char *part) {
+  size_t size = strlen(part);
+  for (; strncmp(text, part, size) != 0; text++)
+    if (*text == '\0') return NULL;
+  return (char *)(uintptr_t)text;
 }
 
 /* -------------------------------------------------------------------- time */

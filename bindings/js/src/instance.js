@@ -104,6 +104,7 @@ export class Instance {
     const { exports } = await WebAssembly.instantiate(module, {
       hearth: instance.#imports(host),
       hearth_files: filesImports(instance),
+      hearth_math: Math,
       hearth_indexeddb: indexeddbImports(instance),
     });
     instance.exports = exports;
@@ -160,6 +161,7 @@ export class Instance {
       release: (number) => this.#references.releaseFunction(number),
       output: (stream, at, size) => this.#output(stream, this.bytes(at, size)),
       clock: (kind) => (kind === 0 ? Date.now() : performance.now()),
+      number: (at, size) => Number(this.text(at, size)),
       timezone: (milliseconds) => new Date(milliseconds).getTimezoneOffset() * -60,
       warn: (at, size, more) => {
         warning += this.text(at, size);
