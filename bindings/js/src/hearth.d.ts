@@ -108,7 +108,8 @@ export interface RunOptions {
   /** The name of the chunk in messages; default "=run". */
   name?: string;
   /** Raises when about so many VM instructions were run, in coroutines made meanwhile too: whatever catches the error
-   *  meets it again with its next instruction. Coroutines made before are not counted. */
+   *  meets it again with its next instruction. Not counted: coroutines made before, finalizers, message handlers of
+   *  xpcall. */
   instructions?: number;
   /** Values of `...`. */
   args?: LuaValue[];
