@@ -26,6 +26,8 @@ const TYPES = {
   ".wasm": "application/wasm", ".json": "application/json",
 };
 
+const EMPTY = '<!doctype html><title>test</title><link rel="icon" href="data:,">'; // else it asks for favicon.ico
+
 export const repository = fileURLToPath(new URL("../../", import.meta.url));
 
 /** The bytes of a file, from the first folder that has it. */
@@ -48,7 +50,7 @@ export async function serve(...folders) {
   const server = createServer(async (request, response) => {
     const path = normalize(decodeURIComponent(new URL(request.url, "http://x").pathname));
     try {
-      const body = path.endsWith("/") ? "<!doctype html><title>test</title>" : await readFrom(folders, path);
+      const body = path.endsWith("/") ? EMPTY : await readFrom(folders, path);
       const type = TYPES[path.endsWith("/") ? ".html" : extname(path)];
       response.setHeader("content-type", type ?? "application/octet-stream");
       response.setHeader("access-control-allow-origin", "*"); // for a page without an origin
@@ -96,7 +98,7 @@ export class Browser {
     started.#program = spawn(program, [...FLAGS, ...flags, `--user-data-dir=${started.#profile}`, "about:blank"],
       { stdio: ["ignore", "ignore", "pipe"], detached: true }); // a process group of its own
     started.pid = started.#program.pid;
-    process.once("exit", () => started.#signal()); // a test that is given up leaves no browser behind
+    process.once("exit", started.#signal); // a test that is given up leaves no browser behind
     const endpoint = await endpointOf(started.#program);
     started.#program.stderr.resume?.();
     started.browser = await chromium.connectOverCDP(endpoint);
@@ -132,19 +134,20 @@ export class Browser {
     return spent[0][1];
   }
 
-  #signal() {
+  #signal = () => {
     try {
       process.kill(-this.pid, "SIGKILL");
     } catch {
       // it is gone
     }
-  }
+  };
 
   /** SIGKILL for it and all its processes, as when the machine takes it down. */
   async kill() {
     const { exitCode, signalCode } = this.#program;
     const gone = exitCode !== null || signalCode !== null ? undefined : once(this.#program, "exit");
     this.#signal();
+    process.off("exit", this.#signal);
     await gone;
     await this.browser?.close().catch(() => {});
     if (this.#own) await rm(this.#profile, { recursive: true, force: true, maxRetries: 5 });

@@ -14,5 +14,14 @@ async function failureOf(promise) {
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-Object.assign(globalThis, { Hearth, HearthError, LuaError, failureOf, sleep });
+/** Bytes as base64, in which they come and go. */
+function toText(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192) text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}
+
+const fromText = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
+
+Object.assign(globalThis, { Hearth, HearthError, LuaError, failureOf, sleep, toText, fromText });
 if (typeof document === "undefined") postMessage("ready"); // a worker, which nobody can ask whether it is
