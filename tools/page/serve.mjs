@@ -20,25 +20,31 @@ const HEADERS = {
 };
 
 async function answer(folder, { method, url }, response) {
-  const send = (status, headers, body) => response.writeHead(status, { ...HEADERS, ...headers }).end(method === "HEAD" ? undefined : body);
-  const text = (status, message, headers) => send(status, { "content-type": "text/plain; charset=utf-8", ...headers }, `${message}\n`);
+  const send = (status, headers, body) => {
+    response.writeHead(status, { ...HEADERS, ...headers });
+    response.end(method === "HEAD" ? undefined : body);
+  };
+  const text = (status, message, headers) =>
+    send(status, { "content-type": "text/plain; charset=utf-8", ...headers }, `${message}\n`);
   if (method !== "GET" && method !== "HEAD") return text(405, "only GET and HEAD", { allow: "GET, HEAD" });
   try {
-    const path = normalize(decodeURIComponent(new URL(url, "http://localhost").pathname));
+    const path = normalize(`/${decodeURIComponent(url.replace(/[?#].*$/, ""))}`); // beginning with /, no .. is left
     const file = await realpath(join(folder, path.endsWith("/") ? join(path, "index.html") : path));
     if (!file.startsWith(folder + sep)) return text(404, "not found");
     const body = await readFile(file);
-    send(200, { "content-type": TYPES[extname(file)] ?? "application/octet-stream", "content-length": body.length }, body);
+    const type = TYPES[extname(file)] ?? "application/octet-stream";
+    send(200, { "content-type": type, "content-length": body.length }, body);
   } catch (error) {
     if (error instanceof URIError) return text(400, "not a path");
-    text(["ENOENT", "ENOTDIR", "EISDIR", "ERR_INVALID_ARG_VALUE"].includes(error.code) ? 404 : 500, "not found");
+    const missing = ["ENOENT", "ENOTDIR", "EISDIR", "ERR_INVALID_ARG_VALUE"].includes(error.code);
+    text(missing ? 404 : 500, missing ? "not found" : "cannot be read");
   }
 }
 
 /**
  * @param {string} folder
  * @param {number} [port] 0: any that is free
- * @returns {Promise<{origin: string, close(): Promise<void>}>} rejects when the port is taken or the folder is not there
+ * @returns {Promise<{origin: string, close(): Promise<void>}>} rejects when the port is taken, or no folder there
  */
 export async function serve(folder, port = PORT) {
   const root = await realpath(resolve(folder));
@@ -61,8 +67,8 @@ if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(
     const { origin } = await serve(folder, port === undefined ? PORT : Number(port));
     console.log(`${origin}/   (Ctrl-C ends it)`);
   } catch (error) {
-    const reason = error.code === "EADDRINUSE" ? `port ${port ?? PORT} is taken; another one is: serve.mjs ${folder} PORT` : error.message;
-    console.error(`serve.mjs: ${reason}`);
+    const taken = `port ${port ?? PORT} is taken; for another one: serve.mjs ${folder} PORT`;
+    console.error(`serve.mjs: ${error.code === "EADDRINUSE" ? taken : error.message}`);
     process.exit(1);
   }
 }

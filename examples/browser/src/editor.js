@@ -24,7 +24,9 @@ const colors = HighlightStyle.define([
 const theme = EditorView.theme({
   "&": { height: "100%", color: "var(--text)", backgroundColor: "var(--surface)", fontSize: "var(--code-size)" },
   "&.cm-focused": { outline: "none" }, // the frame around it shows the focus
-  ".cm-scroller": { fontFamily: "var(--mono)", lineHeight: "1.6", scrollbarWidth: "thin", scrollbarColor: "var(--faint) transparent" },
+  ".cm-scroller": {
+    fontFamily: "var(--mono)", lineHeight: "1.6", scrollbarWidth: "thin", scrollbarColor: "var(--faint) transparent",
+  },
   ".cm-content": { padding: "10px 0", caretColor: "var(--accent)" },
   ".cm-line": { padding: "0 14px 0 8px" },
   ".cm-gutters": { color: "var(--faint)", backgroundColor: "var(--surface)", border: "none", paddingLeft: "4px" },
@@ -39,12 +41,13 @@ const theme = EditorView.theme({
 });
 
 /**
- * Where text is typed over a selection of several lines Chromium joins them with inline styles, which the policy forbids
- * as well, with an error on the console.
+ * Where text is typed over a selection of several lines Chromium joins them with inline styles, which the policy
+ * forbids as well, with an error on the console.
  */
 const typeOver = EditorView.domEventHandlers({
   beforeinput(event, view) {
-    if (event.inputType !== "insertText" || !event.data || view.composing || view.state.selection.main.empty) return false;
+    if (event.inputType !== "insertText" || !event.data || view.composing) return false;
+    if (view.state.selection.main.empty) return false;
     view.dispatch(view.state.replaceSelection(event.data), { userEvent: "input.type", scrollIntoView: true });
     event.preventDefault();
     return true;
@@ -79,7 +82,8 @@ export function makeEditor(parent, { code, label, onrun, onchange }) {
     },
     /** Can be undone, as any other edit. */
     set code(text) {
-      view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, selection: { anchor: 0 }, scrollIntoView: true });
+      const changes = { from: 0, to: view.state.doc.length, insert: text };
+      view.dispatch({ changes, selection: { anchor: 0 }, scrollIntoView: true });
     },
     focus: () => view.focus(),
   };

@@ -9,7 +9,10 @@ import { remember, remembered } from "./settings.js";
 import { StorageFigures } from "./storage.js";
 import { Tree, sizeText } from "./tree.js";
 
-const LIMITS = { 1000000: "1 million instructions", 100000000: "100 million instructions", 10000000000: "10 billion instructions", 0: "no limit" };
+const LIMITS = [
+  ["1000000", "1 million instructions"], ["100000000", "100 million instructions"],
+  ["10000000000", "10 billion instructions"], ["0", "no limit"],
+];
 
 const find = (id) => document.getElementById(id);
 const uri = new URLSearchParams(location.search).get("store") || "indexeddb:page";
@@ -67,8 +70,9 @@ session.addEventListener("state", () => {
 });
 
 function showEmpty() {
-  const text = session.usable ? (tree.isEmpty ? "Nothing is in _home yet. Run a program that puts something into it." : "") :
-    (session.state === "opening" ? "" : "The store is not open in this tab.");
+  let text = "";
+  if (session.usable && tree.isEmpty) text = "Nothing is in _home yet. Run a program that puts something into it.";
+  if (!session.usable && session.state !== "opening") text = "The store is not open in this tab.";
   find("empty").textContent = text;
   find("empty").hidden = text === "";
 }
@@ -110,7 +114,7 @@ async function run() {
   } catch (error) {
     outcome.error = error;
     if (error.message.endsWith("the limit of instructions is reached")) {
-      outcome.error = new Error(`stopped after ${LIMITS[instructions]}`);
+      outcome.error = new Error(`stopped after ${find("limit").selectedOptions[0].textContent}`);
       outcome.hint = "The program may run for ever. If it only takes long, choose a higher limit below the editor.";
     }
   }
@@ -137,8 +141,9 @@ async function commit() {
   });
   if (done === undefined) return;
   const { savedAt, committedBytes, committedEntries } = session.stat();
+  const records = `${committedEntries} ${committedEntries === 1 ? "record" : "records"}`;
   if (savedAt?.getTime() === before) output.say("Committed", "Nothing had changed, so nothing was written.");
-  else output.say("Committed", `${sizeText(committedBytes)} in ${committedEntries} ${committedEntries === 1 ? "record" : "records"}.`);
+  else output.say("Committed", `${sizeText(committedBytes)} in ${records}.`);
 }
 
 async function rollback() {
@@ -196,7 +201,9 @@ async function importFile(file) {
 /** Browsers decide by themselves, or ask. */
 async function keep() {
   const kept = await navigator.storage.persist();
-  if (!kept) output.say("The browser does not promise it", "It may do so when this page is installed, bookmarked or used often. Export what you cannot lose.");
+  if (!kept)
+    output.say("The browser does not promise it",
+      "It may do so when this page is installed, bookmarked or used often. Export what you cannot lose.");
   await figures.update(session.usable ? session.stat() : undefined);
   if (kept) find("export").focus(); // the button is gone
 }
@@ -222,7 +229,7 @@ find("sample").addEventListener("change", ({ target }) => {
   if (target.value !== "") editor.code = samples[Number(target.value)].code;
 });
 
-for (const [value, name] of Object.entries(LIMITS)) addOption("limit", name, value);
+for (const [value, name] of LIMITS) addOption("limit", name, value);
 find("limit").value = remembered("limit", "100000000");
 find("limit").addEventListener("change", (event) => remember("limit", event.target.value));
 find("autocommit").checked = remembered("autocommit", false);
@@ -231,7 +238,10 @@ find("autocommit").addEventListener("change", (event) => remember("autocommit", 
 const onApple = /Mac|iPhone|iPad/.test(navigator.platform);
 for (const key of document.querySelectorAll("kbd[data-apple]")) if (onApple) key.textContent = key.dataset.apple;
 
-const actions = { run, commit, rollback, compact, keep, export: exportStore, clear: () => output.clear(), reload: () => location.reload() };
+const actions = {
+  run, commit, rollback, compact, keep, export: exportStore,
+  clear: () => output.clear(), reload: () => location.reload(),
+};
 for (const [id, action] of Object.entries(actions)) find(id).addEventListener("click", () => void action());
 onChosen(find("file"), find("import"), importFile);
 
@@ -247,5 +257,6 @@ find("store").textContent = uri;
 await session.open();
 if (session.state === "open") {
   const { objects, savedAt } = session.stat();
-  output.say("Opened", savedAt ? `${uri}: what was committed on ${savedAt.toLocaleString()} is here, ${objects} objects.` : `${uri}: a new store.`);
+  output.say("Opened", savedAt === undefined ? `${uri}: a new store.` :
+    `${uri}: what was committed on ${savedAt.toLocaleString()} is here, ${objects} objects.`);
 }

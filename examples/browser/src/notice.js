@@ -13,7 +13,7 @@ function noticeOf({ state, error, uri }) {
   if (state === "dead") {
     return {
       title: "This tab has lost the store",
-      text: `${error.message}. Nothing more is stored from here. What is in memory, committed or not, can still be exported.`,
+      text: `${error.message}. Nothing more is stored from here. What is in memory, committed or not, can be exported.`,
       ways: ["export", "reload"],
     };
   }
@@ -29,13 +29,14 @@ function noticeOf({ state, error, uri }) {
     case "busy":
       return {
         title: "Another tab has this store",
-        text: "One tab at a time has a store. If you take it over, the other tab can only export what it has in memory.",
+        text: "One tab at a time has a store. If you take it over, the other can only export what it has in memory.",
         ways: ["takeover", "again"],
       };
     case "lost":
       return {
         title: "The browser has lost this store",
-        text: "It was here before and is gone: browsers may delete what a site stores. Begin anew, and import what you have exported.",
+        text: "It was here before and is gone: browsers may delete what a site stores. Begin anew, and import a file " +
+          "if you have exported one.",
         ways: ["anew", "again"],
       };
     default:

@@ -44,15 +44,19 @@ export class Lines {
 
 /** Lua's traceback without the page's own frames. */
 function programFrames(traceback) {
+  const others = ["(page)", "(...", "[C]: in ?"];
   return traceback.split("\n").slice(1).map((line) => line.trim())
-    .filter((line) => line !== "" && !line.startsWith("(page)") && !line.startsWith("(...") && !line.startsWith("[C]: in ?"));
+    .filter((line) => line !== "" && !others.some((other) => line.startsWith(other)));
 }
 
 export class Output {
   #root;
   #onpath;
 
-  /** @param {HTMLElement} root with role "log" @param {(path: string) => void} onpath called when the path in an error is chosen */
+  /**
+   * @param {HTMLElement} root with role "log"
+   * @param {(path: string) => void} onpath called when the path in an error is chosen
+   */
   constructor(root, onpath) {
     this.#root = root;
     this.#onpath = onpath;
@@ -80,7 +84,8 @@ export class Output {
 
   /** @param {Lines} lines @param {{results?: string[], error?: Error, hint?: string, milliseconds: number}} outcome */
   ran(lines, { results = [], error, hint, milliseconds }) {
-    const block = this.#block(error ? "failed" : "ran", `Ran in ${milliseconds < 10 ? milliseconds.toFixed(1) : Math.round(milliseconds)} ms`);
+    const time = milliseconds.toFixed(milliseconds < 10 ? 1 : 0);
+    const block = this.#block(error ? "failed" : "ran", `Ran in ${time} ms`);
     const printed = element("pre", "printed");
     for (const { line, warning } of lines.all) printed.append(element("span", warning ? "warning" : "", `${line}\n`));
     if (printed.childElementCount > 0) block.append(printed);

@@ -1,5 +1,5 @@
--- What is in memory of a store that is dead, for a store that is not: everything that `_home` reaches, committed or not,
--- with its identity, as a list of encoded parts. External tables go by name, and their entries in parts of their own.
+-- What is in memory of a store that is dead, for a store that is not: everything that `_home` reaches, committed or
+-- not, with its identity, as a list of encoded parts. External tables go by name, their entries in parts of their own.
 local hearth = require "hearth"
 local getmetatable, getupvalue = debug.getmetatable, debug.getupvalue
 local IN_ONE_PART = 1000 -- entries of an external table

@@ -24,16 +24,19 @@ export class StorageFigures {
       const { storage } = stat;
       rows.push(["Last commit", stat.savedAt ? time.format(stat.savedAt) : "never yet",
         stat.savedAt ? `${sizeText(stat.committedBytes)} written` : ""]);
-      rows.push(["Store", sizeText(storage.totalBytes), `${storage.entries} records, ${sizeText(storage.liveBytes)} in use`]);
+      rows.push(["Store", sizeText(storage.totalBytes),
+        `${storage.entries} records, ${sizeText(storage.liveBytes)} in use`]);
       rows.push(["Objects", String(stat.objects), stat.externals > 0 ? `${stat.externals} external` : ""]);
       rows.push(["Lua memory", sizeText(stat.luaBytes), `of ${sizeText(stat.memoryBytes)}`]);
     }
     const kept = stat?.backend === "memory" ? undefined : await navigator.storage?.persisted?.();
     const estimate = stat?.backend === "memory" ? undefined : await navigator.storage?.estimate?.();
     if (turn !== this.#latest) return; // a later one has begun
-    if (estimate) rows.push(["This site", sizeText(estimate.usage ?? 0), `of ${sizeText(estimate.quota ?? 0)} allowed`]);
+    if (estimate)
+      rows.push(["This site", sizeText(estimate.usage ?? 0), `of ${sizeText(estimate.quota ?? 0)} allowed`]);
     if (stat?.backend === "memory") rows.push(["Kept", "no", "gone with the page"]);
-    else if (kept !== undefined) rows.push(["Kept", kept ? "persistent" : "best effort", kept ? "until you delete it" : "may go when space is short"]);
+    else if (kept) rows.push(["Kept", "persistent", "until you delete it"]);
+    else if (kept === false) rows.push(["Kept", "best effort", "may go when space is short"]);
     this.#keep.hidden = kept !== false;
     this.#list.replaceChildren(...rows.map(([name, value, detail]) => {
       const row = document.createElement("div");

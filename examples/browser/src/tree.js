@@ -12,19 +12,20 @@ const element = (name, className, text) => {
   return made;
 };
 
-const plural = (n, one, many = `${one}s`) => `${number.format(n)} ${n === 1 ? one : many}`;
-
 export function sizeText(bytes) {
   if (bytes < 1000) return `${bytes} B`;
   const unit = Math.min(3, Math.floor(Math.log10(bytes) / 3));
   return `${(bytes / 1000 ** unit).toFixed(bytes < 10 * 1000 ** unit ? 1 : 0)} ${["B", "kB", "MB", "GB"][unit]}`;
 }
 
+const pathAt = (event) => event.target.closest("[role=treeitem]")?.dataset.path;
+
 const leadsTo = (path, to) => to.startsWith(path) && (to.length === path.length || ".[^…".includes(to[path.length]));
 
 /** Entries; bytes of strings that are not short, and of functions. */
 function sizeOf(row) {
-  if (row.count !== undefined) return row.count === 0 ? "" : plural(row.count, "entry", "entries").replace(" ", row.atleast ? "+ " : " ");
+  if (row.count === 1) return "1 entry";
+  if (row.count > 1) return `${number.format(row.count)}${row.atleast ? "+" : ""} entries`;
   if (row.bytes !== undefined && (row.kind !== "string" || row.bytes > 24)) return sizeText(row.bytes);
   return "";
 }
@@ -59,10 +60,10 @@ export class Tree {
     this.#onopen = onopen;
     root.addEventListener("click", (event) => this.#click(event));
     root.addEventListener("keydown", (event) => this.#key(event));
-    root.addEventListener("focusin", (event) => this.#setFocused(event.target.closest?.("[role=treeitem]")?.dataset.path));
+    root.addEventListener("focusin", (event) => this.#setFocused(pathAt(event)));
   }
 
-  /** @param {((limits: Map<string, number>) => object) | undefined} read what reads the graph; undefined: nothing is open */
+  /** @param {((limits: Map<string, number>) => object) | undefined} read reads the graph; undefined: none is open */
   set source(read) {
     this.#read = read;
     this.#shown.clear();
@@ -81,8 +82,8 @@ export class Tree {
     const rows = [];
     this.#collect(rows, this.#read(this.#limits), 1, 1, 1);
     const texts = new Map(rows.map(({ path, row }) => [path, `${row.kind} ${row.text} ${row.count ?? ""}`]));
-    for (const item of rows)
-      item.element = this.#draw(item, this.#shown.has(item.parent) && this.#texts.get(item.path) !== texts.get(item.path));
+    const hasChanged = ({ path, parent }) => this.#shown.has(parent) && this.#texts.get(path) !== texts.get(path);
+    for (const item of rows) item.element = this.#draw(item, hasChanged(item));
     this.#texts = texts;
     this.#shown = new Set(rows.filter(({ row }) => row.open).map(({ path }) => path));
     this.#rows = rows;
@@ -105,7 +106,8 @@ export class Tree {
     row.children.forEach((child, i) => this.#collect(rows, child, level + 1, i + 1, all, row.path));
     if (row.more === undefined) return;
     const text = `… and ${number.format(row.more)}${row.atleast ? " or more" : " more"}`;
-    rows.push({ path: `${row.path}…`, row: { more: row.more, text }, level: level + 1, position: all, siblings: all, parent: row.path });
+    const rest = { more: row.more, text };
+    rows.push({ path: `${row.path}…`, row: rest, level: level + 1, position: all, siblings: all, parent: row.path });
   }
 
   #draw({ path, row, level, position, siblings }, changed) {
@@ -130,7 +132,7 @@ export class Tree {
     for (const note of notesOf(row)) item.append(element("span", "note", note));
     const size = sizeOf(row);
     if (size !== "") item.append(element("span", "size", size));
-    if (row.label !== undefined) item.title = row.metatable === undefined ? path : `${path}\nmetatable ${row.metatable}`;
+    if (row.label !== undefined) item.title = row.metatable ? `${path}\nmetatable ${row.metatable}` : path;
     if (changed) item.classList.add("changed");
     if (path === this.#marked) item.classList.add("marked");
     return item;
@@ -189,7 +191,7 @@ export class Tree {
   }
 
   #click(event) {
-    const path = event.target.closest?.("[role=treeitem]")?.dataset.path;
+    const path = pathAt(event);
     const item = path === undefined ? undefined : this.#itemOf(path);
     if (item === undefined || getSelection()?.toString()) return; // text was selected, to be copied
     this.#focus(path);
