@@ -430,11 +430,11 @@ static bool mishap_at_step(World *w, size_t steps, Mishap mishap) {
     if (mishap != PIECE_IO) {
       reads(w, expected);
       assert_int_equal(look(w).sequence, expected);
-      submits(w, expected + 1, expected + 1);
-      expected++;
+      assert_int_equal(idb->compact(w->store, 0, NULL), HEARTH_PENDING); /* begins from the beginning */
       fake_settle_all(w->fake);
       assert_int_equal(poll(w), HEARTH_OK);
-      assert_int_equal(idb->compact(w->store, 0, NULL), HEARTH_PENDING); /* begins from the beginning */
+      submits(w, expected + 1, expected + 1);
+      expected++;
       fake_settle_all(w->fake);
       assert_int_equal(poll(w), HEARTH_OK);
     }
