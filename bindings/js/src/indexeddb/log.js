@@ -311,7 +311,7 @@ export class Log {
       fresh.bytes += records[0].length;
     }
     if (kind === "ballast") this.#ballast = this.#ballastSize;
-    if (kind === "replace") this.#ballastTried = false;
+    if (kind === "replace" || kind === "discard" || jobs.some((job) => job.shrinks)) this.#ballastTried = false;
     for (const { ticket } of jobs) if (ticket !== undefined) this.#host.settled(ticket, { complete: true });
   }
 
@@ -365,7 +365,7 @@ export class Log {
     });
   }
 
-  /** Makes the ballast when there is none: tried once, and again after each compaction. */
+  /** Makes the ballast when there is none: tried once, and again whenever something made room. */
   ballast() {
     if (this.#stopped || this.#ballast > 0 || this.#ballastTried || this.#ballastSize === 0) return;
     this.#ballastTried = true;
