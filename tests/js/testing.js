@@ -4,7 +4,6 @@ import { spawn, spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
 /** The repository. */
@@ -25,11 +24,11 @@ export const command = () => required("HEARTH_COMMAND", "the native hearth comma
 
 let folder, folders = 0;
 
-/** A new empty folder, removed when the tests of the file have ended. */
+/** A new empty folder, removed when the process ends. */
 export function newFolder() {
   if (folder === undefined) {
     folder = mkdtempSync(join(tmpdir(), "hearth-js-"));
-    after(() => rmSync(folder, { recursive: true, force: true }));
+    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
   }
   return mkdtempSync(join(folder, `${folders++}-`));
 }
