@@ -3,13 +3,8 @@ local hearth = require "hearth"
 local t = require "harness"
 local test, equal = t.test, t.equal
 
-local here = (arg[0]:match "^(.*)/" or ".") .. "/../../bindings/lua/"
-
 local function read(name)
-  local file = assert(io.open(here .. name))
-  local text = file:read "a"
-  file:close()
-  return text
+  return t.source("bindings/lua/" .. name)
 end
 
 local annotations = read "hearth.d.lua"

@@ -136,13 +136,9 @@ test("a type unknown on load", function()
     local meta = {}
     hearth.register_type { name = "test.only_there", metatable = meta, encode = function() return 1 end,
       decode = function() return 1 end }
-    local file = assert(io.open(..., "wb"))
-    file:write(assert(hearth.encode { setmetatable({}, meta) }))
-    file:close()
+    require "harness".write(..., assert(hearth.encode { setmetatable({}, meta) }))
   ]], path)
-  local file = assert(io.open(path, "rb"))
-  fails("unknown", "test.only_there", hearth.decode(file:read "a", { trusted = true }))
-  file:close()
+  fails("unknown", "test.only_there", hearth.decode(t.read(path), { trusted = true }))
 end)
 
 test("finalizers see no half-built object", function()

@@ -91,13 +91,9 @@ test("an unknown name on load is an error that says it", function()
     local hearth = require "hearth"
     local value = function() end
     hearth.register_permanent("game.only_there", value)
-    local file = assert(io.open(..., "wb"))
-    file:write(assert(hearth.encode { f = value, n = 1 }))
-    file:close()
+    require "harness".write(..., assert(hearth.encode { f = value, n = 1 }))
   ]], path)
-  local file = assert(io.open(path, "rb"))
-  local bytes = file:read "a"
-  file:close()
+  local bytes = t.read(path)
   fails("unknown", "game.only_there", hearth.decode(bytes, { trusted = true }))
   local result = assert(hearth.decode(bytes, { trusted = true, placeholders = true }))
   equal(result.n, 1)

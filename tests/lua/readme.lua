@@ -2,10 +2,7 @@
 local t = require "harness"
 local test, equal = t.test, t.equal
 
-local here = arg[0]:match "^(.*)/" or "."
-local file = assert(io.open(here .. "/../../README.md"))
-local text = file:read "a"
-file:close()
+local text = t.source "README.md"
 
 test("the first example runs, and _home survives", function()
   local code = assert(text:match "```lua\n(.-)\n```", "no Lua in the README")

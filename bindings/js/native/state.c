@@ -3,6 +3,7 @@
 */
 #include <lauxlib.h>
 #include <lualib.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "error.h"
@@ -78,6 +79,7 @@ Bridge *EXPORT(js_new)(void) {
 void EXPORT(js_delete)(Bridge *b) {
   (void)hearth_close(b->L, b->store);
   lua_close(b->L);
+  (void)fflush(stdout); /* of finalizers */
   if (b->imported != NULL) (void)hearth_memory_backend.close(b->imported, NULL);
   release(b);
 }

@@ -312,5 +312,6 @@ export class Instance {
     const bridge = this.#bridge;
     this.#bridge = 0;
     if (bridge !== 0 && this.#lost === undefined) this.exports.js_delete(bridge);
+    if (bridge !== 0) this.#flush();
   }
 }
