@@ -2,6 +2,7 @@
  * What is measured, inside a page: each function does one thing once and tells how many milliseconds it took. The
  * page is isolated (COOP and COEP) so that its clock has a resolution of 5 microseconds, and has gc().
  */
+import "/src/files.js"; // which is loaded with the first instance otherwise: no measurement waits for the server
 import { Hearth } from "/src/hearth.js"; // of the npm package
 import { IndexedDBStorage } from "/src/indexeddb/storage.js";
 import { Instance } from "/src/instance.js";

@@ -12,7 +12,8 @@ import { Session, call } from "./session.js";
 
 const [what = "open", method = "hearth", entries = "100000", times = "3"] = process.argv.slice(2);
 const count = Number(entries);
-const MOST = 40; // functions told
+const MOST = 30; // functions told
+const LEAST = 1; // milliseconds of a branch that is told
 
 const operations = {
   open: (page) => call(page, "open", method, count),
@@ -21,25 +22,29 @@ const operations = {
 };
 if (operations[what] === undefined) throw new Error(`'${what}': open, first or change expected`);
 
-/** Milliseconds by function: in it alone, and in it with all that it called. */
-function byFunction({ nodes, samples, timeDeltas }) {
-  const nodeOf = new Map(nodes.map((node) => [node.id, node]));
-  const parentOf = new Map(nodes.flatMap((node) => (node.children ?? []).map((child) => [child, node.id])));
-  const self = new Map(), total = new Map();
-  const add = (map, key, time) => map.set(key, (map.get(key) ?? 0) + time);
+/** Milliseconds in each function alone, and the tree of calls with the time of each branch. */
+function analyse({ nodes, samples, timeDeltas }) {
+  const nodeOf = new Map(nodes.map((node) => [node.id, { name: node.callFrame.functionName, time: 0, total: 0, children: [] }]));
+  const alone = new Map();
   samples.forEach((id, i) => {
-    const time = timeDeltas[i] / 1000, seen = new Set();
-    add(self, nodeOf.get(id).callFrame.functionName, time);
-    for (let at = id; at !== undefined; at = parentOf.get(at)) seen.add(nodeOf.get(at).callFrame.functionName);
-    for (const name of seen) add(total, name, time);
+    const node = nodeOf.get(id);
+    node.time += timeDeltas[i] / 1000;
+    alone.set(node.name, (alone.get(node.name) ?? 0) + timeDeltas[i] / 1000);
   });
-  return { self, total };
+  for (const { id, children = [] } of nodes) nodeOf.get(id).children = children.map((child) => nodeOf.get(child));
+  const sum = (node) => (node.total = node.time + node.children.reduce((total, child) => total + sum(child), 0));
+  const root = nodeOf.get(nodes[0].id);
+  sum(root);
+  return { alone, root };
 }
 
-const list = (title, map) => {
-  console.log(`\n${title}, ms`);
-  for (const [name, time] of [...map].sort(([, a], [, b]) => b - a).slice(0, MOST)) console.log(`${time.toFixed(1).padStart(9)}  ${name || "(anonymous)"}`);
-};
+const line = (time, name, depth = 0) => console.log(`${time.toFixed(1).padStart(9)}  ${"  ".repeat(depth)}${name || "(anonymous)"}`);
+
+function showTree(node, depth = 0) {
+  line(node.total, `${node.name} (alone ${node.time.toFixed(1)})`, depth);
+  const children = node.children.filter(({ total }) => total >= LEAST).sort((a, b) => b.total - a.total);
+  for (const child of children) showTree(child, depth + 1);
+}
 
 const session = await Session.start(resolve(process.env.HEARTH_PACKAGE ?? join(repository, "build/package/hearth-lua")));
 try {
@@ -57,10 +62,11 @@ try {
     await devtools.send("Profiler.start");
     const took = await operations[what](page);
     const { profile } = await devtools.send("Profiler.stop");
-    const { self, total } = byFunction(profile);
+    const { alone, root } = analyse(profile);
     console.log(`\n==== ${what}, ${method}, ${count} entries, time ${i + 1}: ${JSON.stringify(took)}`);
-    list("alone", self);
-    list("with what it calls", total);
+    for (const [name, time] of [...alone].sort(([, a], [, b]) => b - a).slice(0, MOST)) line(time, name);
+    console.log("");
+    showTree(root);
   }
 } finally {
   await session.close();
