@@ -107,7 +107,10 @@ test("stacked commits resolve in their order, each of what was there when it was
     const commits = [];
     for (let n = 1; n <= 20; n++) {
       hearth.run("_home.n = ... _home.log = _home.log or ext.table() _home.log[_home.n] = {_home.n}", { args: [n] });
-      commits.push(hearth.commit({ durability: ["complete", "durable"][n % 2] }).then(() => order.push(n)));
+      commits.push(hearth.commit({ durability: ["complete", "durable"][n % 2] }).then(() => {
+        order.push(n);
+        if (hearth.stat().storage.sequence < n) order.push(`${n} before it was complete`);
+      }));
       if (n % 7 === 0) await sleep(1); // some are under way, some wait
     }
     const early = order.length;
@@ -258,7 +261,7 @@ for (const [what, options] of [
   ["flushOnHide alone", { flushOnHide: true }],
 ])
   for (const [way, go] of Object.entries(WAYS))
-    test(`left ${way} right after a change: it is there, by ${what}, 10 rounds of 10`, async () => {
+    test(`left ${way} right after a change: it is there, by ${what}, every time`, async () => {
       const page = await freshPage();
       let kept = 0;
       const tried = rounds(10);
@@ -404,6 +407,7 @@ test("10,000 exceptions of JavaScript under pcall, 100,000 runs: memory does not
       let sum = 0;
       for (let i = 0; i < n; i++) {
         sum += hearth.run("local t = {...} _home.last = t return #t + t[1]", { args: [i % 10, "text", [1, 2, { x: 3 }]] })[0];
+        if (i % 10 === 0) hearth.run("local t = {...} return function() return t end")[0].release();
         if (i % 100 === 0) {
           try {
             wrong();

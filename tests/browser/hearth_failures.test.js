@@ -263,7 +263,7 @@ test("no IndexedDB: unsupported, never a store in memory instead", async () => {
 test("an insecure origin has no Web Locks: insecure", async () => {
   const page = await freshPage(`http://app.test:${server.port}`);
   assert.equal(await page.evaluate(() => isSecureContext), false);
-  assert.match(await page.evaluate(() => failureOf(Hearth.open({ store: "indexeddb:none" }))), /^insecure: .*secure origin/);
+  assert.match(await page.evaluate(() => failureOf(Hearth.open({ store: "indexeddb:none" }))), /^insecure: .*https/);
   assert.deepEqual(await page.evaluate(async () => (await Hearth.open()).run("return 1")), [1]);
 });
 
