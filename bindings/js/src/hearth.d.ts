@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" />
 /** Durable Lua 5.4 for the browser, workers and Node. */
 
 /** What a Lua value becomes in JavaScript, and what JavaScript may hand to Lua.
