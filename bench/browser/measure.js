@@ -7,6 +7,15 @@ const LEVELS = ["relaxed", "strict"];
 const METHODS = ["legacy", "hearth"];
 const CHANGES = 20; // commits whose handing over is watched
 
+const FEW = 3; // rounds that are made however long they take
+const LONG = 25; // seconds after which no further round of the same kind is begun
+
+/** Does `round(number)` so many times, or fewer when they take long. */
+async function inRounds(rounds, round) {
+  const began = performance.now();
+  for (let i = 0; i < rounds && (i < FEW || performance.now() - began < LONG * 1000); i++) await round(i);
+}
+
 /** Samples by name: "first save/hearth/strict". */
 export class Samples {
   /** @type {Record<string, number[]>} */
@@ -29,20 +38,18 @@ async function eachSave(f) {
 async function firstSaves(session, samples, count, rounds) {
   const page = await session.page();
   await eachSave((method, level) => call(page, "firstSave", method, Math.min(count, 1000), level)); // warms the page
-  for (let round = 0; round < rounds; round++)
-    await eachSave(async (method, level) =>
-      addSave(samples, "first save", method, level, await call(page, "firstSave", method, count, level)));
+  await inRounds(rounds, () => eachSave(async (method, level) =>
+    addSave(samples, "first save", method, level, await call(page, "firstSave", method, count, level))));
   await page.close();
 }
 
 async function changes(session, samples, count, rounds) {
   const page = await session.page();
   await call(page, "keep", count);
-  for (let round = 0; round <= rounds; round++)
-    await eachSave(async (method, level) => {
-      const took = await call(page, "oneChange", method, level);
-      if (round > 0) addSave(samples, "one change", method, level, took); // the first is not counted
-    });
+  await inRounds(rounds + 1, (round) => eachSave(async (method, level) => {
+    const took = await call(page, "oneChange", method, level);
+    if (round > 0) addSave(samples, "one change", method, level, took); // the first is not counted
+  }));
   await handingOver(page, samples, count);
   await call(page, "leave");
   await page.close();
@@ -62,7 +69,7 @@ async function handingOver(page, samples, count) {
 
 /** The stores that `changes` left. Each is opened in a page of its own, as by a user, and then twice again in it. */
 async function opens(session, samples, count, rounds) {
-  for (let round = 0; round < rounds; round++)
+  await inRounds(rounds, async () => {
     for (const method of METHODS) {
       const page = await session.page();
       const { took, ...sizes } = await call(page, "open", method, count);
@@ -78,6 +85,7 @@ async function opens(session, samples, count, rounds) {
           samples.add(`instance alone, ${where}/hearth/`, await call(page, "instance"));
       await page.close();
     }
+  });
   const page = await session.page();
   await call(page, "deleteKept");
   await page.close();
@@ -87,7 +95,7 @@ async function opens(session, samples, count, rounds) {
  * Everything at one size.
  * @param {import("./session.js").Session} session
  * @param {number} count entries
- * @param {number} rounds
+ * @param {number} rounds fewer are made when they take long
  * @returns {Promise<Record<string, number[]>>}
  */
 export async function measure(session, count, rounds) {
