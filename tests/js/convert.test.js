@@ -326,23 +326,31 @@ describe("functions", () => {
   });
   test("that Lua forgot and JavaScript passes again are there, whenever Lua collects", () => {
     const f = (n) => n + 1;
-    const ballast = Array.from({ length: 50 }, (_, i) => ({ i }));
+    const list = Array.from({ length: 50 }, (_, i) => ({ i }));
+    list.push({ f }); // read last, after all the tables were made
+    hearth.run('collectgarbage("setpause", 100)');
     for (let i = 0; i < 5000; i++) {
-      const [n] = hearth.run("local ballast, f, n = ... return f(n)", { args: [ballast, f, i] });
+      const [n] = hearth.run("local list, n = ... return list[51].f(n)", { args: [list, i] });
       assert.equal(n, i + 1);
     }
+    hearth.run('collectgarbage("setpause", 200)');
   });
   test("finalizers that call JavaScript while values go over do not disturb them", () => {
-    let finalized = 0;
+    let started = false, finalized = 0, meanwhile = 0;
+    hearth.set("started", () => { started = true; });
     hearth.set("finalized", (text) => {
       finalized++;
-      return `${text} and a long answer, longer than what it interrupts: ${"x".repeat(300)}`;
+      if (!started) meanwhile++;
+      return `${text} and a long answer, longer than what it interrupts: ${"x".repeat(30000)}`;
     });
     hearth.run(`collectgarbage("setpause", 100)
       function litter() for i = 1, 30 do setmetatable({}, {__gc = function() finalized("a text") end}) end end`);
     const value = Array.from({ length: 300 }, (_, i) => ({ name: `value ${i}`, i }));
-    for (let i = 0; i < 200; i++) assert.deepEqual(hearth.run("litter() return ...", { args: [value] })[0], value);
-    assert.ok(finalized > 1000, `${finalized} were finalized`);
+    for (let i = 0; i < 200; i++) {
+      started = false;
+      assert.deepEqual(hearth.run("local v = ... started() litter() return v", { args: [value] })[0], value);
+    }
+    assert.ok(finalized > 1000 && meanwhile > 0, `${finalized} were finalized, ${meanwhile} while values went over`);
     hearth.run('collectgarbage("setpause", 200)');
   });
 });
