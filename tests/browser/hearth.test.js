@@ -245,53 +245,63 @@ test("autocommit: close stores what was outstanding, and what cannot be stored i
   assert.deepEqual(result, { told: ["unstorable _home.thread"], n: 1 });
 });
 
-/** How a page goes, right after a change. */
+/** How a page goes, right after `change`, in the same task. */
 const WAYS = {
   "to another page": async (page, change) => {
-    await Promise.all([page.waitForURL("**/away/"), page.evaluate(`(${change})(); location.href = "/away/"`)]);
+    await Promise.all([page.waitForURL("**/away/"), page.evaluate(`(${change})().then(() => { location.href = "/away/" })`)]);
     await page.goto(`${server.origin}/`);
   },
   "by a reload": async (page, change) => {
-    await Promise.all([page.waitForEvent("load"), page.evaluate(`(${change})(); location.reload()`).catch(() => {})]);
+    await Promise.all([page.waitForEvent("load"), page.evaluate(`(${change})().then(() => location.reload())`).catch(() => {})]);
   },
 };
 
-for (const [what, options] of [
-  ["autocommit while another commit is being written", { autocommit: true }],
-  ["flushOnHide alone", { flushOnHide: true }],
-])
-  for (const [way, go] of Object.entries(WAYS))
-    test(`left ${way} right after a change: it is there, by ${what}, every time`, async () => {
-      const page = await freshPage();
-      let kept = 0;
-      const tried = rounds(10);
-      for (let round = 1; round <= tried; round++) {
-        await page.evaluate(async ({ options, round }) => {
-          globalThis.hearth = await Hearth.open({ store: "indexeddb:leave", ...options });
-          hearth.run("_home.big = _home.big or {} for i = 1, 2000 do _home.big[i] = ('x'):rep(100) .. i .. ... end", { args: [round] });
-          if (options.autocommit) await undefined; // its commit has begun
-          await undefined;
-          globalThis.round = round;
-        }, { options, round });
-        await go(page, "() => { hearth.run('_home.n = ...', { args: [round] }) }");
-        await load(page);
-        const found = await page.evaluate(async () => {
-          const hearth = await Hearth.open({ store: "indexeddb:leave" });
-          const found = hearth.get("_home.n");
-          await hearth.close();
-          return found;
-        });
-        if (found === round) kept++;
-      }
-      assert.equal(kept, tried, `${kept} of ${tried} rounds were kept`);
-    });
+/** The last change before a page is left. */
+const CHANGES = {
+  "": async () => {
+    hearth.run("_home.n = ...", { args: [round] });
+  },
+  ", while another commit is being written": async () => {
+    hearth.run("for i = 1, 2000 do _home.big[i] = ('y'):rep(1000) .. i .. ... end", { args: [round] });
+    if (!hearth.autocommits) void hearth.commit();
+    for (let i = 0; i < 10; i++) await undefined; // its transaction has begun
+    hearth.run("_home.n = ...", { args: [round] });
+  },
+};
+
+for (const [what, options] of [["autocommit", { autocommit: true }], ["flushOnHide alone", { flushOnHide: true }]])
+  for (const [when, change] of Object.entries(CHANGES))
+    for (const [way, go] of Object.entries(WAYS))
+      test(`left ${way} right after a change${when}: ${what} has stored it, every time`, async () => {
+        const page = await freshPage();
+        let kept = 0;
+        const tried = rounds(10);
+        for (let round = 1; round <= tried; round++) {
+          await page.evaluate(async ({ options, round }) => {
+            globalThis.hearth = await Hearth.open({ store: "indexeddb:leave", ...options });
+            hearth.autocommits = options.autocommit;
+            hearth.run("_home.big = _home.big or {}");
+            await hearth.commit();
+            globalThis.round = round;
+          }, { options, round });
+          await go(page, change);
+          await load(page);
+          kept += await page.evaluate(async (round) => {
+            const hearth = await Hearth.open({ store: "indexeddb:leave" });
+            const found = hearth.get("_home.n");
+            await hearth.close();
+            return found === round ? 1 : 0;
+          }, round);
+        }
+        assert.equal(kept, tried, `${kept} of ${tried} rounds were kept`);
+      });
 
 test("flushOnHide: false stores nothing by itself", async () => {
   const page = await freshPage();
   await page.evaluate(begin, { store: "indexeddb:noflush", world: "_home.n = 1" });
   await page.evaluate(() => hearth.close());
   await page.evaluate(async () => (globalThis.hearth = await Hearth.open({ store: "indexeddb:noflush", flushOnHide: false })));
-  await WAYS["to another page"](page, "() => { hearth.run('_home.n = 2') }");
+  await WAYS["to another page"](page, async () => hearth.run("_home.n = 2"));
   await load(page);
   assert.equal(await page.evaluate(async () => (await Hearth.open({ store: "indexeddb:noflush" })).get("_home.n")), 1);
 });
