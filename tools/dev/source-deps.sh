@@ -10,6 +10,7 @@ folder=$(mkdir -p "$2/sources" "$2/$1" && cd "$2" && pwd)
 sources=$folder/sources
 prefix=$folder/$1
 lua_level=-O2
+lua_hot= # files that are compiled at -O2 whatever the level
 machine_flags=
 # shellcheck source=/dev/null
 . "$here/targets/$1.sh"
@@ -56,7 +57,7 @@ fetch() {
 }
 
 build_lua() {
-  local src=$sources/lua5.4/src include=$prefix/include/lua5.4 file name
+  local src=$sources/lua5.4/src include=$prefix/include/lua5.4 file name level
   mkdir -p "$include"
   # Debian's luaconf.h takes the name of the library folder from a generated header.
   printf '#define DEB_HOST_MULTIARCH "%s"\n' "$multiarch" >"$include/lua5.4-deb-multiarch.h"
@@ -64,7 +65,9 @@ build_lua() {
   for file in "$src"/*.c; do
     name=$(basename "$file" .c)
     case $name in lua | luac) continue ;; esac
-    "${compile[@]}" "$lua_level" "${lua_defines[@]}" -I"$include" -c "$file" \
+    level=$lua_level
+    case " $lua_hot " in *" $name "*) level=-O2 ;; esac
+    "${compile[@]}" "$level" "${lua_defines[@]}" -I"$include" -c "$file" \
       -o "$prefix/objects/$name.o"
   done
   "${archive[@]}" rcs "$prefix/lib/liblua5.4.a" "$prefix/objects"/l*.o

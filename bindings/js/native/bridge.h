@@ -15,11 +15,13 @@
 
 #include "buffer.h"
 #include "hearth.h"
+#include "pool.h"
 
 #define EXPORT(name) __attribute__((used, visibility("default"), export_name(#name))) name
 #define IMPORT(module, name) __attribute__((import_module(module), import_name(name))) extern
 
 typedef struct Bridge {
+  Pool pool;          /* Lua's memory */
   lua_State *L;       /* the main thread */
   lua_State *current; /* the thread that runs: a callback may be called by a coroutine */
   hearth_store *store;

@@ -25,6 +25,7 @@ FILES(random) int js_file_random(void *bytes, size_t size);
 FILES(process) double js_file_process(void);
 FILES(boot) int js_file_boot(char *out, size_t room);
 FILES(alive) int js_file_alive(double process);
+FILES(reason) int js_file_reason(int failure, char *out, size_t room); /* how many bytes, without a zero byte */
 
 static int node_open(void *ud, const char *path, unsigned flags, hearth_file *out) {
   int32_t file;
@@ -128,6 +129,14 @@ static int node_boot(void *ud, char out[HEARTH_BOOT_SIZE]) {
 static bool node_alive(void *ud, uint64_t process) {
   (void)ud;
   return js_file_alive((double)process) != 0;
+}
+
+/* The C library's texts are a hundredth of hearth.wasm. Valid until the next call, as its own. */
+char *strerror(int failure) {
+  static char text[96];
+  int size = js_file_reason(failure, text, sizeof text - 1);
+  text[size > 0 && size < (int)sizeof text ? size : 0] = '\0';
+  return text;
 }
 
 const hearth_environment hearth_system_environment = {

@@ -19,7 +19,11 @@ MATH(sinh);
 MATH(cosh);
 MATH(tanh);
 MATH(exp);
+MATH(log);
+MATH(log2);
+MATH(log10);
 __attribute__((import_module("hearth_math"), import_name("atan2"))) extern double js_atan2(double y, double x);
+__attribute__((import_module("hearth_math"), import_name("pow"))) extern double js_pow(double x, double y);
 
 /* The number that a decimal text is nearest to. */
 __attribute__((import_module("hearth"), import_name("number"))) extern double js_number(const char *text, size_t size);
@@ -33,7 +37,11 @@ double sinh(double x) { return js_sinh(x); }
 double cosh(double x) { return js_cosh(x); }
 double tanh(double x) { return js_tanh(x); }
 double exp(double x) { return js_exp(x); }
+double log(double x) { return js_log(x); }
+double log2(double x) { return js_log2(x); }
+double log10(double x) { return js_log10(x); }
 double atan2(double y, double x) { return js_atan2(y, x); }
+double pow(double x, double y) { return js_pow(x, y); }
 
 /* ----------------------------------------------------------------- numbers */
 

@@ -3,9 +3,11 @@
 ** standard input has ended, and there are no files, no programs and no variables. So the package imports nothing that it did not name itself, and needs no JavaScript by Emscripten.
 */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 #include <wasi/api.h>
 
 #define HEARTH(name) __attribute__((import_module("hearth"), import_name(name))) extern
@@ -104,6 +106,35 @@ int system(const char *command) {
   if (command == NULL) return 0; /* no shell */
   errno = ENOSYS;
   return -1;
+}
+
+/* ------------------------------------------------------------------ memory */
+
+#define PAGE ((size_t)65536)
+
+extern unsigned char __heap_base; /* the linker's: behind stack and data */
+static uintptr_t heap_end;
+
+static bool grow_to(size_t size) {
+  size_t pages = size / PAGE + (size % PAGE != 0), now = __builtin_wasm_memory_size(0);
+  return pages <= now || __builtin_wasm_memory_grow(0, pages - now) != (size_t)-1;
+}
+
+/*
+** What malloc is given. Growing costs the engine much, however little it is: half as much again each time, or
+** what is needed where that is not to be had.
+*/
+void *sbrk(intptr_t more) {
+  if (heap_end == 0) heap_end = (uintptr_t)&__heap_base;
+  uintptr_t begin = heap_end, end = begin + (uintptr_t)more;
+  size_t memory = __builtin_wasm_memory_size(0) * PAGE, ahead = memory + memory / 2;
+  bool overflow = (more > 0 && end < begin) || (more < 0 && end > begin);
+  if (overflow || (end > memory && !(ahead > end && grow_to(ahead)) && !grow_to(end))) {
+    errno = ENOMEM;
+    return (void *)-1;
+  }
+  heap_end = end;
+  return (void *)begin;
 }
 
 /* exit and abort: nothing may run after them. */

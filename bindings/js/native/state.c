@@ -10,13 +10,6 @@
 #include "hearth_lua.h"
 #include "transfer.h"
 
-static void *allocate(void *ud, void *ptr, size_t osize, size_t nsize) {
-  (void)ud, (void)osize;
-  if (nsize != 0) return realloc(ptr, nsize);
-  free(ptr);
-  return NULL;
-}
-
 /* Lua's warn gives a message in pieces; alone, "@on" and "@off" are its switches, as in the lua program. */
 static void warn(void *ud, const char *text, int more) {
   Bridge *b = ud;
@@ -51,6 +44,7 @@ static int set_up(lua_State *L) {
 static void release(Bridge *b) {
   buffer_free(&b->in);
   buffer_free(&b->out);
+  pool_free(&b->pool);
   free(b);
 }
 
@@ -58,8 +52,9 @@ static void release(Bridge *b) {
 Bridge *EXPORT(js_new)(void) {
   Bridge *b = calloc(1, sizeof *b);
   if (b == NULL) return NULL;
-  lua_State *L = lua_newstate(allocate, NULL);
+  lua_State *L = lua_newstate(pool_alloc, &b->pool);
   if (L == NULL) {
+    pool_free(&b->pool);
     free(b);
     return NULL;
   }

@@ -4,7 +4,7 @@
  */
 import * as fs from "node:fs";
 import { randomFillSync } from "node:crypto";
-import { errno, errnoOf } from "../errno.js";
+import { errno, errnoOf, reasonImport } from "../errno.js";
 
 const FILE_WRITE = 1, FILE_EXCLUSIVE = 2; // hearth_environment.h
 
@@ -87,6 +87,7 @@ export function filesImports(instance) {
       if (full.length > room) return errno.ENAMETOOLONG;
       bytes(out, full.length).set(full);
     }),
+    reason: reasonImport(instance),
     clock: () => Date.now(),
     random: guarded((to, size) => {
       randomFillSync(bytes(to, size));
