@@ -6,6 +6,7 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config liblua5.4-dev lua5.4 
 test_packages=(libcmocka-dev clang libclang-rt-14-dev llvm valgrind libc6-dbg gcc-multilib dpkg-dev)
 
 wasm_packages=(emscripten nodejs npm dpkg-dev)
+browser_packages=(chromium)
 
 is_debian() {
   [ -r /etc/os-release ] && command -v apt-get >/dev/null && (. /etc/os-release && [[ " $ID ${ID_LIKE:-} " == *" debian "* ]])
@@ -26,6 +27,7 @@ is_there() {
   case $1 in
     nodejs) command -v node >/dev/null || is_installed nodejs ;;
     npm) command -v npm >/dev/null || is_installed npm ;;
+    chromium) command -v "${HEARTH_CHROMIUM:-chromium}" >/dev/null ;;
     *) is_installed "$1" ;;
   esac
 }

@@ -119,6 +119,50 @@ stage_package() {
     cat "$logs/package.log"
 }
 
+# node_modules FOLDER NAME: the npm packages that FOLDER/package-lock.json lists, in build/NAME/node_modules.
+node_modules() {
+  local folder=$1 target=$build/$2
+  mkdir -p "$target"
+  if [ -d "$target/node_modules" ] && cmp -s "$folder/package-lock.json" "$target/package-lock.json"; then return 0; fi
+  cp "$folder/package.json" "$folder/package-lock.json" "$target/" &&
+    (cd "$target" && npm ci --ignore-scripts --no-audit --no-fund) || { rm -rf "$target/package-lock.json"; return 1; }
+}
+
+build_page() {
+  node_modules examples/browser page-node &&
+    node tools/page/build.mjs "$build/package/hearth-lua" "$build/page-node/node_modules" "$build/page"
+}
+
+stage_page() {
+  stage_package && stage page build_page
+}
+
+# node_suite NAME FILE...: files of node:test, one after the other; their closing lines are printed and counted.
+node_suite() {
+  local name=$1 ok=0 here_passed here_failed
+  shift
+  HEARTH_PACKAGE=$build/package/hearth-lua HEARTH_WASM=$build/package/hearth-lua/src/hearth.wasm \
+    HEARTH_COMMAND=$build/hearth HEARTH_PAGE=$build/page HEARTH_NODE_MODULES=$build/node/node_modules \
+    stage "$name" node --test --test-concurrency=1 --test-reporter=tap "$@" || ok=1
+  grep -E '^# (tests|pass|fail|skipped) ' "$logs/$name.log" | sed "s/^# /  $name: /"
+  here_passed=$(sed -n 's/^# pass //p' "$logs/$name.log")
+  here_failed=$(sed -n 's/^# fail //p' "$logs/$name.log")
+  if [ $ok -ne 0 ] && [ "${here_failed:-0}" -eq 0 ]; then here_failed=1; fi
+  if [ "${here_passed:-0}" -eq 0 ]; then here_failed=$((${here_failed:-0} + 1)); fi
+  passed=$((passed + ${here_passed:-0}))
+  failed=$((failed + ${here_failed:-0}))
+  [ "${here_failed:-0}" -eq 0 ]
+}
+
+# The npm package, made before: in Node, then in Chromium.
+stage_node() {
+  stage node-modules node_modules tools/node node && node_suite node tests/js/*.test.js
+}
+
+stage_browser() {
+  stage node-modules node_modules tools/node node && node_suite browser tests/browser/*.test.js
+}
+
 # A program of its own that finds an installed Hearth.
 stage_embed() {
   if stage embed tests/embed/run.sh "$build/embed"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
