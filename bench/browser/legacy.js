@@ -82,8 +82,8 @@ export class LegacyStore {
   #metadata() {
     const tableIds = [...this.tables.keys()];
     return {
-      homeTableId: HOME, memoryTableId: HOME, nextTableId: Math.max(...tableIds) + 1, savedAt: Date.now(), stateRestored: false,
-      tableCount: tableIds.length, tableIds,
+      homeTableId: HOME, memoryTableId: HOME, nextTableId: Math.max(...tableIds) + 1, savedAt: Date.now(),
+      stateRestored: false, tableCount: tableIds.length, tableIds,
     };
   }
 

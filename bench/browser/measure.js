@@ -28,7 +28,8 @@ export class Samples {
 
 function addSave(samples, operation, method, level, { complete, succeeded }) {
   samples.add(`${operation}/${method}/${level}`, complete);
-  if (succeeded !== undefined) samples.add(`${operation}/${method} until its last request succeeded/${level}`, succeeded);
+  if (succeeded === undefined) return;
+  samples.add(`${operation}/${method} until its last request succeeded/${level}`, succeeded);
 }
 
 async function eachSave(f) {
@@ -58,7 +59,7 @@ async function changes(session, samples, count, rounds) {
 /** What a frame costs its caller, for small frames and for one that holds everything. */
 async function handingOver(page, samples, count) {
   const add = (what, level, took) => {
-    for (const [part, milliseconds] of Object.entries(took)) samples.add(`${what}: ${part}/hearth/${level}`, milliseconds);
+    for (const [part, value] of Object.entries(took)) samples.add(`${what}: ${part}/hearth/${level}`, value);
   };
   await call(page, "watch");
   for (let i = 0; i < CHANGES; i++)

@@ -137,7 +137,8 @@ class Ours {
     const value = hearth.get(`_home.key${count}`);
     const took = performance.now() - begin;
     const [entries, bytes] = hearth.run(COUNT);
-    if (entries !== count || bytes !== count * VALUE || value.length !== VALUE) throw new Error("the store came back wrong");
+    if (entries !== count || bytes !== count * VALUE || value.length !== VALUE)
+      throw new Error("the store came back wrong");
     const { memoryBytes, luaBytes, storage } = hearth.stat();
     await hearth.close();
     return { took, memoryBytes, luaBytes, totalBytes: storage.totalBytes };
@@ -263,7 +264,9 @@ export function watch() {
       return result;
     };
   };
-  wrap(IndexedDBStorage.prototype, "append", (now, begin, end) => (now.append += end - begin)); // a large frame has parts
+  wrap(IndexedDBStorage.prototype, "append", (now, begin, end) => {
+    now.append += end - begin; // a large frame has parts
+  });
   wrap(IDBDatabase.prototype, "transaction", (now, begin, end, transaction) => {
     now.began = begin;
     transaction.addEventListener("complete", () => (now.completed = performance.now()));

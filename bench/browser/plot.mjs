@@ -16,7 +16,8 @@ const LEFT = 190, WIDTH = 560, RIGHT = 90, TOP = 56, BAR = 11, ROW = 34, GAP = 1
 
 const result = JSON.parse(await readFile(process.argv[2], "utf8"));
 const sizes = Object.keys(result.sizes);
-const all = sizes.flatMap((size) => OPERATIONS.flatMap(([, ...names]) => names.map((name) => result.sizes[size].summaries[name])));
+const all = Object.values(result.sizes).flatMap(({ summaries }) =>
+  OPERATIONS.flatMap(([, ...names]) => names.map((name) => summaries[name])));
 const least = Math.floor(Math.log10(Math.min(...all.map(({ min }) => min))));
 const most = Math.ceil(Math.log10(Math.max(...all.map(({ max }) => max))));
 const x = (milliseconds) => LEFT + ((Math.log10(milliseconds) - least) / (most - least)) * WIDTH;
@@ -37,7 +38,8 @@ let y = TOP;
 for (const [operation, theirs, ours] of OPERATIONS) {
   for (const size of sizes) {
     const { summaries } = result.sizes[size];
-    rows.push(`<text x="${LEFT - 8}" y="${y + BAR + 4}" text-anchor="end">${operation}, ${Number(size).toLocaleString("en")}</text>`,
+    const name = `${operation}, ${Number(size).toLocaleString("en")}`;
+    rows.push(`<text x="${LEFT - 8}" y="${y + BAR + 4}" text-anchor="end">${name}</text>`,
       ...bar(summaries[theirs], y, "legacy"), ...bar(summaries[ours], y + BAR + 1, "hearth"));
     y += ROW;
   }
@@ -46,11 +48,14 @@ for (const [operation, theirs, ours] of OPERATIONS) {
 const ticks = Array.from({ length: most - least + 1 }, (_, i) => 10 ** (least + i)).map((milliseconds) =>
   `<line x1="${n(x(milliseconds))}" x2="${n(x(milliseconds))}" y1="${TOP - 8}" y2="${y - GAP}" stroke="#ddd"/>` +
   `<text x="${n(x(milliseconds))}" y="${TOP - 14}" text-anchor="middle">${milliseconds} ms</text>`);
-const key = [["legacy", "the legacy method (relaxed)"], ["hearth", "Hearth (strict), Lua included"]].map(([method, text], i) =>
+const methods = [["legacy", "the legacy method (relaxed)"], ["hearth", "Hearth (strict), Lua included"]];
+const key = methods.map(([method, text], i) =>
   `<rect x="${LEFT + i * 230}" y="10" width="12" height="12" fill="${COLOURS[method]}"/>` +
   `<text x="${LEFT + 18 + i * 230}" y="20.5">${text}</text>`);
 
-console.log(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${LEFT + WIDTH + RIGHT} ${y}" font-family="sans-serif" font-size="12" fill="#333">
+const box = `0 0 ${LEFT + WIDTH + RIGHT} ${y}`;
+const font = 'font-family="sans-serif" font-size="12" fill="#333"';
+console.log(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="${box}" ${font}>
 <rect width="100%" height="100%" fill="#fff"/>
 ${[...key, ...ticks, ...rows].join("\n")}
 </svg>`);

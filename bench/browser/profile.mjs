@@ -24,7 +24,8 @@ if (operations[what] === undefined) throw new Error(`'${what}': open, first or c
 
 /** Milliseconds in each function alone, and the tree of calls with the time of each branch. */
 function analyse({ nodes, samples, timeDeltas }) {
-  const nodeOf = new Map(nodes.map((node) => [node.id, { name: node.callFrame.functionName, time: 0, total: 0, children: [] }]));
+  const fresh = ({ callFrame }) => ({ name: callFrame.functionName, time: 0, total: 0, children: [] });
+  const nodeOf = new Map(nodes.map((node) => [node.id, fresh(node)]));
   const alone = new Map();
   samples.forEach((id, i) => {
     const node = nodeOf.get(id);
@@ -38,7 +39,8 @@ function analyse({ nodes, samples, timeDeltas }) {
   return { alone, root };
 }
 
-const line = (time, name, depth = 0) => console.log(`${time.toFixed(1).padStart(9)}  ${"  ".repeat(depth)}${name || "(anonymous)"}`);
+const line = (time, name, depth = 0) =>
+  console.log(`${time.toFixed(1).padStart(9)}  ${"  ".repeat(depth)}${name || "(anonymous)"}`);
 
 function showTree(node, depth = 0) {
   line(node.total, `${node.name} (alone ${node.time.toFixed(1)})`, depth);
@@ -46,7 +48,8 @@ function showTree(node, depth = 0) {
   for (const child of children) showTree(child, depth + 1);
 }
 
-const session = await Session.start(resolve(process.env.HEARTH_PACKAGE ?? join(repository, "build/package/hearth-lua")));
+const packageFolder = resolve(process.env.HEARTH_PACKAGE ?? join(repository, "build/package/hearth-lua"));
+const session = await Session.start(packageFolder);
 try {
   let page = await session.page();
   await call(page, "keep", count);

@@ -29,9 +29,10 @@ function pairsOf(operation) {
   if (operation.startsWith("open")) return [["", `${operation}/legacy/`, `${operation}/hearth/`]];
   return [
     ...LEVELS.map((level) => [`both ${level}`, `${operation}/legacy/${level}`, `${operation}/hearth/${level}`]),
-    ["legacy relaxed, Hearth strict (the default of each)", `${operation}/legacy/relaxed`, `${operation}/hearth/strict`],
-    ["the same, legacy until its last request succeeded", `${operation}/legacy until its last request succeeded/relaxed`,
-      `${operation}/hearth/strict`],
+    ["legacy relaxed, Hearth strict (the default of each)",
+      `${operation}/legacy/relaxed`, `${operation}/hearth/strict`],
+    ["the same, legacy until its last request succeeded",
+      `${operation}/legacy until its last request succeeded/relaxed`, `${operation}/hearth/strict`],
   ];
 }
 
@@ -41,8 +42,8 @@ function comparisons(result) {
     for (const [size, { samples }] of Object.entries(result.sizes))
       for (const [what, theirs, ours] of pairsOf(operation)) {
         const factor = ratio(samples[theirs], samples[ours]);
-        rows.push([operation, name(size), what, spread(summary(samples[theirs])), spread(summary(samples[ours])), times(factor),
-          verdict(operation, Number(size), factor)]);
+        rows.push([operation, name(size), what, spread(summary(samples[theirs])), spread(summary(samples[ours])),
+          times(factor), verdict(operation, Number(size), factor)]);
       }
   return table(["operation", "entries", "compared", "legacy, ms", "Hearth, ms", "times as fast", "aim"], rows);
 }
@@ -54,7 +55,8 @@ function frames(result) {
     for (const [size, { samples }] of Object.entries(result.sizes))
       for (const level of LEVELS) {
         const of = (part) => samples[`${what}: ${part}/hearth/${level}`];
-        const parts = ["bytes", "commit", "append", "request", "transaction"].map((part) => whole(summary(of(part)).median));
+        const median = (part) => whole(summary(of(part)).median);
+        const parts = ["bytes", "commit", "append", "request", "transaction"].map(median);
         const judged = (part) => {
           const share = ratio(of(part), of("transaction"));
           return `${times(share)} ${share.median <= SHARE ? "met" : "not met"}`;
@@ -62,8 +64,9 @@ function frames(result) {
         rows.push([what, name(size), level, ...parts, judged("append"), judged("handing"),
           digits(ratio(of("commit"), of("rest")).median)]);
       }
-  return table(["frame", "entries", "level", "bytes", "commit() returns, ms", "append, ms", "request, ms", "transaction, ms",
-    `append / transaction, aim ${SHARE}`, `(append + request) / transaction, aim ${SHARE}`, "commit() / rest"], rows);
+  return table(["frame", "entries", "level", "bytes", "commit() returns, ms", "append, ms", "request, ms",
+    "transaction, ms", `append / transaction, aim ${SHARE}`, `(append + request) / transaction, aim ${SHARE}`,
+    "commit() / rest"], rows);
 }
 
 /** Where the time of opening goes, in a page that has opened the store before. */
@@ -71,13 +74,15 @@ function parts(result) {
   const begin = "part of open: ";
   const [first] = Object.values(result.sizes);
   const names = Object.keys(first.samples).filter((key) => key.startsWith(begin));
-  const rows = Object.entries(result.sizes).map(([size, { samples }]) => [name(size), ...names.map((key) => spread(summary(samples[key])))]);
+  const rows = Object.entries(result.sizes).map(([size, { samples }]) =>
+    [name(size), ...names.map((key) => spread(summary(samples[key])))]);
   return table(["open, parts in ms", ...names.map((key) => key.slice(begin.length, key.indexOf("/")))], rows);
 }
 
 function others(result) {
   const kilobytes = (bytes) => `${Math.round(bytes / 1000)} kB`;
-  const rows = [["hearth.wasm", kilobytes(result.wasm.bytes)], ["hearth.wasm, gzip -9", kilobytes(result.wasm.gzipBytes)]];
+  const { bytes, gzipBytes } = result.wasm;
+  const rows = [["hearth.wasm", kilobytes(bytes)], ["hearth.wasm, gzip -9", kilobytes(gzipBytes)]];
   for (const [size, { samples }] of Object.entries(result.sizes)) {
     const last = (what) => kilobytes(samples[`${what} after open/hearth/`].at(-1));
     for (const where of ["in a new page", "in the same page again"])
@@ -85,7 +90,7 @@ function others(result) {
         `${spread(summary(samples[`instance alone, ${where}/hearth/`]))} ms`]);
     rows.push([`WebAssembly memory after open, ${name(size)}`, last("memoryBytes")]);
     rows.push([`of it Lua's, ${name(size)}`, last("luaBytes")]);
-    rows.push([`bytes of the log, ${name(size)}`, last("totalBytes")]);
+    rows.push([`bytes of the log and the ballast of 1 MiB, ${name(size)}`, last("totalBytes")]);
   }
   return table(["what", "figure"], rows);
 }
@@ -93,9 +98,11 @@ function others(result) {
 /** @param {object} result what run.mjs writes as JSON */
 export function report(result) {
   const { machine, chromium, sizes } = result;
-  const load = Object.values(sizes).map(({ loadBefore, loadAfter }) => `${loadBefore[0].toFixed(1)} to ${loadAfter[0].toFixed(1)}`);
+  const load = Object.values(sizes).map(({ loadBefore: [before], loadAfter: [after] }) =>
+    `${before.toFixed(1)} to ${after.toFixed(1)}`);
   return [
-    `${result.date.slice(0, 10)}, Chromium ${chromium}, ${machine.processors} x ${machine.processor}, load ${load.join(", ")}.`,
+    `${result.date.slice(0, 10)}, Chromium ${chromium}, ${machine.processors} x ${machine.processor}, ` +
+      `load ${load.join(", ")}.`,
     `Times: **median** (least, quartiles, most). Ratios: **median** of the rounds' own (least to most).`,
     comparisons(result),
     frames(result),

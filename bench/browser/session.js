@@ -7,7 +7,7 @@ import { Browser, repository, serve } from "../../tests/browser/chromium.js";
 /** A page's clock is coarse (0.1 ms) unless it is isolated. */
 const ISOLATED = { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp" };
 
-/** Serves what another server of this machine serves, with these headers. playwright's routes would slow each request. */
+/** Serves what another server here serves, with these headers. playwright's routes would slow each request. */
 async function isolating(origin) {
   const server = createServer((request, response) => {
     const passed = get(origin + request.url, (answer) => {

@@ -1,6 +1,6 @@
 /**
- * bench/browser at tiny sizes: that it runs, that both methods bring back what they stored, and what it tells. Nothing is
- * said about time. HEARTH_PACKAGE is the npm package's folder, build/package/hearth-lua by default.
+ * bench/browser at tiny sizes: that it runs, that both methods bring back what they stored, and what it tells. Nothing
+ * is said about time. HEARTH_PACKAGE is the npm package's folder, build/package/hearth-lua by default.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -16,7 +16,8 @@ import { repository } from "./chromium.js";
 const run = promisify(execFile);
 
 test("medians, quartiles, and ratios round by round", () => {
-  assert.deepEqual(summary([5, 1, 4, 2, 3]), { rounds: 5, min: 1, lowerQuartile: 2, median: 3, upperQuartile: 4, max: 5 });
+  assert.deepEqual(summary([5, 1, 4, 2, 3]),
+    { rounds: 5, min: 1, lowerQuartile: 2, median: 3, upperQuartile: 4, max: 5 });
   assert.equal(summary([1, 2, 3, 4]).median, 2.5);
   assert.deepEqual(summary([7]), { rounds: 1, min: 7, lowerQuartile: 7, median: 7, upperQuartile: 7, max: 7 });
   assert.equal(ratio([10, 40, 90], [1, 2, 3]).median, 20);
@@ -38,19 +39,22 @@ test("a run at 50 and 200 entries", async () => {
         for (const method of ["legacy", "hearth"])
           for (const level of ["relaxed", "strict"]) assert.equal(samples[`${operation}/${method}/${level}`].length, 2);
       for (const method of ["legacy", "hearth"]) assert.equal(samples[`open in a new page/${method}/`].length, 2);
+      const parts = ["lock and database", "reading", "instance and Lua state", "checking and decoding"];
       assert.deepEqual(Object.keys(samples).filter((key) => key.startsWith("part of open")),
-        ["lock and database", "reading", "instance and Lua state", "checking and decoding"].map((part) => `part of open: ${part}/hearth/`));
+        parts.map((part) => `part of open: ${part}/hearth/`));
       for (const [name, list] of Object.entries(samples)) {
         assert.ok(list.every((sample) => Number.isFinite(sample) && sample >= 0), `${name}: ${list}`);
         assert.equal(summaries[name].rounds, list.length, name);
       }
-      assert.ok(samples["frame of a first save: bytes/hearth/strict"][0] > samples["frame of one change: bytes/hearth/strict"][0]);
+      const bytesOf = (what) => samples[`${what}: bytes/hearth/strict`][0];
+      assert.ok(bytesOf("frame of a first save") > bytesOf("frame of one change"));
       assert.ok(samples["memoryBytes after open/hearth/"][0] > 1 << 20);
     }
 
     const lines = stdout.split("\n");
     for (const operation of ["first save", "one change", "open in a new page", "open in the same page again"])
-      for (const size of [50, 200]) assert.ok(lines.some((line) => line.startsWith(`| ${operation} | ${size} |`)), `${operation} ${size}`);
+      for (const size of [50, 200])
+        assert.ok(lines.some((line) => line.startsWith(`| ${operation} | ${size} |`)), `${operation} ${size}`);
     assert.ok(!/NaN|undefined/.test(stdout), stdout);
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -58,7 +62,8 @@ test("a run at 50 and 200 entries", async () => {
 });
 
 test("what makes no sense is refused", async () => {
-  const refused = (...args) => assert.rejects(run(process.execPath, [join(repository, "bench/browser/run.mjs"), ...args]));
+  const program = join(repository, "bench/browser/run.mjs");
+  const refused = (...args) => assert.rejects(run(process.execPath, [program, ...args]));
   await refused("--sizes", "0");
   await refused("--sizes", "many");
   await refused("--rounds", "-1");
