@@ -8,12 +8,12 @@ const METHODS = ["legacy", "hearth"];
 const CHANGES = 20; // commits whose handing over is watched
 
 const FEW = 3; // rounds that are made however long they take
-const LONG = 25; // seconds after which no further round of the same kind is begun
+const LONG = 40; // seconds after which no further round of the same kind is begun
 
 /** Does `round(number)` so many times, or fewer when they take long. */
-async function inRounds(rounds, round) {
+async function inRounds(rounds, round, few = FEW) {
   const began = performance.now();
-  for (let i = 0; i < rounds && (i < FEW || performance.now() - began < LONG * 1000); i++) await round(i);
+  for (let i = 0; i < rounds && (i < few || performance.now() - began < LONG * 1000); i++) await round(i);
 }
 
 /** Samples by name: "first save/hearth/strict". */
@@ -50,7 +50,7 @@ async function changes(session, samples, count, rounds) {
   await inRounds(rounds + 1, (round) => eachSave(async (method, level) => {
     const took = await call(page, "oneChange", method, level);
     if (round > 0) addSave(samples, "one change", method, level, took); // the first is not counted
-  }));
+  }), FEW + 1);
   await handingOver(page, samples, count);
   await call(page, "leave");
   await page.close();

@@ -42,10 +42,10 @@ function comparisons(result) {
     for (const [size, { samples }] of Object.entries(result.sizes))
       for (const [what, theirs, ours] of pairsOf(operation)) {
         const factor = ratio(samples[theirs], samples[ours]);
-        rows.push([operation, name(size), what, spread(summary(samples[theirs])), spread(summary(samples[ours])),
-          times(factor), verdict(operation, Number(size), factor)]);
+        rows.push([operation, name(size), what, factor.rounds, spread(summary(samples[theirs])),
+          spread(summary(samples[ours])), times(factor), verdict(operation, Number(size), factor)]);
       }
-  return table(["operation", "entries", "compared", "legacy, ms", "Hearth, ms", "times as fast", "aim"], rows);
+  return table(["operation", "entries", "compared", "rounds", "legacy, ms", "Hearth, ms", "times as fast", "aim"], rows);
 }
 
 /** Milliseconds of the parts of a commit, and what part of its transaction the handing over is. */
