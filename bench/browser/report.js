@@ -45,7 +45,8 @@ function comparisons(result) {
         rows.push([operation, name(size), what, factor.rounds, spread(summary(samples[theirs])),
           spread(summary(samples[ours])), times(factor), verdict(operation, Number(size), factor)]);
       }
-  return table(["operation", "entries", "compared", "rounds", "legacy, ms", "Hearth, ms", "times as fast", "aim"], rows);
+  return table(["operation", "entries", "compared", "rounds", "legacy, ms", "Hearth, ms", "times as fast", "aim"],
+    rows);
 }
 
 /** Milliseconds of the parts of a commit, and what part of its transaction the handing over is. */
