@@ -3,6 +3,8 @@
  * used here: a page runs them too.
  */
 
+const NO_SODIUM = "libsodium is not linked here, JavaScript brings the seal";
+
 /** What cannot run in WebAssembly, wherever: suite -> test -> why. */
 export const IMPOSSIBLE = {
   functions: { "a C function without a name, and userdata without a type": "/dev/null is no file here" },
@@ -11,6 +13,12 @@ export const IMPOSSIBLE = {
   processes: {
     "the file of a process that was killed is taken over": "io.popen and kill; file.test.js does the same by Node",
     "a process that ends inside a transaction": "os.exit ends nothing here; file.test.js kills processes",
+  },
+  store: { "a sealed store": NO_SODIUM },
+  untrusted: {
+    "a sealed function is read with its seal only": NO_SODIUM,
+    "an unsealed function is refused where a seal is set": NO_SODIUM,
+    "data needs no seal": NO_SODIUM,
   },
 };
 

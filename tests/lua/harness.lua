@@ -14,8 +14,9 @@ local function describe(message)
   return type(message) == "table" and message.missing and message or debug.traceback(message)
 end
 
-function harness.test(name, f)
-  local reason = host and host.skip and host.skip(name)
+-- `missing` says what this build lacks for the test; false or nil: nothing.
+function harness.test(name, f, missing)
+  local reason = host and host.skip and host.skip(name) or missing
   local ok, trace
   if not reason then ok, trace = xpcall(f, describe) end
   reason = reason or type(trace) == "table" and "there are no " .. trace.missing
