@@ -156,6 +156,38 @@ test("a commit resolves when its transaction is complete, not before", async () 
   assert.deepEqual(result, [1, 1, 1, 0]);
 });
 
+test("close waits for commits, and their promises are kept", async () => {
+  const page = await freshPage();
+  const result = await page.evaluate(async () => {
+    const store = "indexeddb:closing";
+    const hearth = await Hearth.open({ store });
+    const said = [];
+    hearth.set("_home.n", 1);
+    hearth.commit().then(() => said.push("first"));
+    hearth.set("_home.n", 2);
+    hearth.commit().then(() => said.push("second"));
+    hearth.set("_home.n", 3);
+    await hearth.close();
+    said.push("closed", await failureOf(hearth.commit()), (await Hearth.open({ store })).get("_home.n"));
+    return said;
+  });
+  assert.deepEqual(result, ["first", "second", "closed", "closed: the store is closed", 2]);
+});
+
+test("two stores in one page; one store asked for twice at once", async () => {
+  const page = await freshPage();
+  const result = await page.evaluate(async () => {
+    const [a, b] = await Promise.all(["a", "b"].map((name) => Hearth.open({ store: `indexeddb:two ${name}/?%` })));
+    a.set("_home.of", "a");
+    b.set("_home.of", "b");
+    await Promise.all([a.commit(), b.commit(), a.compact(), b.compact()]);
+    await Promise.all([a.close(), b.close()]);
+    const again = await Promise.allSettled(["a", "b", "a"].map((name) => Hearth.open({ store: `indexeddb:two ${name}/?%` })));
+    return again.map(({ value, reason }) => value?.get("_home.of") ?? reason.code);
+  });
+  assert.deepEqual(result, ["a", "b", "busy"]);
+});
+
 test("a transaction is stored when it returns, and undone in the same tables when it throws", async () => {
   const page = await freshPage();
   const result = await page.evaluate(async () => {

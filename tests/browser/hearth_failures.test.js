@@ -331,6 +331,46 @@ test("a second tab is busy; with takeover it has the store, and the first is dea
   assert.deepEqual(await stored(first, "indexeddb:tabs", "return _home.n, _home.m"), [1, 2]);
 });
 
+test("taken while it commits: what was acknowledged is there, all parts of one commit, and it is dead", async () => {
+  const tried = rounds(5);
+  for (let round = 0; round < tried; round++) {
+    const store = `indexeddb:busily${round}`;
+    const [old, next] = [await freshPage(), await freshPage()];
+    await old.evaluate(async (store) => {
+      globalThis.acknowledged = 0;
+      const hearth = await Hearth.open({ store });
+      hearth.run("_home.a, _home.log = {}, ext.table()");
+      globalThis.ended = (async () => {
+        for (let n = 1; ; n++) {
+          hearth.run("_home.n, _home.a.n, _home.log[1] = ..., ..., ...", { args: [n, n, n] });
+          const written = hearth.commit().then(() => (acknowledged = n));
+          written.catch(() => {});
+          if (n % 8 === 0) await written; // else they are stacked
+          if (n % 40 === 0) await hearth.compact();
+        }
+      })();
+      globalThis.reason = failureOf(ended);
+      await sleep(100);
+    }, store);
+    const found = await next.evaluate(async (store) => {
+      globalThis.hearth = await Hearth.open({ store, takeover: true });
+      return hearth.run("return _home.n, _home.a.n, _home.log[1]");
+    }, store);
+    const [reason, acknowledged] = await old.evaluate(async () => [await reason, acknowledged]);
+    assert.match(reason, /^(dead|raised): .*another tab has taken the store over/);
+    assert.ok(acknowledged > 0 && found[0] >= acknowledged, `${acknowledged} was acknowledged, ${found[0]} was there`);
+    assert.deepEqual(found, [found[0], found[0], found[0]]);
+    await next.evaluate(async () => {
+      hearth.set("_home.mine", true);
+      await hearth.commit();
+      await hearth.close();
+    });
+    assert.deepEqual(await stored(next, store, "return _home.n, _home.mine"), [found[0], true]);
+    await old.close();
+    await next.close();
+  }
+});
+
 test("a worker takes a store from a page, which is told though it writes nothing", async () => {
   const page = await freshPage();
   await page.evaluate(async () => {

@@ -14,6 +14,16 @@ async function failureOf(promise) {
 
 const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+/** Opens a store; where the browser has lost it, begins anew and says why. */
+async function openOrLost(options) {
+  try {
+    return { hearth: await Hearth.open(options), lost: undefined };
+  } catch (error) {
+    if (error.code !== "lost") throw error;
+    return { hearth: await Hearth.open({ ...options, acceptLoss: true }), lost: error.message };
+  }
+}
+
 /** Bytes as base64, in which they come and go. */
 function toText(bytes) {
   let text = "";
@@ -23,5 +33,5 @@ function toText(bytes) {
 
 const fromText = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
 
-Object.assign(globalThis, { Hearth, HearthError, LuaError, failureOf, sleep, toText, fromText });
+Object.assign(globalThis, { Hearth, HearthError, LuaError, failureOf, openOrLost, sleep, toText, fromText });
 if (typeof document === "undefined") postMessage("ready"); // a worker, which nobody can ask whether it is

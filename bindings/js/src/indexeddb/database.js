@@ -8,6 +8,7 @@
  * unfinished compaction left.
  */
 import { HearthError } from "../error.js";
+import { noteHere } from "./note.js";
 
 export const LOG = "log";
 export const NOTES = "notes";
@@ -57,13 +58,15 @@ export function factory(name) {
 }
 
 /**
- * Opens the database; without `create` only where one is ("notfound").
+ * Opens the database; without `create` only where one is ("notfound"). "lost" when the browser says that it found its
+ * data damaged and threw them away, which it says once: it is noted.
  * @returns {Promise<IDBDatabase>}
  */
-export function openDatabase(name, { create, patience = PATIENCE }) {
+export function openDatabase(name, { create, acceptLoss, patience = PATIENCE }) {
   return new Promise((resolve, reject) => {
     let request;
     let missing = false;
+    let loss;
     let blocked = false;
     try {
       request = factory(name).open(databaseName(name), VERSION);
@@ -78,9 +81,10 @@ export function openDatabase(name, { create, patience = PATIENCE }) {
       request.onsuccess = () => request.result.close();
     }, patience);
     request.onblocked = () => (blocked = true);
-    request.onupgradeneeded = ({ oldVersion }) => {
-      if (oldVersion === 0 && !create) {
-        missing = true;
+    request.onupgradeneeded = ({ oldVersion, dataLoss, dataLossMessage }) => {
+      if (oldVersion === 0 && dataLoss === "total" && !acceptLoss) loss = dataLossMessage; // Chromium's
+      missing = oldVersion === 0 && !create;
+      if (missing || loss !== undefined) {
         request.transaction.abort(); // so that it is not made
         return;
       }
@@ -100,7 +104,11 @@ export function openDatabase(name, { create, patience = PATIENCE }) {
     request.onerror = (event) => {
       event.preventDefault();
       clearTimeout(timer);
-      if (missing) reject(new HearthError("notfound", `${name}: there is no such store`));
+      if (loss !== undefined) {
+        noteHere(name);
+        const text = `${name}: the browser has lost this site's stores: ${loss}; acceptLoss begins anew`;
+        reject(new HearthError("lost", text));
+      } else if (missing) reject(new HearthError("notfound", `${name}: there is no such store`));
       else reject(openFailure(name, request.error));
     };
   });

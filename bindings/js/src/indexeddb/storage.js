@@ -95,11 +95,11 @@ export class IndexedDBStorage {
   }
 
   async #open() {
-    const { takeover, create, exclusive, persist, patience } = this.#options;
+    const { takeover, create, exclusive, persist, acceptLoss, patience } = this.#options;
     factory(this.name);
     const lost = () => this.#die("dead", "another tab has taken the store over");
     if (!this.readonly) this.#lock = await Lock.take(this.name, takeover === true, lost);
-    this.#database = await openDatabase(this.name, { create: !this.readonly && create !== false, patience });
+    this.#database = await openDatabase(this.name, { create: !this.readonly && create !== false, acceptLoss, patience });
     this.#watch();
     if (takeover && !this.readonly) await takeOver(this.#database, this.name);
     await this.#read();
