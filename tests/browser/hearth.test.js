@@ -1,4 +1,4 @@
-/** Class Hearth in Chromium as its user has it: what is committed survives, in pages and workers; nothing on the console. */
+/** Class Hearth in Chromium as its user has it: what is committed survives, in pages and workers; a silent console. */
 import assert from "node:assert/strict";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,7 +6,9 @@ import { join } from "node:path";
 import { after, afterEach, before, test } from "node:test";
 
 import { Browser } from "./chromium.js";
-import { CHECK, Consoles, WORLD, load, newPage, newWorker, rounds, runCommand, servePackage } from "./hearth_testing.js";
+import {
+  CHECK, Consoles, WORLD, load, newPage, newWorker, rounds, runCommand, servePackage,
+} from "./hearth_testing.js";
 
 let server;
 let browser;
@@ -49,7 +51,7 @@ const check = async ({ store, check }) => {
 };
 
 for (const [where, place] of [["a page", (page) => page], ["a dedicated worker", newWorker]])
-  test(`closures, classes, cycles and external tables survive reloads and a new browser process, in ${where}`, async () => {
+  test(`closures, classes, cycles, external tables survive reloads and a new process, in ${where}`, async () => {
     const profile = join(folder, where);
     const store = "indexeddb:world";
     let own = await Browser.start({ profile });
@@ -182,7 +184,8 @@ test("two stores in one page; one store asked for twice at once", async () => {
     b.set("_home.of", "b");
     await Promise.all([a.commit(), b.commit(), a.compact(), b.compact()]);
     await Promise.all([a.close(), b.close()]);
-    const again = await Promise.allSettled(["a", "b", "a"].map((name) => Hearth.open({ store: `indexeddb:two ${name}/?%` })));
+    const again = await Promise.allSettled(["a", "b", "a"].map((name) =>
+      Hearth.open({ store: `indexeddb:two ${name}/?%` })));
     return again.map(({ value, reason }) => value?.get("_home.of") ?? reason.code);
   });
   assert.deepEqual(result, ["a", "b", "busy"]);
@@ -264,7 +267,8 @@ test("autocommit: close stores what was outstanding, and what cannot be stored i
   const page = await freshPage();
   const result = await page.evaluate(async () => {
     const told = [];
-    let hearth = await Hearth.open({ store: "indexeddb:autoclose", autocommit: { onError: (error) => told.push(`${error.code} ${error.path}`) } });
+    const onError = (error) => told.push(`${error.code} ${error.path}`);
+    let hearth = await Hearth.open({ store: "indexeddb:autoclose", autocommit: { onError } });
     hearth.run("_home.thread = coroutine.create(print)");
     await sleep(50);
     hearth.run("_home.thread = nil _home.n = 1");
@@ -280,11 +284,13 @@ test("autocommit: close stores what was outstanding, and what cannot be stored i
 /** How a page goes, right after `change`, in the same task. */
 const WAYS = {
   "to another page": async (page, change) => {
-    await Promise.all([page.waitForURL("**/away/"), page.evaluate(`(${change})().then(() => { location.href = "/away/" })`)]);
+    const leave = `(${change})().then(() => { location.href = "/away/" })`;
+    await Promise.all([page.waitForURL("**/away/"), page.evaluate(leave)]);
     await page.goto(`${server.origin}/`);
   },
   "by a reload": async (page, change) => {
-    await Promise.all([page.waitForEvent("load"), page.evaluate(`(${change})().then(() => location.reload())`).catch(() => {})]);
+    const leave = `(${change})().then(() => location.reload())`;
+    await Promise.all([page.waitForEvent("load"), page.evaluate(leave).catch(() => {})]);
   },
 };
 
@@ -332,7 +338,9 @@ test("flushOnHide: false stores nothing by itself", async () => {
   const page = await freshPage();
   await page.evaluate(begin, { store: "indexeddb:noflush", world: "_home.n = 1" });
   await page.evaluate(() => hearth.close());
-  await page.evaluate(async () => (globalThis.hearth = await Hearth.open({ store: "indexeddb:noflush", flushOnHide: false })));
+  await page.evaluate(async () => {
+    globalThis.hearth = await Hearth.open({ store: "indexeddb:noflush", flushOnHide: false });
+  });
   await WAYS["to another page"](page, async () => hearth.run("_home.n = 2"));
   await load(page);
   assert.equal(await page.evaluate(async () => (await Hearth.open({ store: "indexeddb:noflush" })).get("_home.n")), 1);
@@ -379,13 +387,14 @@ const importInto = (page, store, bytes) => page.evaluate(async ({ store, text })
 /** Lua code that calls the store's functions and would tell if one value had changed. */
 const nativeCheck = (store) => Number(runCommand("--store", store, "eval", CHECK).trim());
 
-test("exported in the browser: opens natively, everything works, and the native export has the same bytes", async () => {
+test("exported in the browser: opens natively, everything works, the native export has the same bytes", async () => {
   const page = await freshPage();
   await page.evaluate(begin, { store: "indexeddb:out", world: WORLD });
   await page.evaluate(() => hearth.close());
   await page.evaluate(check, { store: "indexeddb:out", check: CHECK });
   const bytes = await bytesOf(page, "indexeddb:out");
-  const [file, again, store] = [join(folder, "out.export"), join(folder, "out.again"), `file:${join(folder, "out.hearth")}`];
+  const [file, again] = [join(folder, "out.export"), join(folder, "out.again")];
+  const store = `file:${join(folder, "out.hearth")}`;
   await writeFile(file, bytes);
   runCommand("--store", store, "import", file);
   runCommand("--store", store, "export", again);
@@ -394,7 +403,7 @@ test("exported in the browser: opens natively, everything works, and the native 
   runCommand("--store", store, "verify");
 });
 
-test("exported natively: opens in the browser, everything works, and the browser's export has the same bytes", async () => {
+test("exported natively: opens in the browser, everything works, the browser's export has the same bytes", async () => {
   const page = await freshPage();
   const store = `file:${join(folder, "in.hearth")}`;
   await writeFile(join(folder, "world.lua"), WORLD);
@@ -448,7 +457,8 @@ test("10,000 exceptions of JavaScript under pcall, 100,000 runs: memory does not
     const runs = (n) => {
       let sum = 0;
       for (let i = 0; i < n; i++) {
-        sum += hearth.run("local t = {...} _home.last = t return #t + t[1]", { args: [i % 10, "text", [1, 2, { x: 3 }]] })[0];
+        const args = [i % 10, "text", [1, 2, { x: 3 }]];
+        sum += hearth.run("local t = {...} _home.last = t return #t + t[1]", { args })[0];
         if (i % 10 === 0) hearth.run("local t = {...} return function() return t end")[0].release();
         if (i % 100 === 0) {
           try {
@@ -475,7 +485,8 @@ test("10,000 exceptions of JavaScript under pcall, 100,000 runs: memory does not
   assert.deepEqual([result.counted, result.sum, result.failures], [10000, 100000 * (3 + 4.5), 1000]);
   assert.equal(result.after.memoryBytes, result.before.memoryBytes);
   // Lua's table of strings may have another size now
-  assert.ok(result.after.luaBytes < result.before.luaBytes + 16384, `${result.before.luaBytes} bytes became ${result.after.luaBytes}`);
+  assert.ok(result.after.luaBytes < result.before.luaBytes + 16384,
+    `${result.before.luaBytes} bytes became ${result.after.luaBytes}`);
 });
 
 test("what is printed goes to the console, and only that", async () => {

@@ -45,15 +45,20 @@ async function smallPage(t, quotaSize) {
 }
 
 /** Text that no database can compress. */
-const NOISE = "local function noise(n) local t = {} for i = 1, n do t[i] = string.pack('<d', math.random()) end return table.concat(t) end ";
+const NOISE = `local function noise(n)
+  local t = {}
+  for i = 1, n do t[i] = string.pack("<d", math.random()) end
+  return table.concat(t)
+end `;
 
-test("full: the commit says so, what was committed is there, and with more room the same commit succeeds", async (t) => {
+test("full: the commit says so, what was committed is there, with more room the same commit succeeds", async (t) => {
   const { page, setQuota } = await smallPage(t, 6e6);
   const first = await page.evaluate(async ({ noise, world }) => {
     globalThis.hearth = await Hearth.open({ store: "indexeddb:full" });
     hearth.run(world);
     await hearth.commit();
-    hearth.run(`${noise} _home.huge = {} for i = 1, 100 do _home.huge[i] = noise(12000) end _home.log[1] = nil _home.log.huge = noise(1000)`);
+    hearth.run(`${noise} _home.huge = {} for i = 1, 100 do _home.huge[i] = noise(12000) end
+      _home.log[1] = nil _home.log.huge = noise(1000)`);
     const events = [await failureOf(hearth.commit())];
     hearth.run("_home.late = true");
     const stacked = [hearth.commit(), hearth.commit()];
@@ -71,10 +76,10 @@ test("full: the commit says so, what was committed is there, and with more room 
   await page.evaluate(() => hearth.commit());
   await page.reload(); // without close: it was durable
   await load(page);
-  assert.deepEqual(await stored(page, "indexeddb:full",
-    "_home.log[1] = {time = 10, text = 'event 1', nested = {1, {1}}} return #_home.huge, #_home.huge[100], _home.late, #_home.log.huge"),
-  [100, 96000, true, 8000]);
-  assert.equal((await stored(page, "indexeddb:full", `_home.log[1] = {time = 10, text = 'event 1', nested = {1, {1}}} ${CHECK}`))[0], 1);
+  const sizes = "return #_home.huge, #_home.huge[100], _home.late, #_home.log.huge";
+  assert.deepEqual(await stored(page, "indexeddb:full", sizes), [100, 96000, true, 8000]);
+  const mended = "_home.log[1] = {time = 10, text = 'event 1', nested = {1, {1}}}";
+  assert.deepEqual(await stored(page, "indexeddb:full", `${mended} ${CHECK}`), [1]);
 });
 
 test("full: less is stored where more is not, and a transaction that does not fit is told", async (t) => {
@@ -94,8 +99,9 @@ test("full: less is stored where more is not, and a transaction that does not fi
   assert.match(result[0], /^full: /);
   assert.equal(result[1], "nothing failed");
   assert.match(result[2], /^full: /);
-  assert.deepEqual(result.slice(3), [3, 8000000]); // it stays for the next commit, as after any commit that is written later
-  const reader = await page.evaluate(async () => (await Hearth.open({ store: "indexeddb:less", readonly: true })).run("return _home.n, _home.huge"));
+  assert.deepEqual(result.slice(3), [3, 8000000]); // it stays for the next commit
+  const reader = await page.evaluate(async () =>
+    (await Hearth.open({ store: "indexeddb:less", readonly: true })).run("return _home.n, _home.huge"));
   assert.deepEqual(reader, [2, undefined]);
   await setQuota(100e6);
   await page.evaluate(async () => {
@@ -109,7 +115,8 @@ test("full: autocommit tells, and stores everything when there is room again", a
   const { page, setQuota } = await smallPage(t, 5e6);
   assert.match(await page.evaluate(async (noise) => {
     globalThis.told = [];
-    globalThis.hearth = await Hearth.open({ store: "indexeddb:autofull", autocommit: { onError: (error) => told.push(error.code) } });
+    const onError = (error) => told.push(error.code);
+    globalThis.hearth = await Hearth.open({ store: "indexeddb:autofull", autocommit: { onError } });
     hearth.run(`${noise} _home.huge = noise(1000000)`);
     for (let i = 0; i < 500 && told.length === 0; i++) await sleep(10);
     return told.join();
@@ -149,7 +156,8 @@ test("a connection that the browser closes: dead; its data cleared: lost", async
   await session.send("Storage.clearDataForOrigin", { origin: own.origin, storageTypes: "indexeddb" });
   await page.waitForFunction(() => hearth.failure !== undefined);
   const result = await page.evaluate(async () => {
-    const said = [`${hearth.failure.code}: ${hearth.failure.message}`, await failureOf(hearth.commit()), hearth.call("_home.next")];
+    const { code, message } = hearth.failure;
+    const said = [`${code}: ${message}`, await failureOf(hearth.commit()), hearth.call("_home.next")];
     const saved = hearth.encodePath("_home.next"); // the state goes on, to be saved elsewhere
     const other = await Hearth.open();
     other.set("next", other.decode(saved, { trusted: true }));
@@ -223,7 +231,10 @@ test("a transaction that is aborted for want of room: full, and the next commit 
       this.abort();
       Object.defineProperty(this, "error", { value: new DOMException("", "QuotaExceededError") });
     };
-    const commits = [2, 3, 4].map((n) => (hearth.run("_home.n = ... _home['n' .. ...] = ...", { args: [n] }), hearth.commit()));
+    const commits = [2, 3, 4].map((n) => {
+      hearth.run("_home.n = ... _home['n' .. ...] = ...", { args: [n] });
+      return hearth.commit();
+    });
     const said = await Promise.all(commits.map(failureOf));
     const after = [hearth.failure, hearth.get("_home.n")];
     await hearth.commit();
@@ -238,12 +249,15 @@ test("a transaction that is aborted for want of room: full, and the next commit 
 
 test("no IndexedDB: unsupported, never a store in memory instead", async () => {
   const page = await freshPage();
-  await page.addInitScript(() => Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true }));
+  await page.addInitScript(() => {
+    Object.defineProperty(globalThis, "indexedDB", { value: undefined, configurable: true });
+  });
   await page.reload();
   await load(page);
   const open = () => failureOf(Hearth.open({ store: "indexeddb:none" }));
   assert.match(await page.evaluate(open), /^unsupported: none: .*no IndexedDB/);
-  assert.deepEqual(await page.evaluate(async () => (await Hearth.open({ store: "memory:" })).run("_home.n = 1 return _home.n")), [1]);
+  const inMemory = async () => (await Hearth.open({ store: "memory:" })).run("_home.n = 1 return _home.n");
+  assert.deepEqual(await page.evaluate(inMemory), [1]);
 
   const framed = await freshPage();
   await framed.evaluate((origin) => {
@@ -278,7 +292,8 @@ test("no store there: notfound; one there: exists; read-only: readonly, and refr
   const page = await freshPage();
   const result = await page.evaluate(async () => {
     const store = "indexeddb:there";
-    const said = [await failureOf(Hearth.open({ store, create: false })), await failureOf(Hearth.open({ store, readonly: true }))];
+    const said = [await failureOf(Hearth.open({ store, create: false }))];
+    said.push(await failureOf(Hearth.open({ store, readonly: true })));
     const hearth = await Hearth.open({ store, exclusive: true });
     hearth.run("_home.t = {n = 1}");
     await hearth.commit();
@@ -310,7 +325,8 @@ test("a second tab is busy; with takeover it has the store, and the first is dea
     await hearth.commit();
     hearth.run("_home.n = 'not committed'");
   });
-  assert.match(await second.evaluate(() => failureOf(Hearth.open({ store: "indexeddb:tabs" }))), /^busy: .*another tab/);
+  const busy = await second.evaluate(() => failureOf(Hearth.open({ store: "indexeddb:tabs" })));
+  assert.match(busy, /^busy: .*another tab/);
   assert.deepEqual(await second.evaluate(async () => {
     globalThis.hearth = await Hearth.open({ store: "indexeddb:tabs", takeover: true });
     hearth.run("_home.m = 2");
@@ -319,7 +335,8 @@ test("a second tab is busy; with takeover it has the store, and the first is dea
   }), [1, 11]);
   await first.waitForFunction(() => hearth.failure !== undefined);
   const said = await first.evaluate(async () => [
-    hearth.failure.message, await failureOf(hearth.commit()), await failureOf(hearth.transaction(() => {})), await failureOf(hearth.rollback()),
+    hearth.failure.message, await failureOf(hearth.commit()), await failureOf(hearth.transaction(() => {})),
+    await failureOf(hearth.rollback()),
     hearth.run("return _home.n, _home.f()"), hearth.encodePath("_home").length > 0, await failureOf(hearth.close()),
   ]);
   assert.match(said[0], /another tab has taken the store over/);
@@ -381,12 +398,13 @@ test("a worker takes a store from a page, which is told though it writes nothing
     globalThis.hearth = await Hearth.open({ store: "indexeddb:workertakes" });
   });
   const worker = await newWorker(page);
-  assert.equal(await worker.evaluate(async () => (await Hearth.open({ store: "indexeddb:workertakes", takeover: true })).get("_home.n")), 1);
+  assert.equal(await worker.evaluate(async () =>
+    (await Hearth.open({ store: "indexeddb:workertakes", takeover: true })).get("_home.n")), 1);
   await page.waitForFunction(() => hearth.failure?.code === "dead", undefined, { timeout: 10000 });
 });
 
-for (const blind of [false, true])
-  test(`a tab that was frozen while another took its store is dead when it wakes${blind ? ", though no lock tells it" : ""}`, async () => {
+for (const [blind, how] of [[false, ""], [true, ", though no lock tells it"]])
+  test(`a tab that was frozen while another took its store is dead when it wakes${how}`, async () => {
     const tried = rounds(2);
     for (let round = 0; round < tried; round++) {
       const store = `indexeddb:frozen${blind}${round}`;
@@ -396,10 +414,11 @@ for (const blind of [false, true])
       let acknowledged = 0;
       await old.exposeFunction("acknowledge", (n) => (acknowledged = n));
       await old.evaluate(async ({ store, blind }) => {
-        if (blind) Object.defineProperty(navigator, "locks", { value: { request: (name, options, callback) => Promise.resolve(callback({})) } });
+        const request = (name, options, callback) => Promise.resolve(callback({}));
+        if (blind) Object.defineProperty(navigator, "locks", { value: { request } });
         globalThis.hearth = await Hearth.open({ store });
-        hearth.run("_home.a, _home.b = {}, {} local n = 0 function _home.set(k) n = k _home.a.n, _home.b.n = k, k return n end");
-        hearth.run("_home.log = ext.table()");
+        hearth.run(`_home.a, _home.b, _home.log = {}, {}, ext.table()
+          local n = 0 function _home.set(k) n = k _home.a.n, _home.b.n = k, k return n end`);
         globalThis.writing = true;
         globalThis.written = (async () => {
           for (let n = 1; writing; n++) {
@@ -434,7 +453,8 @@ for (const blind of [false, true])
         said.push(elsewhere.decode(saved));
         return said;
       });
-      assert.ok(acknowledged > 0 && taken[0] >= acknowledged, `${acknowledged} was acknowledged, ${taken[0]} was there`);
+      assert.ok(acknowledged > 0 && taken[0] >= acknowledged,
+        `${acknowledged} was acknowledged, ${taken[0]} was there`);
       assert.deepEqual(taken, [taken[0], taken[0], taken[0]]);
       assert.match(said[0], /^dead: /);
       assert.match(said[1], /^dead: /);
@@ -445,7 +465,8 @@ for (const blind of [false, true])
         hearth.run("_home.later = true");
         await hearth.close();
       });
-      assert.deepEqual(await stored(next, store, "return _home.a.n, _home.stolen, _home.mine, _home.later"), [taken[0], undefined, true, undefined]);
+      const parts = "return _home.a.n, _home.stolen, _home.mine, _home.later";
+      assert.deepEqual(await stored(next, store, parts), [taken[0], undefined, true, undefined]);
       await old.close();
       await next.close();
     }

@@ -54,7 +54,8 @@ function change(n)
 end
 `;
 
-const databaseFolder = (profile, port) => join(profile, "Default/IndexedDB", `http_127.0.0.1_${port}.indexeddb.leveldb`);
+const databaseFolder = (profile, port) =>
+  join(profile, "Default/IndexedDB", `http_127.0.0.1_${port}.indexeddb.leveldb`);
 
 /** Has this process of Chromium made the site's databases anew? Its own log says so. */
 async function beganAnew(profile, port) {
@@ -114,7 +115,8 @@ test("killed with SIGKILL while it commits, again and again", async (t) => {
         losses++;
         acknowledged = 0;
       }
-      assert.ok(found.found >= acknowledged, `round ${round}: ${acknowledged} was acknowledged, ${found.found} is there`);
+      assert.ok(found.found >= acknowledged,
+        `round ${round}: ${acknowledged} was acknowledged, ${found.found} is there`);
       furthest = found.found;
       const before = acknowledged;
       if (round % 5 !== 4) await working; // else it is killed while it opens or commits for the first time
@@ -168,7 +170,8 @@ test("killed while it imports: all of it is there, or nothing", async (t) => {
         last = 0;
       }
       if (round > 1) seen[found === round - 1 ? "after" : "before"]++;
-      assert.ok(found === last || (found === round - 1 && lost === undefined), `round ${round}: ${found} after ${last}`);
+      assert.ok(found === last || (found === round - 1 && lost === undefined),
+        `round ${round}: ${found} after ${last}`);
       last = found;
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 300));
     } finally {
@@ -178,7 +181,7 @@ test("killed while it imports: all of it is there, or nothing", async (t) => {
   t.diagnostic(`${tried} rounds: ${seen.before} were killed before it was done, ${seen.after} after`);
 });
 
-test("Chromium finds its database damaged and throws it away: lost, though no note of the page's own is left", async (t) => {
+test("Chromium finds its database damaged and throws it away: lost, though no note of ours is left", async (t) => {
   const profile = await mkdtemp(join(tmpdir(), "hearth-killed-"));
   const server = await servePackage();
   t.after(async () => {

@@ -68,7 +68,8 @@ export async function newWorker(page) {
 
 /** Runs the native command: what it printed. */
 export function runCommand(...args) {
-  const child = spawnSync(required("HEARTH_COMMAND", "the native hearth command"), args, { encoding: "utf8", maxBuffer: 1 << 28 });
+  const command = required("HEARTH_COMMAND", "the native hearth command");
+  const child = spawnSync(command, args, { encoding: "utf8", maxBuffer: 1 << 28 });
   assert.equal(child.status, 0, `${args.join(" ")}: status ${child.status}\n${child.stdout}${child.stderr}`);
   return child.stdout;
 }
@@ -153,7 +154,8 @@ local expected = {
 for i, e in ipairs(expected) do same(v[i], e, "value " .. i) end
 same(1 / v[8], -1 / 0, "minus zero")
 local t = v[#expected + 1]
-same(t[true], 1, "true") same(t[2.5], 2, "2.5") same(t[-3], 3, "-3") same(t[""], 4, "empty") same(t[("k"):rep(100)], 5, "long")
+same(t[true], 1, "true") same(t[2.5], 2, "2.5") same(t[-3], 3, "-3") same(t[""], 4, "empty")
+same(t[("k"):rep(100)], 5, "long")
 for i, e in ipairs {print, string.format, io.stdout, _G} do same(v[#expected + 1 + i], e, "permanent " .. i) end
 assert(_home.nan ~= _home.nan)
 assert(_home.sparse[2] == 2 and _home.sparse[3] == nil and _home.sparse[4] == 4 and _home.sparse[100] == 100)

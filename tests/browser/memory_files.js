@@ -2,7 +2,7 @@
  * Files in memory, in the place of the package's files.js (a page has none): so that the suites that keep their
  * stores in files run in a page, too.
  */
-import { errno } from "/src/errno.js";
+import { errno, reasonImport } from "/src/errno.js";
 
 const WRITE = 1, EXCLUSIVE = 2; // hearth_environment.h
 const folders = ["/"];
@@ -117,7 +117,8 @@ export function filesImports(instance) {
     stat(path, size, handle, out) {
       const name = path !== 0 ? text(path, size) : undefined;
       const isFolder = folders.includes(name);
-      const file = isFolder ? { number: 1 + folders.indexOf(name), size: 0 } : name !== undefined ? find(name) : of(handle);
+      const found = () => (name !== undefined ? find(name) : of(handle));
+      const file = isFolder ? { number: 1 + folders.indexOf(name), size: 0 } : found();
       const fields = [1, file.number, file.size, isFolder ? 0 : 1, isFolder ? 1 : 0];
       fields.forEach((field, i) => view(out, 40).setBigUint64(i * 8, BigInt(field), true));
     },
@@ -141,5 +142,6 @@ export function filesImports(instance) {
     boot: (out, room) => put(out, room, "page"),
   };
   const wrapped = Object.fromEntries(Object.entries(imports).map(([name, f]) => [name, guarded(f)]));
-  return { ...wrapped, clock: () => Date.now(), process: () => 1, alive: (number) => (number === 1 ? 1 : 0) };
+  const environment = { clock: () => Date.now(), process: () => 1, alive: (number) => (number === 1 ? 1 : 0) };
+  return { ...wrapped, reason: reasonImport(instance), ...environment };
 }

@@ -19,7 +19,8 @@ before(async () => {
   server = await servePackage();
   browser = await Browser.start();
   const files = await read("tests/browser/memory_files.js"); // in this file's pages alone
-  await browser.context.route("**/src/files.js", (route) => route.fulfill({ contentType: "text/javascript", body: files }));
+  const answer = { contentType: "text/javascript", body: files };
+  await browser.context.route("**/src/files.js", (route) => route.fulfill(answer));
   page = await newPage(browser, server.origin, consoles);
   const names = ["README.md", "lib/base/status.c"];
   for (const name of await readdir(join(repository, "bindings/lua"))) names.push(`bindings/lua/${name}`);
@@ -41,7 +42,8 @@ const runInside = async ({ name, sources }) => {
     if (!Object.hasOwn(sources, path)) throw new Error(`${name} is not offered`);
     return sources[path];
   };
-  return runSuite({ Hearth, name, suite: await text(name), harness: await text("harness"), host: { ...memoryHost(), source } });
+  const [suite, harness] = [await text(name), await text("harness")];
+  return runSuite({ Hearth, name, suite, harness, host: { ...memoryHost(), source } });
 };
 
 const suites = (await readdir(join(repository, "tests/lua")))
@@ -108,7 +110,8 @@ error("contents.lua does not have it")`;
 
 test("golden blobs are read, and written byte by byte as on x86-64", async (t) => {
   const folder = join(repository, "tests/golden");
-  const names = (await readdir(folder)).filter((name) => name.endsWith(".blob")).map((name) => name.slice(0, -5)).sort();
+  const blobs = (await readdir(folder)).filter((name) => name.endsWith(".blob")).sort();
+  const names = blobs.map((name) => name.slice(0, -5));
   assert.ok(names.length > 30, `${names.length} blobs`);
   const found = await page.evaluate(async ({ names, game, world, driver }) => {
     const fetched = async (path) => new Uint8Array(await (await fetch(`/tests/golden/${path}`)).arrayBuffer());
