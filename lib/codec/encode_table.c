@@ -43,14 +43,35 @@ static bool encode_sequence(TableState *T) {
   return false;
 }
 
-/* Writes a shape and its values, which are the topmost on the stack, in the order of the keys. */
-static void put_shaped(TableState *T, Head *head, const ShapeKey keys[], size_t count) {
+/*
+** Will the record with these values, behind what is written already, fit its page? A shape is made only
+** then: one that no record uses would be stored all the same.
+*/
+static bool values_fit(TableState *T, int first, size_t count) {
+  Encoder *E = T->E;
+  size_t most = E->body.size - T->body, mark = E->body.size;
+  uint64_t top = E->top;
+  if (E->page_size == 0) return true;
+  for (size_t i = 0; i < count; i++) /* a tag and 10 bytes at most; a string's length and bytes */
+    most += 11 + (lua_type(E->L, first + (int)i) == LUA_TSTRING ? (size_t)lua_rawlen(E->L, first + (int)i) : 0);
+  if (most <= E->page_size) return true;
+  for (size_t i = 0; i < count; i++) encode_value(E, first + (int)i);
+  bool fit = !outgrown(T);
+  E->body.size = mark;
+  E->top = top;
+  return fit;
+}
+
+/* Writes a shape and its values, which are the topmost on the stack, in the order of the keys. False: too much. */
+static bool put_shaped(TableState *T, Head *head, const ShapeKey keys[], size_t count) {
   Encoder *E = T->E;
   int base = lua_gettop(E->L) - (int)count;
   const uint8_t *order;
+  if (!values_fit(T, base + 1, count)) return false;
   head->shape = encode_shape(E, keys, count, &order);
   head->flags |= HEAD_SHAPE;
   for (size_t i = 0; i < count; i++) encode_value(E, base + 1 + order[i]);
+  return true;
 }
 
 /*
@@ -72,9 +93,9 @@ static bool encode_shaped(TableState *T, Head *head) {
     count++;
     lua_insert(L, -2); /* value below key: it stays */
   } while (lua_next(L, T->t));
-  put_shaped(T, head, keys, count);
+  bool put = put_shaped(T, head, keys, count);
   lua_settop(L, base);
-  return true;
+  return put;
 }
 
 /* What is left after the sequence, in the order of lua_next; of a weak table, what stays. */
@@ -396,9 +417,9 @@ static bool encode_rest_shaped(TableState *T, Head *head) {
     count++;
     lua_insert(L, -2);
   }
-  put_shaped(T, head, keys, count);
+  bool put = put_shaped(T, head, keys, count);
   lua_settop(L, base);
-  return true;
+  return put;
 }
 
 /*

@@ -54,6 +54,7 @@ export async function serve(...folders) {
       const type = TYPES[path.endsWith("/") ? ".html" : extname(path)];
       response.setHeader("content-type", type ?? "application/octet-stream");
       response.setHeader("access-control-allow-origin", "*"); // for a page without an origin
+      response.setHeader("cache-control", "no-store"); // a killed browser's cache is no part of any test
       response.end(body);
     } catch {
       response.statusCode = 404;
