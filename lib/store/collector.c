@@ -1,5 +1,5 @@
 /*
-** Lua's collector around a commit, which stops it. When it is restarted it has forgotten how much the program
+** Lua's collector around a commit or a load, which stops it. When it is restarted it has forgotten how much the program
 ** may allocate before its next step: it would begin a cycle after every commit, and whoever commits often would
 ** pay for a collector that never rests. So we keep account of it: as long as what the program allocates stays below
 ** what it was allowed, the rest of that is given back after the next commit. Once per cycle it is allowed a share of

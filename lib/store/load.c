@@ -310,6 +310,7 @@ hearth_status store_load(lua_State *L, hearth_store *S, hearth_error *err) {
   hearth_status status = protect_without_collector(L, load_protected, &call, 0, 0, err);
   if (status < 0) name_location(S, err);
   if (call.loader != NULL) free_loader(call.loader); /* the collector does not know how large it is */
+  collector_resume(L, S, S->allocated == 0); /* of what was just read nothing is garbage */
   S->busy = false;
   return status;
 }

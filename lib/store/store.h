@@ -125,8 +125,8 @@ void store_warn(lua_State *L, hearth_store *S, const char *format, ...) HEARTH_P
 /* ------------------------------------------------------------- collector.c */
 
 /*
-** After a commit, when the collector runs again: lets it wait as long as it would have without us. `passed`: since the
-** commit before, one of its cycles has found out what is garbage. [-0, +0, -]
+** After a commit or a load, when the collector runs again: lets it wait as long as it would have without us.
+** `passed`: since the time before, one of its cycles has found out what is garbage. [-0, +0, -]
 */
 void collector_resume(lua_State *L, hearth_store *S, bool passed);
 

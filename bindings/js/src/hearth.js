@@ -88,18 +88,25 @@ export class Hearth {
 
   async #open() {
     const [scheme, place] = splitURI(this.#uri);
-    this.#module = await loadModule(this.#options.wasm);
-    if (scheme === "indexeddb") await this.#openStorage(place);
+    const storage = scheme === "indexeddb" ? this.#openStorage(place) : undefined; // the two take their time together
+    const [opened, made] = await Promise.allSettled([storage, this.#prepare()]);
     try {
-      this.#instance = await this.#start();
+      if (opened.status === "rejected") throw opened.reason;
+      if (made.status === "rejected") throw made.reason;
+      this.#instance = await this.#start(made.value);
       this.#state = "open";
       await this.#storage?.idle();
     } catch (error) {
-      this.#instance?.delete();
+      made.value?.delete();
       await this.#storage?.close();
       throw error;
     }
     this.#autocommit = new Autocommit(this, this.#options);
+  }
+
+  async #prepare() {
+    this.#module = await loadModule(this.#options.wasm);
+    return this.#makeInstance();
   }
 
   async #openStorage(name, again = {}) {
@@ -127,7 +134,6 @@ export class Hearth {
       seal,
     };
     const instance = await Instance.make(this.#module, host);
-    if (this.#storage !== undefined) offer(instance, this.#storage);
     try {
       if (modules !== undefined) instance.call("js_run", [REGISTER_MODULES, "=modules", undefined, modules]);
       if (sources !== undefined) instance.call("js_run", [REGISTER_SOURCES, "=sources", undefined, sources]);
@@ -148,9 +154,9 @@ export class Hearth {
     };
   }
 
-  /** A new Lua state with the store in it. */
-  async #start(other = {}) {
-    const instance = await this.#makeInstance();
+  /** The store in a new Lua state. */
+  async #start(instance, other = {}) {
+    if (this.#storage !== undefined) offer(instance, this.#storage);
     try {
       instance.call("js_open", [this.#uri, { ...this.#storeOptions(), ...other }]);
     } catch (error) {
@@ -351,7 +357,7 @@ export class Hearth {
     try {
       old.order("js_close");
       if (this.#storage !== undefined) await this.#reopenStorage();
-      this.#instance = await this.#start({ create: true, exclusive: false }); // it is there by now
+      this.#instance = await this.#start(await this.#makeInstance(), { create: true, exclusive: false }); // it is there by now
     } catch (error) {
       this.#state = "closed";
       old.delete();

@@ -1,6 +1,7 @@
 /**
  * One WebAssembly instance: its memory, its imports, and calls into it.
  */
+import * as noFiles from "./files.js";
 import { HearthError, LuaError, codeName } from "./error.js";
 import { indexeddbImports } from "./indexeddb/imports.js";
 import { Lines, textOf } from "./lines.js";
@@ -91,7 +92,7 @@ export class Instance {
     const instance = new Instance();
     const { filesImports } = isNode
       ? await import(/* @vite-ignore */ /* webpackIgnore: true */ "./node/files.js")
-      : await import("./files.js");
+      : noFiles;
     instance.#streams = { out: host.print, error: host.warn };
     instance.#changed = host.changed;
     instance.#references = new References(

@@ -144,14 +144,14 @@ export function unfinished(keys, state) {
 /**
  * Reads what is there, as of one moment.
  * @returns {Promise<{state: object, records: Uint8Array[], counts: number[], strays: boolean, leftovers: number[],
- *   ballast: number}>} `counts`: records of each generation; `strays`: there are records beyond the last; `leftovers`:
+ *   ballast: boolean}>} `counts`: records of each generation; `strays`: there are records beyond the last; `leftovers`:
  *   unfinished generations
  */
 export async function readDatabase(database) {
   const transaction = database.transaction([LOG, NOTES], "readonly");
   const log = transaction.objectStore(LOG);
   const notes = transaction.objectStore(NOTES);
-  const requests = [notes.get(STATE), log.getAllKeys(), notes.get(BALLAST)];
+  const requests = [notes.get(STATE), log.getAllKeys(), notes.getKey(BALLAST)]; // not a megabyte for its length
   const [note, keys, ballast] = await Promise.all(requests.map(asked));
   const state = note ?? freshState();
   const parts = await Promise.all(state.generations.map((generation) => readGeneration(log, keys, generation)));
@@ -163,17 +163,6 @@ export async function readDatabase(database) {
     counts: parts.map((part) => part.length),
     strays: keys.some(([generation, sequence]) => generation === current && sequence >= length),
     leftovers: unfinished(keys, state),
-    ballast: ballast?.length ?? 0,
+    ballast: ballast !== undefined,
   };
-}
-
-/** The records as one row of bytes. */
-export function concatenate(records) {
-  const bytes = new Uint8Array(records.reduce((size, record) => size + record.length, 0));
-  let at = 0;
-  for (const record of records) {
-    bytes.set(record, at);
-    at += record.length;
-  }
-  return bytes;
 }

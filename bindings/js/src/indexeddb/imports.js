@@ -71,9 +71,11 @@ export function indexeddbImports(instance) {
       return host.attached.push(storage) - 1;
     },
     read(handle, offset, at, size) {
-      const part = of(handle).read(offset, size >>> 0);
-      bytes(at, part.length).set(part);
-      return part.length;
+      const storage = of(handle);
+      let done = 0;
+      for (let part; (part = storage.read(offset + done, (size >>> 0) - done)).length > 0; done += part.length)
+        bytes(at + done, part.length).set(part);
+      return done;
     },
     opened: (handle, end) => of(handle).opened(end),
     reload(handle, length) {

@@ -54,7 +54,7 @@ export class Log {
 
   /**
    * @param {IDBDatabase} database
-   * @param {{state: object, counts: number[], strays: boolean, leftovers: number[], ballast: number,
+   * @param {{state: object, counts: number[], strays: boolean, leftovers: number[], ballast: boolean,
    *   bytes: number}} found
    * @param {{settled(ticket: number, outcome: object): void, failed(outcome: object): void, idle(): void}} host
    *   `settled`: a ticket is complete, or failed with "full" or "nomem"; `failed`: the fate of all that is under way is
@@ -68,7 +68,7 @@ export class Log {
     this.#next = found.counts.at(-1);
     this.#strays = found.strays;
     this.#bytes = found.bytes;
-    this.#ballast = found.ballast;
+    this.#ballast = found.ballast ? ballastSize : 0;
     this.#ballastSize = ballastSize;
     for (const generation of found.leftovers) this.#add({ kind: "discard", generation });
   }

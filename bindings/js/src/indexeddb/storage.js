@@ -3,7 +3,7 @@
  * WebAssembly instance is attached to it and calls the methods that imports.js lists; they never wait.
  */
 import { HearthError, STATUS, codeName } from "../error.js";
-import { asked, concatenate, databaseName, factory, openDatabase, openFailure, readDatabase } from "./database.js";
+import { asked, databaseName, factory, openDatabase, openFailure, readDatabase } from "./database.js";
 import { Lock } from "./lock.js";
 import { Log } from "./log.js";
 import { forgetHere, noteHere, wasHere } from "./note.js";
@@ -34,7 +34,8 @@ export class IndexedDBStorage {
   #channel;
   #options;
   #found; // what was read
-  #bytes; // the log while the backend reads it
+  #records; // the log while the backend reads it
+  #reading = { index: 0, at: 0 }; // which of them it read last, and where in the log that begins
   #again = false; // the database was read once more
   #moved = false; // another tab has written since
   #settle; // the backend's, while it is attached
@@ -104,7 +105,7 @@ export class IndexedDBStorage {
     if (takeover && !this.readonly) await takeOver(this.#database, this.name);
     await this.#read();
     if (this.failure !== undefined) throw this.failure; // it was lost meanwhile
-    if (this.#bytes.length === 0) this.#judgeEmpty();
+    if (this.#found.bytes === 0) this.#judgeEmpty();
     else if (exclusive) throw new HearthError("exists", `${this.name}: there is a store already`);
     else if (!this.readonly) this.lossIsNoticed = noteHere(this.name);
     await this.#askPersistence(persist === true);
@@ -119,8 +120,10 @@ export class IndexedDBStorage {
 
   async #read() {
     const found = await readDatabase(this.#database);
-    this.#bytes = concatenate(found.records);
-    this.#found = { ...found, records: found.records.map((record) => record.length), bytes: this.#bytes.length };
+    this.#records = found.records;
+    this.#reading = { index: 0, at: 0 };
+    const sizes = found.records.map((record) => record.length);
+    this.#found = { ...found, records: sizes, bytes: sizes.reduce((sum, size) => sum + size, 0) };
   }
 
   async #askPersistence(persist) {
@@ -248,19 +251,26 @@ export class IndexedDBStorage {
     if (this.#settle !== undefined) throw new HearthError("busy", `${this.name}: is in use`);
     if (this.readonly && (flags & READONLY) === 0)
       throw new HearthError("readonly", `${this.name}: was opened read-only`);
-    if (this.#bytes === undefined) throw new HearthError("busy", `${this.name}: was used before, open it again`);
+    if (this.#records === undefined) throw new HearthError("busy", `${this.name}: was used before, open it again`);
     this.#settle = settle;
-    return this.#bytes.length;
+    return this.#found.bytes;
   }
 
-  /** @returns {Uint8Array} borrowed */
+  /**
+   * Bytes of the log, from one record: fewer than `size` at its end, none at the log's end.
+   * @returns {Uint8Array} borrowed
+   */
   read(offset, size) {
-    return this.#bytes.subarray(offset, offset + size);
+    let { index, at } = this.#reading;
+    if (offset < at) index = at = 0;
+    while (index < this.#records.length && offset >= at + this.#records[index].length) at += this.#records[index++].length;
+    this.#reading = { index, at };
+    return this.#records[index]?.subarray(offset - at, offset - at + size) ?? new Uint8Array(0);
   }
 
   opened(end) {
     const found = this.#found;
-    this.#bytes = undefined;
+    this.#records = undefined;
     if (this.readonly) return;
     let [count, size] = [0, 0];
     while (size < end) size += found.records[count++];
@@ -279,7 +289,7 @@ export class IndexedDBStorage {
   reload() {
     if (!this.#again) return undefined;
     this.#again = false;
-    return this.#bytes.length;
+    return this.#found.bytes;
   }
 
   get moved() {
