@@ -168,7 +168,8 @@ export class Hearth {
   commit(options?: { durability?: Durability }): Promise<void>;
   /** Back to the last commit, in the same tables. */
   rollback(): Promise<void>;
-  /** Commits what was outstanding, calls f, commits; when f throws, rolls back and rejects with that. f may not be async. */
+  /** Commits what was outstanding, calls f, commits; when f throws, rolls back and rejects with that. f may not be async.
+   *  When that last commit fails later ("full"), it rejects and the changes stay for the next commit. */
   transaction<T>(f: (hearth: Hearth) => T): Promise<T>;
   /** A read-only store is read again. */
   refresh(): Promise<void>;
