@@ -480,8 +480,7 @@ static int commit_protected(lua_State *L) {
   Committer *C = committer_push(L, S, call->error);
   call->committer = C;
   C->memos_alive = memo_is_alive(L, S);
-  memo_push_watched(L);
-  int watched = lua_gettop(L);
+  memo_begin_watch(L, S);
   check_global(C, "_home");
   if (S->alias == HEARTH_ALIAS_ON) check_global(C, "Memory");
   walk(C);
@@ -504,7 +503,6 @@ static int commit_protected(lua_State *L) {
     check(C, call->status);
   }
   apply(L, C);
-  lua_settop(L, watched);
   memo_watch(L, S);
   externals_committed(L, S, C->pending);
   if (C->pending != NULL) pending_add(S, C->pending);
@@ -530,7 +528,7 @@ static hearth_status commit(lua_State *L, hearth_store *S, hearth_durability dur
     externals_failed(L, S);
     committer_forget_fresh(L, S);
   }
-  bool passed = call.committer != NULL && call.committer->S != NULL && !call.committer->memos_alive;
+  bool passed = status >= 0 && call.committer != NULL && call.committer->S != NULL && !call.committer->memos_alive;
   if (call.committer != NULL) committer_free(call.committer);
   collector_resume(L, S, passed);
   S->busy = false;

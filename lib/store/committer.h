@@ -25,7 +25,7 @@ typedef struct Committer {
   Buffer memos, memo_changes; /* what becomes of memos when the commit is in: memo.c */
   Buffer weights;        /* of the pages of the table at work, a number each: memo.c */
   Buffer page_bytes, page_entries; /* of a committed page: memo.c */
-  bool memos_alive;      /* the memos of the last commit are good */
+  bool memos_alive;      /* the memos of the last commit were good when this one began */
   bool dry;              /* only one object is looked at; nothing is submitted */
   /* Stack indices, absolute. */
   int values;            /* table: slot + 1 -> what the hook gave; -(slot + 1) -> the type's name or nil */

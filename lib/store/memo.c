@@ -259,10 +259,15 @@ static bool make_room(Committer *C, const Saved *saved, const Memo *m) {
 
 bool memo_known(Encoder *E, int index, Head *head) {
   Committer *C = E->owner;
-  if (C->dry || !C->memos_alive || E->nested || E->current >= C->S->saved_capacity) return false;
+  if (C->dry || E->nested || E->current >= C->S->saved_capacity) return false;
   const Saved *saved = &C->S->saved[E->current];
   Memo *m = saved->memo;
-  if (m == NULL || saved->page_count != m->page_count || !make_room(C, saved, m)) return false;
+  if (m == NULL || saved->page_count != m->page_count) return false;
+  if (!memo_is_alive(E->L, C->S)) return false; /* asked each time: a hook may have collected since the walk began */
+  if (!make_room(C, saved, m)) {
+    buffer_clear(&C->pages);
+    return false;
+  }
   size_t mark = C->memo_changes.size;
   if (!compare(E, index, m) || !write_changed(C, saved, m)) {
     C->memo_changes.size = mark;
@@ -311,22 +316,30 @@ void memo_settle(Committer *C, bool committed) {
 
 /* ----------------------------------------------------------- the collector */
 
-bool memo_is_alive(lua_State *L, hearth_store *S) {
+enum { WATCHED = 1, WATCHED_NEXT = 2 }; /* fields in the array part, made with the table: setting them allocates nothing */
+
+static bool is_there(lua_State *L, const hearth_store *S, int field) {
   store_push_value(L, S, STORE_WATCHED);
-  lua_rawgeti(L, -1, 1);
-  bool alive = !lua_isnil(L, -1);
+  bool there = lua_rawgeti(L, -1, field) != LUA_TNIL;
   lua_pop(L, 2);
-  return alive;
+  return there;
 }
 
-void memo_push_watched(lua_State *L) {
+bool memo_is_alive(lua_State *L, const hearth_store *S) {
+  return is_there(L, S, WATCHED);
+}
+
+/* Nothing else may refer to it, the stack neither: a hook may collect during the walk. */
+void memo_begin_watch(lua_State *L, hearth_store *S) {
+  store_push_value(L, S, STORE_WATCHED);
   lua_newtable(L);
+  lua_rawseti(L, -2, WATCHED_NEXT);
+  lua_pop(L, 1);
 }
 
-/* The field is in the table's array part, made with it: setting it allocates nothing. */
 void memo_watch(lua_State *L, hearth_store *S) {
   store_push_value(L, S, STORE_WATCHED);
-  lua_insert(L, -2);
-  lua_rawseti(L, -2, 1);
+  lua_rawgeti(L, -1, WATCHED_NEXT);
+  lua_rawseti(L, -2, WATCHED);
   lua_pop(L, 1);
 }

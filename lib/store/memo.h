@@ -34,11 +34,14 @@ bool memo_known(Encoder *E, int index, Head *head);
 /* The commit is in, or (with `committed` false) failed: what was remembered holds, or is forgotten. */
 void memo_settle(Committer *C, bool committed);
 
-/* Is every memo of the store good? Asked once, when a commit begins. [-0, +0, m] */
-bool memo_is_alive(lua_State *L, hearth_store *S);
+/* Is every memo of the last commit good? [-0, +0, -] */
+bool memo_is_alive(lua_State *L, const hearth_store *S);
 
-/* [-0, +1, m] Pushes a new object that nothing refers to; [-1, +0, -] it is watched from now on. */
-void memo_push_watched(lua_State *L);
+/*
+** A commit begins: makes the object that tells whether the collector finds garbage from now on. [-0, +0, m] The
+** commit is in: that object is the one that counts. [-0, +0, -]
+*/
+void memo_begin_watch(lua_State *L, hearth_store *S);
 void memo_watch(lua_State *L, hearth_store *S);
 
 #endif

@@ -107,7 +107,7 @@ static void make_lua_side(lua_State *L, hearth_store *S, hearth_error *err) {
     }
     store_set_value(L, S, tables[i]);
   }
-  lua_createtable(L, 1, 0);
+  lua_createtable(L, 2, 0);
   lua_createtable(L, 0, 1);
   lua_pushliteral(L, "v");
   lua_setfield(L, -2, "__mode");

@@ -295,6 +295,9 @@ describe("the standard library", () => {
     assert.ok(clock >= 0);
     assert.equal(hearth.run("return os.date('!%Y-%m-%d %H:%M:%S', 86399)")[0], "1970-01-01 23:59:59");
     assert.equal(hearth.run("local t = os.time() return os.time(os.date('*t', t)) == t")[0], true);
+    for (const year of [1800, 2040, 2147485547, -2147481748]) // 32 bits of seconds: an error, never another time
+      assert.throws(() => hearth.run(`return os.time { year = ${year}, month = 1, day = 1 }`), failure("raised", "cannot be represented"));
+    assert.equal(hearth.run("return os.date('!%Y-%m-%d', os.time { year = 2037, month = 13, day = -6, hour = 12 })")[0], "2037-12-25");
   });
   test("string patterns and formats", () => {
     assert.deepEqual(hearth.run("return ('key = value'):match('(%w+)%s*=%s*(%w+)')"), ["key", "value"]);

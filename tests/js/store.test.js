@@ -419,3 +419,39 @@ test("other options: functions, strip, pageSize, placeholders", async () => {
   writeFileSync(store.slice(5), "no store");
   await assert.rejects(Hearth.open({ store }), failure("notstore"));
 });
+
+test("what a program replaced comes back with the rest", async () => {
+  const hearth = await Hearth.open();
+  hearth.run("_home.n = 1");
+  await hearth.commit();
+  for (const name of ["_home", "ext"]) assert.throws(() => hearth.set(name, { a: 1 }), failure("invalid", "not to be replaced"));
+  hearth.run("_home = {}");
+  await assert.rejects(hearth.commit(), failure("replaced"));
+  await hearth.rollback();
+  assert.equal(hearth.get("_home.n"), 1);
+  await assert.rejects(hearth.transaction(() => hearth.run("_home = {} error 'no'")), failure("raised", "no"));
+  assert.equal(hearth.get("_home.n"), 1);
+  await assert.rejects(hearth.transaction(() => hearth.run("_home = nil")), failure("replaced"));
+  hearth.run("_home.n = _home.n + 1");
+  await hearth.commit();
+  assert.equal(hearth.get("_home.n"), 2);
+  await hearth.close();
+});
+
+test("modules do not take the place of others", async () => {
+  for (const name of ["string", "_home", "print"])
+    await assert.rejects(Hearth.open({ modules: { [name]: { f() {} } } }), failure("raised", `something else named '${name}'`));
+  await assert.rejects(Hearth.open({ modules: { ui: { a: 5 } } }), failure("invalid", "modules"));
+});
+
+test("an async function of a transaction is refused, and what it throws later harms nobody", async () => {
+  const hearth = await Hearth.open();
+  const late = async () => {
+    await undefined;
+    throw new Error("late");
+  };
+  await assert.rejects(hearth.transaction(late), failure("invalid", "async"));
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.throws(() => hearth.run("error('two\\nlines', 0)"), (error) => error.message === "two\nlines");
+  await hearth.close();
+});

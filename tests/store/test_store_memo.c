@@ -43,6 +43,39 @@ static void test_addresses_used_again(void **state) {
   world_free(&w);
 }
 
+/* A hook that collects, before or after the walk looks at the table: a freed string's address is used again meanwhile. */
+static void test_hooks_that_collect(void **state) {
+  (void)state;
+  static const char *const reached[] = {
+      "home.t = t home.special = setmetatable({}, { __persist = function() if action then action() end "
+      "return function() return {} end end })",
+      "local function hooked(first) return setmetatable({}, { __persist = function() "
+      "if first and action then action() end return function() return t end end }) end "
+      "home.a, home.b = hooked(true), hooked(false)"};
+  for (int i = 0; i < 2; i++) {
+    World w;
+    world_init(&w, 0);
+    w.memory.reuse = true;
+    run(w.L, memo_code);
+    run(w.L, "t = {} for i = 1, 2000 do t[i] = text(i) end");
+    run(w.L, reached[i]);
+    run(w.L, "assert(commit()) unchanged() t[5] = text(77)\n"
+             "function action()\n"
+             "  local address = string.format('%p', t[90]) t[90] = false collectgarbage() collectgarbage()\n"
+             "  local tries = {}\n"
+             "  for n = 1, 20000 do\n"
+             "    local new = text(1000000 + n)\n"
+             "    if string.format('%p', new) == address then t[90] = new return end\n"
+             "    tries[#tries + 1] = new\n"
+             "  end\n"
+             "  error 'no address was used again'\n"
+             "end\n"
+             "assert(commit()) action = nil assert(commit()) local expected = t[90] reopen()\n"
+             "eq((home.t or home.b)[90], expected)");
+    world_free(&w);
+  }
+}
+
 static void test_old_values_come_back(void **state) {
   (void)state;
   World w;
@@ -215,6 +248,7 @@ static void test_failing_allocations(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_addresses_used_again),
+      cmocka_unit_test(test_hooks_that_collect),
       cmocka_unit_test(test_old_values_come_back),
       cmocka_unit_test(test_nearly_shaped),
       cmocka_unit_test(test_random_values),

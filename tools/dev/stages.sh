@@ -89,7 +89,7 @@ stage_sanitize() {
 stage_valgrind() {
   local arguments=() suite
   for suite in "${core_suites[@]}"; do arguments+=(--suite "$suite"); done
-  suites valgrind "$build" -t 40 "${arguments[@]}" \
+  suites valgrind "$build" -t 40 "${arguments[@]}" --no-suite long \
     --wrap "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
 }
 

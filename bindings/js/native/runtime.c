@@ -29,6 +29,7 @@ int __syscall_open(intptr_t path, int flags, ...);
 int __syscall_rename(intptr_t from, intptr_t to);
 int __syscall_rmdir(intptr_t path);
 int __syscall_unlink(intptr_t path);
+long long __tm_to_secs(const struct tm *local);
 const char *__tm_to_tzname(const struct tm *local);
 extern const char __utc[];
 void emscripten_notify_memory_growth(size_t memory);
@@ -180,10 +181,17 @@ struct tm *localtime(const time_t *moment) {
 }
 
 /* The shift of a local time is that of the moment it denotes: found by trying one shift to know the other. */
+#define DAY (24 * 60 * 60)
+
+/* Emscripten's time_t has 32 bits: a moment that it cannot hold is none, and Lua says so. */
 time_t mktime(struct tm *local) {
-  struct tm utc = *local;
-  time_t shown = timegm(&utc), moment = shown - ahead(shown);
-  moment = shown - ahead(moment);
+  long long shown = __tm_to_secs(local);
+  if (shown < INT32_MIN + DAY || shown > INT32_MAX - DAY) {
+    errno = EOVERFLOW;
+    return -1;
+  }
+  time_t moment = (time_t)shown - ahead((time_t)shown);
+  moment = (time_t)shown - ahead(moment);
   *local = *localtime(&moment);
   return moment;
 }

@@ -121,9 +121,15 @@ int EXPORT(js_poll)(Bridge *b) {
   return bridge_answer(b, status);
 }
 
+/* A program that replaced the global _home gets it back with the rest. */
+static void reinstall(Bridge *b) {
+  if (b->store != NULL) (void)hearth_install(b->current, b->store);
+}
+
 int EXPORT(js_rollback)(Bridge *b) {
   hearth_status status = opened(b);
   if (status == HEARTH_OK) status = hearth_rollback(b->current, b->store, &b->error);
+  if (status == HEARTH_OK) reinstall(b);
   return bridge_answer(b, status);
 }
 
@@ -150,6 +156,7 @@ static int transaction(lua_State *L) {
   Bridge *b = bridge_of(L);
   bridge_check(L, opened(b));
   hearth_status status = hearth_transaction(L, b->store, lua_gettop(L) - 1, LUA_MULTRET, &b->error);
+  if (status < 0 && b->error.code != HEARTH_BUSY) reinstall(b);
   if (status == HEARTH_RAISED && lua_gettop(L) > 0) return lua_error(L); /* what the function raised */
   bridge_check(L, status);
   return lua_gettop(L);

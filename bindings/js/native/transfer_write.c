@@ -20,9 +20,14 @@ static void put_u8(Writer *w, unsigned n) {
   buffer_put(w->out, &byte, 1);
 }
 
+static void set_u32(unsigned char *at, size_t n) {
+  for (int i = 0; i < 4; i++) at[i] = (unsigned char)(n >> (8 * i));
+}
+
 static void put_u32(Writer *w, size_t n) {
+  unsigned char bytes[4];
   if (n > UINT32_MAX) luaL_error(w->L, "a value too large for JavaScript");
-  unsigned char bytes[] = {(unsigned char)n, (unsigned char)(n >> 8), (unsigned char)(n >> 16), (unsigned char)(n >> 24)};
+  set_u32(bytes, n);
   buffer_put(w->out, bytes, sizeof bytes);
 }
 
@@ -152,6 +157,7 @@ static void put_contents(Writer *w) {
   size_t count;
   int kind = kind_of(L, &count);
   put_u8(w, (unsigned)kind);
+  size_t at = w->out->size, written = 0;
   put_u32(w, count);
   if (kind == TRANSFER_ARRAY) {
     for (size_t i = 1; i <= count; i++) {
@@ -166,7 +172,9 @@ static void put_contents(Writer *w) {
       put_value(w, value - 1);
       put_value(w, value);
       lua_settop(L, value - 1);
+      written++;
     }
+    if (!w->out->failed) set_u32(w->out->data + at, written); /* a finalizer may have taken some out meanwhile */
   }
   lua_pop(L, 1);
 }

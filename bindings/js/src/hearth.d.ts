@@ -41,7 +41,7 @@ export interface LuaReference {
 
 export type Durability = "default" | "visible" | "complete" | "durable";
 
-/** The names of hearth_status.h. */
+/** What went wrong; the package's README says what each means for a store. */
 export type HearthCode =
   | "nomem" | "invalid" | "unstorable" | "damaged" | "version" | "lua" | "refused" | "unknown" | "limit" | "seal"
   | "raised" | "busy" | "dead" | "full" | "io" | "conflict" | "stale" | "readonly" | "notfound" | "notstore"
@@ -69,9 +69,9 @@ export interface Options {
   /** Where to find hearth.wasm: its bytes, a compiled module, or a URL. By default it is beside this module. */
   wasm?: BufferSource | WebAssembly.Module | URL | string;
   readonly?: boolean;
-  /** "notfound" where there is no store yet. */
+  /** false: "notfound" where there is no store yet, instead of a new one. */
   create?: boolean;
-  /** "exists" where there is one already. */
+  /** true: "exists" where there is one already. */
   exclusive?: boolean;
   /** Level for commits that do not say theirs; default: the best that the store offers ("durable"). */
   durability?: Durability;

@@ -19,6 +19,9 @@ const CODEC = { canonical: 0x01, strip: 0x02, functions: 0x04, permanents: 0x08,
 const REGISTER_MODULES = `
 local hearth = require "hearth"
 for name, functions in pairs(...) do
+  if _G[name] ~= nil or package.loaded[name] ~= nil or name == "_home" or name == "ext" then
+    error("option 'modules': there is something else named '" .. name .. "'", 0)
+  end
   _G[name], package.loaded[name] = functions, functions
   hearth.register_module(name, functions)
 end`;
@@ -217,6 +220,8 @@ export class Hearth {
 
   set(path, value) {
     expectPath(path);
+    if (path === "_home" || path === "ext")
+      throw new HearthError("invalid", `${path} is not to be replaced: set what is in it`, { path });
     this.#opened().change("js_set", [path, value]);
   }
 
@@ -271,7 +276,10 @@ export class Hearth {
     const body = () => {
       try {
         result = f(this);
-        if (typeof result?.then === "function") throw new HearthError("invalid", "the function of a transaction may not be async");
+        if (typeof result?.then === "function") {
+          Promise.resolve(result).catch(() => {}); // nobody waits for it
+          throw new HearthError("invalid", "the function of a transaction may not be async");
+        }
       } catch (exception) {
         threw = true;
         thrown = exception;

@@ -33,7 +33,9 @@ export async function loadModule(wasm) {
     return await load(wasm);
   } catch (cause) {
     if (cause instanceof HearthError) throw cause;
-    const code = cause?.code === "ENOENT" ? "notfound" : cause instanceof WebAssembly.CompileError ? "damaged" : "invalid";
+    const refused = /Content Security Policy/.test(cause?.message); // it takes 'wasm-unsafe-eval' in script-src
+    const code = refused ? "unsupported"
+      : cause?.code === "ENOENT" ? "notfound" : cause instanceof WebAssembly.CompileError ? "damaged" : "invalid";
     throw new HearthError(code, `hearth.wasm: ${cause?.message}`, { cause });
   }
 }
@@ -258,7 +260,9 @@ export class Instance {
     const [position, path, message, traceback, same, value] = readMessage(this.#out(), this.#references);
     const code = codeName(status);
     if (code === "raised") {
-      const error = new LuaError(message ?? code, { value: traceback === undefined ? message : value, traceback: traceback ?? "", path });
+      const told = traceback === undefined ? message : value;
+      const error = new LuaError(typeof value === "string" ? value : message ?? code,
+        { value: told, traceback: traceback ?? "", path });
       const thrown = this.#thrown;
       if (thrown !== undefined && (same || contains(value, thrown.value))) error.cause = thrown.exception;
       return error;

@@ -27,7 +27,8 @@ export const OPEN = {
   store: text, wasm: () => true, readonly: boolean, create: boolean, exclusive: boolean, durability: choice(DURABILITY),
   takeover: boolean, persist: boolean, acceptLoss: boolean, alias: choice(ALIAS),
   autocommit: (value) => typeof value === "boolean" || isAutocommit(value) || "true, false or { durability, onError(error) }",
-  flushOnHide: boolean, print: callable, warn: callable, modules: all(object), sources: all(source), pageSize: count(64, 1 << 20),
+  flushOnHide: boolean, print: callable, warn: callable, modules: all(all(callable)), sources: all(source),
+  pageSize: count(64, 1 << 20),
   strip: boolean, functions: boolean, placeholders: boolean, seal: callable,
 };
 export const RUN = { name: text, instructions: count(1, Number.MAX_SAFE_INTEGER), args: list };
