@@ -123,3 +123,18 @@ void map_batch_apply(MapBatch *b, MapBatchCount count, void *ud) {
     e = next;
   }
 }
+
+int64_t map_batch_growth(const MapBatch *b, int64_t (*size)(MapEntry *e)) {
+  int64_t growth = 0;
+  for (MapEntry *e = b->first; e != NULL; e = e->right) {
+    if (e->mark == HEARTH_DROP) {
+      for (MapEntry *old = map_table(b->map, e->table); old != NULL && old->table == e->table; old = map_next(old))
+        growth -= size(old);
+      continue;
+    }
+    MapEntry *old = map_find(b->map, e->table, map_key(e), e->key_size);
+    if (e->mark == HEARTH_PUT) growth += size(e);
+    if (old != NULL) growth -= size(old);
+  }
+  return growth;
+}

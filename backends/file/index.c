@@ -48,20 +48,9 @@ LogStep index_replay(Index *index, const LogScan *scan) {
 }
 
 static int64_t entry_bytes(MapEntry *e) {
-  return e == NULL ? 0 : (int64_t)e->key_size + index_place(e).size;
+  return (int64_t)e->key_size + index_place(e).size;
 }
 
-/* An estimate: an entry that one batch names twice counts as freed twice. */
 int64_t index_growth(const Index *index) {
-  int64_t growth = 0;
-  for (MapEntry *e = index->batch.first; e != NULL; e = e->right) {
-    if (e->mark == HEARTH_DROP) {
-      for (MapEntry *old = map_table(&index->map, e->table); old != NULL && old->table == e->table; old = map_next(old))
-        growth -= entry_bytes(old);
-    } else {
-      if (e->mark == HEARTH_PUT) growth += entry_bytes(e);
-      growth -= entry_bytes(map_find(&index->map, e->table, map_key(e), e->key_size));
-    }
-  }
-  return growth;
+  return map_batch_growth(&index->batch, entry_bytes);
 }

@@ -33,23 +33,12 @@ static void count_entry(void *ud, MapEntry *e, int sign) {
   m->live_log += sign > 0 ? log : 0 - log;
 }
 
-static int64_t log_size(const MapEntry *e) {
-  return e == NULL ? 0 : (int64_t)log_put_size(e->table, e->key_size, e->value_size);
+static int64_t log_size(MapEntry *e) {
+  return (int64_t)log_put_size(e->table, e->key_size, e->value_size);
 }
 
-/* An entry that one batch names twice counts as freed twice. */
 int64_t idb_mirror_growth(const Mirror *m) {
-  int64_t growth = 0;
-  for (MapEntry *e = m->batch.first; e != NULL; e = e->right) {
-    if (e->mark == HEARTH_DROP) {
-      for (MapEntry *old = map_table(&m->map, e->table); old != NULL && old->table == e->table; old = map_next(old))
-        growth -= log_size(old);
-    } else {
-      if (e->mark == HEARTH_PUT) growth += log_size(e);
-      growth -= log_size(map_find(&m->map, e->table, map_key(e), e->key_size));
-    }
-  }
-  return growth;
+  return map_batch_growth(&m->batch, log_size);
 }
 
 LogStep idb_mirror_replay(Mirror *m, const LogScan *scan) {
