@@ -56,7 +56,8 @@ static void with_failures(bool on, int what, hearth_status (*call)(lua_State *L,
     lua_settop(L, 2);
     if (!reached) break;
   }
-  assert_true(failures > 0);
+  /* Lua asks again after a collection when one request failed: a step over many may meet no other kind. */
+  assert_true(failures > 0 || (!on && step > 1));
   lua_settop(L, 0);
   state_close(L, &m);
 }
