@@ -105,6 +105,15 @@ HEARTH_API hearth_status hearth_encode(lua_State *L, int index, const hearth_cod
 HEARTH_API hearth_status hearth_decode(lua_State *L, const void *bytes, size_t size,
                                        const hearth_codec_options *options, hearth_error *err);
 
+/*
+** [-0, +1, m] Loads a binary chunk, as lua_dump or string.dump wrote it, behind a check of its structure: a damaged one,
+** which may crash lua_load, is DAMAGED with the position; LUA when it is another Lua's. The function's first upvalue, if
+** it has one, is the table at `globals` (0: the globals table), the others are nil. The check does not verify
+** instructions: running a chunk that an attacker made is as unsafe as in Lua itself. INVALID, NOMEM.
+*/
+HEARTH_API hearth_status hearth_load_chunk(lua_State *L, const void *bytes, size_t size, int globals,
+                                           hearth_error *err);
+
 /* ------------------------------------------------------- permanents, types */
 
 /*

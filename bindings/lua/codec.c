@@ -161,3 +161,12 @@ int codec_changed_permanents(lua_State *L) {
   if (hearth_changed_permanents(L, &err) < 0) return result_raise(L, &err);
   return 1;
 }
+
+int codec_load_chunk(lua_State *L) {
+  hearth_error err;
+  size_t size;
+  const char *bytes = luaL_checklstring(L, 1, &size);
+  if (!lua_isnoneornil(L, 2)) luaL_checktype(L, 2, LUA_TTABLE);
+  if (hearth_load_chunk(L, bytes, size, lua_isnoneornil(L, 2) ? 0 : 2, &err) < 0) return result_failure(L, &err);
+  return 1;
+}

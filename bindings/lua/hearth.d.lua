@@ -156,6 +156,16 @@ function hearth.register_module(name, module) end
 ---@param type hearth.type
 function hearth.register_type(type) end
 
+---Loads a binary chunk, as `string.dump` wrote it, like `load(bytes, name, "b", globals)`, but behind a check of its
+---structure: a damaged one, which may crash `load`, is "damaged" here, and one of another Lua is "lua". The check does not
+---verify instructions: calling a function that an attacker made is as unsafe as with `load`.
+---@param bytes string
+---@param globals? table for the function's first upvalue; default: the globals table
+---@return function? f
+---@return string? message
+---@return hearth.code? code
+function hearth.load_chunk(bytes, globals) end
+
 ---The names of the permanent tables whose fields are not what they were when they were registered: such changes
 ---are not stored.
 ---@return string[] names
