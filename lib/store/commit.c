@@ -422,15 +422,15 @@ Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err) {
 }
 
 /* The program may have replaced the global by another table: its work would be lost without a word. */
-static void check_global(Committer *C, const char *name) {
+static void check_global(Committer *C, const char *name, bool resolved) {
   lua_State *L = C->E.L;
   store_push_value(L, C->S, STORE_ENVIRONMENT);
   if (lua_istable(L, -1)) {
     lua_pushstring(L, name);
     lua_rawget(L, -2);
     store_push_value(L, C->S, STORE_HOME);
-    if (!lua_rawequal(L, -1, -2)) {
-      bool gone = lua_isnil(L, -2);
+    bool gone = lua_isnil(L, -2);
+    if (!lua_rawequal(L, -1, -2) && !(gone && resolved)) {
       hearth_fail(C->E.error, HEARTH_REPLACED,
                   "the global %s was %s%s; assign into the home table instead, or set %s back", name,
                   gone ? "removed" : "replaced by a ", gone ? "" : luaL_typename(L, -2), name);
@@ -481,8 +481,8 @@ static int commit_protected(lua_State *L) {
   call->committer = C;
   C->memos_alive = memo_is_alive(L, S);
   memo_begin_watch(L, S);
-  check_global(C, "_home");
-  if (S->alias == HEARTH_ALIAS_ON) check_global(C, "Memory");
+  check_global(C, "_home", false);
+  if (S->alias != HEARTH_ALIAS_OFF) check_global(C, "Memory", S->alias == HEARTH_ALIAS_TRACK);
   walk(C);
   delete_garbage(C);
   if (call->collect) check(C, externals_collect(L, S, call->error));
