@@ -103,6 +103,54 @@ export interface Options {
   /** A keyed hash of 32 bytes, as BLAKE2b or HMAC-SHA256 give it: functions are sealed when written, and refused
    *  without their seal. */
   seal?: (bytes: Uint8Array) => Uint8Array;
+  /** IndexedDB: says through `warn`, once, that a new store has a legacy database beside it. Default: true. */
+  legacyNotice?: boolean;
+}
+
+/** A record of the legacy runtime `cu`, as its database gives it, or as JSON has it ({ $uint8array: [...] } for bytes). */
+export interface LegacyRecord {
+  id: number | string;
+  data: { [key: string]: any };
+}
+
+export interface LegacyOptions extends Options {
+  /** The name of the legacy database, "LuaPersistentDB", or its records. */
+  from: string | LegacyRecord[];
+  /** What a key's text becomes: "integer" (default) makes canonical decimal text of an integer an integer, "number" that of
+   *  a float a number too, "text" leaves all text. */
+  keys?: "integer" | "number" | "text";
+  /** The home table's number, where the metadata is damaged. */
+  home?: number | string;
+  /** Tables that nothing refers to are kept as _home[unreachable][id]; otherwise they are only reported. */
+  unreachable?: string;
+}
+
+/** What could not be taken over, or written, as it was. */
+export interface LegacyReport {
+  /** The home table's number in the legacy records. */
+  home: number;
+  tables: number;
+  entries: number;
+  /** As the metadata say. */
+  savedAt?: string;
+  /** How many items there are of each kind. */
+  counts: { [what: string]: number };
+  items: {
+    what: "damaged" | "lossy" | "function" | "upvalues" | "unreachable" | "collision" | "key" | (string & {});
+    table?: number | string;
+    key?: string;
+    message: string;
+  }[];
+}
+
+export interface LegacyExportOptions {
+  /** Writes the records into this legacy database too: "exists" when it holds something, unless `replace`. */
+  to?: string;
+  replace?: boolean;
+  /** Which legacy runtime shall read it; "2.0" knows no tables in tables. Default "2.1". */
+  runtime?: "2.0" | "2.1";
+  /** Default: now. */
+  savedAt?: string;
 }
 
 export interface RunOptions {
@@ -151,6 +199,10 @@ export class Hearth {
 
   /** Opens a store and a new Lua state with `_home` and `ext` in it. */
   static open(options?: Options): Promise<Hearth>;
+  /** Opens a store, which must be new or empty ("exists"), fills it with what the legacy runtime `cu` stored, and commits. The
+   *  legacy database is only read. Where this fails, nothing was stored. "notfound": there is no such database;
+   *  "damaged": it is none of cu's, or does not say which table is the home table: choose `home`. */
+  static importLegacy(options: LegacyOptions): Promise<{ hearth: Hearth; report: LegacyReport }>;
   /** The library's version. */
   static readonly version: string;
 
@@ -187,6 +239,8 @@ export class Hearth {
   setAlias(policy: "off" | "on" | "track"): void;
   /** The whole store as last committed, as the native `hearth export` writes it. */
   export(): Promise<Uint8Array>;
+  /** The home table as the legacy runtime stored it: records for its database, and what they cannot hold. */
+  exportLegacy(options?: LegacyExportOptions): Promise<{ records: LegacyRecord[]; report: LegacyReport }>;
   /** Replaces all of the store by what an export or a store's file holds, as one batch. The Lua state is made anew. "exists" when
    *  the store is not empty, unless `replace`. */
   import(bytes: Uint8Array, options?: { replace?: boolean }): Promise<void>;

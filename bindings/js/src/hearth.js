@@ -6,7 +6,10 @@ import { HearthError, LuaError } from "./error.js";
 import { offer } from "./indexeddb/imports.js";
 import { IndexedDBStorage } from "./indexeddb/storage.js";
 import { Instance, isNode, loadModule } from "./instance.js";
-import { ALIAS, COMMIT, COMPACT, DECODE, DURABILITY, ENCODE, IMPORT, OPEN, RUN, check } from "./options.js";
+import { noticeLegacy } from "./legacy/notice.js";
+import {
+  ALIAS, COMMIT, COMPACT, DECODE, DURABILITY, ENCODE, EXPORT_LEGACY, IMPORT, IMPORT_LEGACY, OPEN, RUN, check,
+} from "./options.js";
 import { Pending } from "./pending.js";
 
 export { HearthError, LuaError };
@@ -84,12 +87,31 @@ export class Hearth {
   static async open(options) {
     const hearth = new Hearth(Hearth.#key, check(options, OPEN));
     await hearth.#open();
+    await hearth.#noticeLegacy();
     return hearth;
+  }
+
+  static async importLegacy(options) {
+    const { from, keys, home, unreachable, ...rest } = check(options, { ...OPEN, ...IMPORT_LEGACY });
+    if (rest.readonly) throw new HearthError("invalid", "option 'readonly': importing writes");
+    const { fill, recordsOf } = await import("./legacy/convert.js"); // few need it
+    const records = await recordsOf(from);
+    const hearth = new Hearth(Hearth.#key, rest);
+    let report;
+    await hearth.#open((run) => (report = fill(run, records, { keys, home, unreachable })));
+    try {
+      await hearth.commit({ durability: hearth.#uri.startsWith("memory:") ? "default" : "durable" });
+    } catch (error) {
+      await hearth.close();
+      throw error;
+    }
+    return { hearth, report };
   }
 
   /* ------------------------------------------------------------ opening */
 
-  async #open() {
+  /** @param {(run: import("./legacy/convert.js").Run) => void} [fill] fills the home table before anything can commit */
+  async #open(fill) {
     const [scheme, place] = splitURI(this.#uri);
     const storage = scheme === "indexeddb" ? this.#openStorage(place) : undefined; // the two take their time together
     const [opened, made] = await Promise.allSettled([storage, this.#prepare()]);
@@ -99,12 +121,24 @@ export class Hearth {
       this.#instance = await this.#start(made.value);
       this.#state = "open";
       await this.#storage?.idle();
+      fill?.(this.#runLegacy);
     } catch (error) {
       made.value?.delete();
       await this.#storage?.close();
       throw error;
     }
     this.#autocommit = new Autocommit(this, this.#options);
+  }
+
+  /** Lua code that nobody asked to be run: what it changes is committed by whoever runs it. */
+  #runLegacy = (code, ...args) => this.#opened().call("js_run", [code, "=legacy", undefined, ...args]);
+
+  /** A new store, beside the database of the legacy runtime: it is said how that is taken over. */
+  async #noticeLegacy() {
+    const { readonly = false, legacyNotice = true } = this.#options;
+    if (this.#storage === undefined || readonly || !legacyNotice) return;
+    const [{ storage }] = this.#instance.call("js_stat", []);
+    if (storage.entries === 0) await noticeLegacy(this.#uri, (line) => this.#warn(line));
   }
 
   async #prepare() {
@@ -332,6 +366,13 @@ export class Hearth {
     this.#outside();
     await this.#idle();
     return this.#opened().callForBytes("js_export");
+  }
+
+  async exportLegacy(options) {
+    const checked = check(options, EXPORT_LEGACY);
+    this.#outside();
+    const { exportRecords } = await import("./legacy/convert.js");
+    return exportRecords(this.#runLegacy, checked);
   }
 
   async import(bytes, options) {

@@ -29,8 +29,14 @@ export const OPEN = {
   autocommit: (value) => typeof value === "boolean" || isAutocommit(value) || "true, false or { durability, onError(error) }",
   flushOnHide: boolean, print: callable, warn: callable, modules: all(all(callable)), sources: all(source),
   pageSize: count(64, 1 << 20),
-  strip: boolean, functions: boolean, placeholders: boolean, seal: callable,
+  strip: boolean, functions: boolean, placeholders: boolean, seal: callable, legacyNotice: boolean,
 };
+export const IMPORT_LEGACY = {
+  from: (value) => typeof value === "string" || Array.isArray(value) || "a database's name or an array of records",
+  keys: choice({ integer: 0, number: 0, text: 0 }), unreachable: text,
+  home: (value) => Number.isSafeInteger(value) || typeof value === "string" || "the number of a table",
+};
+export const EXPORT_LEGACY = { to: text, replace: boolean, runtime: choice({ "2.0": 0, "2.1": 0 }), savedAt: text };
 export const RUN = { name: text, instructions: count(1, Number.MAX_SAFE_INTEGER), args: list };
 export const COMMIT = { durability: choice(DURABILITY) };
 export const COMPACT = { keep: count(0, 0xffffffff) };

@@ -1,0 +1,108 @@
+/** The interface of the legacy runtime `cu`, versions 2.0 and 2.1, on top of Hearth. */
+import type { Hearth, LegacyReport, Options } from "../hearth.js";
+
+export interface LoadOptions
+  extends Pick<Options, "wasm" | "takeover" | "persist" | "acceptLoss" | "modules" | "sources" | "print" | "warn"> {
+  /** false: begins with an empty home table; what is saved stays until saveState(). Default: true. */
+  autoRestore?: boolean;
+  /** Where the legacy runtime's file was; not used. `wasm` says where hearth.wasm is, when it is not beside its module. */
+  wasmPath?: string;
+  /** Where the state is kept; default "indexeddb:cu". "file:PATH" in Node. */
+  store?: string;
+  /** The legacy database that is taken over; default "LuaPersistentDB". */
+  legacy?: string;
+  /** Called when there is a legacy state: as it is taken over, and at each load() after that. */
+  onLegacyState?: (state: LegacyState) => void;
+  /** As for Hearth.importLegacy; `keys` also says what a key's text becomes in setInput(). */
+  keys?: "integer" | "number" | "text";
+  home?: number | string;
+  unreachable?: string;
+}
+
+export interface LegacyState {
+  database: string;
+  /** When the legacy runtime saved it, as text; of a database too old to know, a hash of what it holds. */
+  savedAt: string;
+  /** The same of the state that was taken over; undefined: none was, since the store was in use before. */
+  takenOver?: string;
+  /** It is not the one that was taken over: an old tab has saved since. */
+  newer: boolean;
+  /** Of the takeover, when this load() did it. */
+  report?: LegacyReport;
+}
+
+export interface TableInfo {
+  tableCount: number;
+  homeTableId: number | null;
+  memoryTableId: number | null;
+  nextTableId: number;
+  /** The tables that can be reached from _home, and _io unless it is empty. */
+  tables: { id: number; size: number; keys: string[] }[];
+}
+
+/** Opens the store, the first time with what the legacy runtime saved. Again: opens it anew, without what was not saved. */
+export function load(options?: LoadOptions): Promise<boolean>;
+/** The name of load() in 2.0. */
+export function loadLuaWasm(options?: LoadOptions): Promise<boolean>;
+/** To be called after load(): 0. */
+export function init(): number;
+/** Runs Lua code: how many bytes readResult() is to read. After an error a negative number, whose size readBuffer() is to
+ *  read: "Error: message". The error is on the console too; everything goes on after it. */
+export function compute(code: string): Promise<number>;
+export function getBufferPtr(): number;
+/** 65536. A longer result is not cut off. */
+export function getBufferSize(): number;
+/** Bytes. */
+export function getMemoryStats(): { total: number; used: number; free: number };
+export function runGc(): boolean;
+/** Text in the buffer; "" where there is none. */
+export function readBuffer(ptr: number, len: number): string;
+/** What was printed, and the last value that was returned: null for nil, text (a Uint8Array where it is no UTF-8), a bigint
+ *  beyond 2^53 - 1, "<table>", "<function>". */
+export function readResult(ptr: number, len: number): { output: string; result: any };
+export function writeBuffer(ptr: number, text: string): number;
+
+/** Resolves when _home is on the device; to false, and why on the console, when it is not. */
+export function saveState(): Promise<boolean>;
+/** Back to what was saved last. */
+export function loadState(): Promise<boolean>;
+/** Removes what is saved, and what the legacy runtime saved; the Lua state stays as it is. */
+export function clearPersistedState(): Promise<boolean>;
+
+/** Undefined where there is none. */
+export function getLegacyState(): LegacyState | undefined;
+/** Puts the legacy state in place of all that is in _home, and saves. Where that fails, nothing has changed. */
+export function takeLegacyState(): Promise<LegacyReport>;
+/** Removes what the legacy runtime saved. */
+export function clearLegacyState(): Promise<boolean>;
+
+export function getTableInfo(): TableInfo;
+export function getMemoryTableId(): number | null;
+export function getHomeTableId(): number | null;
+/** Is _home also the global Memory? It is by default. */
+export function setMemoryAliasEnabled(enabled: boolean): void;
+
+export function getIoTableId(): number;
+/** Becomes _io.input: arrays, objects, Map, Set, text, numbers, bigint, booleans, Uint8Array. */
+export function setInput(value: unknown): void;
+/** _io.output: null for nil and for what has no form in JavaScript, [] for an empty table, keys as text. */
+export function getOutput(): any;
+export function setMetadata(value: unknown): void;
+/** Empties _io. */
+export function clearIo(): void;
+
+/** What is underneath, to go on from here. */
+export function getHearth(): Hearth;
+
+declare const cu: {
+  load: typeof load; loadLuaWasm: typeof loadLuaWasm; init: typeof init; compute: typeof compute;
+  getBufferPtr: typeof getBufferPtr; getBufferSize: typeof getBufferSize; getMemoryStats: typeof getMemoryStats;
+  runGc: typeof runGc; readBuffer: typeof readBuffer; readResult: typeof readResult; writeBuffer: typeof writeBuffer;
+  saveState: typeof saveState; loadState: typeof loadState; clearPersistedState: typeof clearPersistedState;
+  getTableInfo: typeof getTableInfo; getMemoryTableId: typeof getMemoryTableId; getHomeTableId: typeof getHomeTableId;
+  setMemoryAliasEnabled: typeof setMemoryAliasEnabled; getIoTableId: typeof getIoTableId; setInput: typeof setInput;
+  getOutput: typeof getOutput; setMetadata: typeof setMetadata; clearIo: typeof clearIo;
+  getLegacyState: typeof getLegacyState; takeLegacyState: typeof takeLegacyState; clearLegacyState: typeof clearLegacyState;
+  getHearth: typeof getHearth;
+};
+export default cu;

@@ -1,0 +1,223 @@
+/**
+ * The interface of the legacy runtime `cu`, versions 2.0 and 2.1, on top of Hearth. cu.d.ts documents all of it; the
+ * package's README says what is different.
+ */
+import { DATABASE } from "../legacy/database.js";
+import { Buffer, decodeResult, encodeResult } from "./buffer.js";
+import { Session, ioTableId } from "./session.js";
+import { fromLua, toLua } from "./values.js";
+
+const STORE = "indexeddb:cu";
+const OPTIONS = ["autoRestore", "wasmPath", "store", "legacy", "onLegacyState", "keys", "home", "unreachable", "wasm",
+  "takeover", "persist", "acceptLoss", "modules", "sources", "print", "warn"];
+
+/** @type {Session | undefined} */
+let session;
+/** @type {Promise<unknown>} loads come one after the other */
+let loading = Promise.resolve();
+const buffer = new Buffer();
+let aliasEnabled = true;
+let integerKeys = true;
+
+const encoder = new TextEncoder();
+
+function warn(text) {
+  console.warn(`[hearth-lua/cu] ${text}`);
+}
+
+function loaded() {
+  if (session === undefined) throw new Error("not loaded: call load() first");
+  return session;
+}
+
+function hasIndexedDB() {
+  try {
+    return Boolean(globalThis.indexedDB);
+  } catch {
+    return false; // the browser refuses to be asked
+  }
+}
+
+/* ------------------------------------------------------------------ loading */
+
+function tellLegacy(state, onLegacyState) {
+  if (state === undefined) return;
+  const { database, savedAt, takenOver, newer, report } = state;
+  if (newer) {
+    const since = takenOver === undefined ? "was not taken over, since the store was in use already"
+      : `was saved (${savedAt}) after it had been taken over (${takenOver}): an old tab may still be writing`;
+    warn(`the legacy database ${database} ${since}. takeLegacyState() puts it in place of what is here; ` +
+      "clearLegacyState() removes it.");
+  }
+  const lost = report === undefined ? 0 : report.items.length;
+  if (lost > 0) warn(`${lost} things in ${database} could not be taken over as they were: getLegacyState().report lists them`);
+  onLegacyState?.(state);
+}
+
+async function openSession(options) {
+  const { autoRestore = true, store, legacy = DATABASE, onLegacyState, keys, home, unreachable, ...rest } = options;
+  for (const name of Object.keys(options)) if (!OPTIONS.includes(name)) warn(`load() knows no option '${name}'`);
+  const opening = Object.fromEntries(Object.entries(rest).filter(([name]) => OPTIONS.includes(name) && name !== "wasmPath"));
+  await session?.close();
+  session = undefined;
+  session = await Session.open({
+    store: store ?? (hasIndexedDB() ? STORE : undefined), autoRestore,
+    legacy: hasIndexedDB() ? legacy : undefined,
+    importing: { keys, home, unreachable },
+    opening: { ...opening, alias: aliasEnabled ? "on" : "off", legacyNotice: false },
+  });
+  integerKeys = keys !== "text";
+  if (session.unsaved !== undefined) warn(session.unsaved);
+  tellLegacy(session.legacy, onLegacyState);
+}
+
+export async function load(options = {}) {
+  const opened = loading.then(() => openSession(options));
+  loading = opened.catch(() => {});
+  try {
+    await opened;
+    return true;
+  } catch (error) {
+    console.error("load() failed:", error);
+    throw error;
+  }
+}
+
+export const loadLuaWasm = load;
+
+export function init() {
+  loaded().initialised = true;
+  return 0;
+}
+
+/* ---------------------------------------------------------------- computing */
+
+export async function compute(code) {
+  if (typeof code !== "string" || code === "") throw new Error("Code must be a non-empty string");
+  try {
+    if (!loaded().initialised) throw new Error("not initialised: call init() first");
+    const { output, kind, value } = session.compute(code);
+    return buffer.put(encodeResult(output, kind, value));
+  } catch (error) {
+    console.error("compute() failed:", error);
+    return -buffer.put(encoder.encode(`Error: ${error.message}`));
+  }
+}
+
+export function getBufferPtr() {
+  loaded();
+  return buffer.address;
+}
+
+export function getBufferSize() {
+  loaded();
+  return buffer.size;
+}
+
+/** What f gives; where it throws, what it would give for nothing. */
+function attempt(name, otherwise, f) {
+  loaded();
+  try {
+    return f();
+  } catch (error) {
+    console.error(`${name}() failed:`, error);
+    return otherwise;
+  }
+}
+
+export const readBuffer = (ptr, len) => attempt("readBuffer", "", () => buffer.text(ptr, len));
+
+export const readResult = (ptr, len) =>
+  attempt("readResult", { output: "", result: null }, () => decodeResult(buffer.get(ptr, len)));
+
+export function writeBuffer(ptr, text) {
+  loaded();
+  return buffer.write(ptr, text);
+}
+
+export const getMemoryStats = () => attempt("getMemoryStats", { total: 0, used: 0, free: 0 }, () => {
+  const { memoryBytes: total, luaBytes: used } = session.hearth.stat();
+  return { total, used, free: total - used };
+});
+
+export const runGc = () => attempt("runGc", false, () => {
+  session.hearth.run("collectgarbage()");
+  return true;
+});
+
+/* ------------------------------------------------------------------- saving */
+
+/** Did it succeed? Why not is on the console. */
+async function succeeded(name, f) {
+  try {
+    await f(loaded());
+    return true;
+  } catch (error) {
+    console.error(`${name}() failed:`, error);
+    return false;
+  }
+}
+
+export const saveState = () => succeeded("saveState", (current) => current.save());
+
+export const loadState = () => succeeded("loadState", (current) => current.restore());
+
+export const clearPersistedState = () => succeeded("clearPersistedState", (current) => current.clear());
+
+/* --------------------------------------------------------- the legacy state */
+
+export const getLegacyState = () => loaded().legacy;
+
+export const takeLegacyState = async () => loaded().takeLegacy();
+
+export const clearLegacyState = () => succeeded("clearLegacyState", (current) => current.clearLegacy());
+
+/* ------------------------------------------------------------------- tables */
+
+export function getTableInfo() {
+  if (session === undefined) return { tableCount: 0, homeTableId: null, memoryTableId: null, nextTableId: 1, tables: [] };
+  return session.tables();
+}
+
+export const getHomeTableId = () => session?.hearth.stat().homeId ?? null;
+
+export const getMemoryTableId = getHomeTableId;
+
+export function setMemoryAliasEnabled(enabled) {
+  aliasEnabled = Boolean(enabled);
+  session?.hearth.setAlias(aliasEnabled ? "on" : "off");
+  if (aliasEnabled) warn('the name "Memory" is deprecated: the table is _home');
+}
+
+/** The Hearth underneath: everything that it can do. */
+export const getHearth = () => loaded().hearth;
+
+/* --------------------------------------------------------------------- _io */
+
+export function getIoTableId() {
+  loaded();
+  return ioTableId;
+}
+
+export function setInput(value) {
+  loaded().setIo("input", toLua(value, integerKeys));
+}
+
+export function setMetadata(value) {
+  loaded().setIo("meta", toLua(value, integerKeys));
+}
+
+export function getOutput() {
+  return fromLua(loaded().getIo("output"));
+}
+
+export function clearIo() {
+  for (const key of ["input", "output", "meta"]) session?.setIo(key, undefined);
+}
+
+export default {
+  load, loadLuaWasm, init, compute, getBufferPtr, getBufferSize, getMemoryStats, runGc, readBuffer, readResult, writeBuffer,
+  saveState, loadState, clearPersistedState, getTableInfo, getMemoryTableId, getHomeTableId, setMemoryAliasEnabled,
+  getIoTableId, setInput, getOutput, setMetadata, clearIo,
+  getLegacyState, takeLegacyState, clearLegacyState, getHearth,
+};

@@ -1,0 +1,80 @@
+/** Legacy records into the home table of an open store, and out of it, by lib/legacy/legacy.lua. */
+import { HearthError } from "../error.js";
+import { read, write } from "./database.js";
+import { listFromLua, recordsFromLua, recordsToLua } from "./records.js";
+import legacySource from "./lua.js";
+
+/* The report is a list with fields, which would come over as a Map. */
+const SPLIT = `
+local function split(report)
+  local list = table.move(report, 1, #report, 1, {})
+  return list, {home = report.home, tables = report.tables, entries = report.entries, saved_at = report.saved_at,
+    counts = report.counts}
+end
+local hearth = require "hearth"
+local legacy = assert(load((...), "=hearth.legacy", "t"))(hearth.load_chunk)
+`;
+
+const IMPORT = `${SPLIT}
+local _, records, options = ...
+if next(_home) ~= nil or debug.getmetatable(_home) ~= nil then return nil, "the home table is not empty", "exists" end
+options.home_table = _home
+local home, report, code = legacy.import(records, options)
+if not home then return nil, report, code end
+return split(report)`;
+
+const EXPORT = `${SPLIT}
+local _, options = ...
+options.is_external = type(ext) == "table" and ext.is or nil
+local records, report = legacy.export(_home, options)
+return records, split(report)`;
+
+/** @typedef {(code: string, ...args: any[]) => any[]} Run runs Lua code: what it returned */
+
+/** What legacy.lua raises is about what it was given. */
+function convert(run, code, ...args) {
+  try {
+    return run(code, legacySource, ...args);
+  } catch (error) {
+    throw error.code === "raised" ? new HearthError("invalid", error.message, { cause: error }) : error;
+  }
+}
+
+function reportFromLua(items, { home, tables, entries, saved_at: savedAt, counts }) {
+  return { home, tables, entries, savedAt, counts, items: listFromLua(items) };
+}
+
+/**
+ * The records to be imported: those of a database, or those that are given.
+ * @param {string | object[]} from
+ * @returns {Promise<object[]>}
+ */
+export function recordsOf(from) {
+  if (typeof from === "string") return read(from);
+  if (Array.isArray(from)) return from;
+  throw new HearthError("invalid", "option 'from': the name of the legacy database or an array of its records expected");
+}
+
+/**
+ * Fills the home table, which must be empty ("exists"), and does not commit. After a failure some of it may be there.
+ * @param {Run} run
+ * @param {object[]} records
+ * @param {{keys?: string, home?: number | string, unreachable?: string}} options
+ */
+export function fill(run, records, { keys, home, unreachable }) {
+  const [items, second, third] = convert(run, IMPORT, recordsToLua(records), { keys, home, unreachable });
+  if (items === undefined) throw new HearthError(third, second);
+  return reportFromLua(items, second);
+}
+
+/**
+ * The home table as legacy records; written into a legacy database with `to`.
+ * @param {Run} run
+ * @param {{to?: string, replace?: boolean, runtime?: string, savedAt?: string}} options
+ */
+export async function exportRecords(run, { to, replace = false, runtime, savedAt = new Date().toISOString() }) {
+  const [luaRecords, items, fields] = convert(run, EXPORT, { runtime, saved_at: savedAt });
+  const records = recordsFromLua(luaRecords);
+  if (to !== undefined) await write(to, records, replace);
+  return { records, report: reportFromLua(items, fields) };
+}
