@@ -41,6 +41,12 @@ const Command commands[] = {
    "  --keep N        keeps the last N commits readable\n", command_compact},
   {"export", "Writes everything to a new file in canonical form", "FILE", "", command_export},
   {"import", "Reads a file that export wrote into an empty store", "FILE", "", command_import},
+  {"migrate", "Rewrites uses of the global Memory, the old name, to _home in Lua sources", "FILE...",
+   "FILE is a source, a folder (every *.lua below it), or - for standard input. Without an option a diff is\n"
+   "printed and nothing is changed. What cannot be decided is listed on standard error.\n\n"
+   "  --write         rewrites the files\n"
+   "  --check         prints the places instead; exit status 1 when something is left to rewrite\n",
+   command_migrate},
   {NULL, NULL, NULL, NULL, NULL},
 };
 

@@ -1,0 +1,294 @@
+/*
+** What each name means, asked of Lua's own compiler.
+**
+** A stripped dump holds no names of locals, but the name of every global and field as a constant. Two questions follow:
+** - All names get fresh ones. What turns up in the dump is a variable's use or a key, what does not is a declaration.
+** - Declarations of Memory, _home and _ENV get one fresh name each, and in place of each use stands a probe,
+**     x[function() return "n", m, h, e end]
+**   whose constants are n's text and those of m, h, e that are no locals at this place. That it compiles there also proves
+**   that the place takes a variable, as a key's place takes ["k"].
+** Where the compiler is at a limit, 255 upvalues for instance, fewer names are asked for at once.
+*/
+#include <stdlib.h>
+#include <string.h>
+
+#include "migrate.h"
+
+#define LONGEST_PREFIX 16
+
+typedef struct Scope {
+  lua_State *L;
+  const Source *source;
+  NameList *names;
+  Buffer dump, other;          /* of the last variants */
+  EditList edits;
+  char prefix[LONGEST_PREFIX]; /* of fresh names: stands nowhere in the source or in its strings */
+} Scope;
+
+static const char marks[NAMES] = {'m', 'h', 'e'};
+
+static bool contains(const void *bytes, size_t size, const char *text) {
+  return size > 0 && memmem(bytes, size, text, strlen(text)) != NULL;
+}
+
+/* With the dump of the source itself. False when every prefix is taken: nobody writes such a program by accident. */
+static bool choose_prefix(Scope *S) {
+  for (int i = 0; i < 10000; i++) {
+    (void)snprintf(S->prefix, sizeof S->prefix, "fresh%d_", i);
+    if (!contains(S->source->text, S->source->size, S->prefix) && !contains(S->dump.data, S->dump.size, S->prefix))
+      return true;
+  }
+  return false;
+}
+
+static bool try_variant(Scope *S, Buffer *dump) {
+  bool ok = compile(S->L, S->source, &S->edits, dump);
+  lua_settop(S->L, 0);
+  return ok;
+}
+
+/* ------------------------------------------------------------------ asking */
+
+/* A question about a name: its edits; what to do before an answer; and what a constant with our prefix says. */
+typedef struct Question {
+  void (*pose)(Scope *S, size_t index, bool asked); /* adds edits; of names that are not asked for only what must be */
+  void (*clear)(Name *name);
+  void (*constant)(Scope *S, const char *text, size_t size, Name **current);
+  void (*unanswered)(Name *name);
+} Question;
+
+/* Asks for the names from `low` up to and without `high`, all at once where the compiler allows. */
+static void ask(Scope *S, const Question *question, size_t low, size_t high) {
+  size_t prefix = strlen(S->prefix);
+  Name *current = NULL;
+  if (low == high) return;
+  S->edits.count = 0;
+  for (size_t i = 0; i < S->names->count; i++) question->pose(S, i, i >= low && i < high);
+  if (!try_variant(S, &S->dump)) {
+    if (high - low == 1) {
+      question->unanswered(&S->names->items[low]);
+      return;
+    }
+    ask(S, question, low, low + (high - low) / 2);
+    ask(S, question, low + (high - low) / 2, high);
+    return;
+  }
+  for (size_t i = low; i < high; i++) question->clear(&S->names->items[i]);
+  const char *at = (const char *)S->dump.data, *end = at + S->dump.size;
+  while ((at = memmem(at, (size_t)(end - at), S->prefix, prefix)) != NULL) {
+    at += prefix;
+    question->constant(S, at, (size_t)(end - at), &current);
+  }
+}
+
+/* The name whose number, eight digits, stands behind the mark 'n'; NULL: another mark. */
+static Name *numbered(const Scope *S, const char *text, size_t size) {
+  char digits[9] = "";
+  if (size < 9 || *text != 'n') return NULL;
+  memcpy(digits, text + 1, 8);
+  unsigned long index = strtoul(digits, NULL, 16);
+  return index < S->names->count ? &S->names->items[index] : NULL;
+}
+
+/* ----------------------------------------------------------- declarations */
+
+static void pose_role(Scope *S, size_t index, bool asked) {
+  const Name *name = &S->names->items[index];
+  if (asked) edit(&S->edits, name->start, name->end, "%sn%08zx", S->prefix, index);
+}
+
+static void clear_role(Name *name) {
+  name->role = ROLE_DECLARATION;
+}
+
+static void constant_of_role(Scope *S, const char *text, size_t size, Name **current) {
+  Name *name = numbered(S, text, size);
+  (void)current;
+  if (name != NULL) name->role = name->in_constructor ? ROLE_KEY : ROLE_VARIABLE; /* the probes prove which */
+}
+
+static void unknown_role(Name *name) {
+  name->role = ROLE_UNKNOWN;
+}
+
+static const Question about_roles = {pose_role, clear_role, constant_of_role, unknown_role};
+
+/* ----------------------------------------------------------------- probes */
+
+/* The fresh name of all declarations of one of the names. */
+static void rename_declaration(Scope *S, const Name *name) {
+  edit(&S->edits, name->start, name->end, "%s%c", S->prefix, marks[name->which]);
+}
+
+static void pose_probe(Scope *S, size_t index, bool asked) {
+  const Name *name = &S->names->items[index];
+  const char *p = S->prefix;
+  if (name->role == ROLE_DECLARATION) {
+    rename_declaration(S, name);
+  } else if (name->role == ROLE_KEY && asked) {
+    edit(&S->edits, name->start, name->end, "[\"%sk\"]", p);
+  } else if (name->role == ROLE_VARIABLE && asked && name->keyword != NO_KEYWORD) { /* takes a name only: before it */
+    edit(&S->edits, name->keyword, name->keyword, " %sx=function()return\"%sn%08zx\",%sm,%sh,%se end ", p, p, index, p, p,
+         p);
+  } else if (name->role == ROLE_VARIABLE && asked) {
+    edit(&S->edits, name->start, name->end, "%sx[function()return\"%sn%08zx\",%sm,%sh,%se end]", p, p, index, p, p, p);
+  }
+}
+
+static void clear_probe(Name *name) {
+  memset(name->free, 0, sizeof name->free);
+}
+
+/* A probe's constants stand together, its number first. */
+static void constant_of_probe(Scope *S, const char *text, size_t size, Name **current) {
+  Name *name = numbered(S, text, size);
+  if (name != NULL || size == 0) {
+    *current = name;
+    return;
+  }
+  const char *mark = memchr(marks, *text, NAMES);
+  if (mark == NULL)
+    *current = NULL;
+  else if (*current != NULL)
+    (*current)->free[mark - marks] = true;
+}
+
+static const Question about_scopes = {pose_probe, clear_probe, constant_of_probe, unknown_role};
+
+/* ------------------------------------------------------------- assignments */
+
+static bool is_free_variable(const Name *name, int which) {
+  return name->role == ROLE_VARIABLE && name->which == which && name->free[which];
+}
+
+/* May one of the names from low up be assigned? Compiles the source inside of a function that has them as a constant. */
+static bool any_assigned(Scope *S, int which, size_t low, size_t high) {
+  bool any = false;
+  S->edits.count = 0;
+  edit(&S->edits, S->source->body, S->source->body, "local %sc<const> =... return function(...) ", S->prefix);
+  for (size_t i = low; i < high; i++) {
+    const Name *name = &S->names->items[i];
+    if (!is_free_variable(name, which) || !name->may_assign) continue;
+    if (name->defines) return true; /* not every Lua 5.4 minds a constant there */
+    edit(&S->edits, name->start, name->end, "%sc", S->prefix);
+    any = true;
+  }
+  edit(&S->edits, S->source->size, S->source->size, "\nend");
+  return any && !try_variant(S, &S->dump);
+}
+
+/* Lists where the global itself is assigned; halves the names, since the compiler says only that there is one. */
+static void find_assigned(Scope *S, size_t low, size_t high, FindingList *findings) {
+  const Name *name = &S->names->items[low];
+  if (low == high || !any_assigned(S, NAME_MEMORY, low, high)) return;
+  if (high - low == 1) {
+    found(findings, name->start, ASSIGNED);
+    return;
+  }
+  find_assigned(S, low, low + (high - low) / 2, findings);
+  find_assigned(S, low + (high - low) / 2, high, findings);
+}
+
+/* --------------------------------------------------------------- decisions */
+
+static Reason decide(const Name *name, bool environment_assigned) {
+  if (name->role == ROLE_UNKNOWN) return LEFT_LIMIT;
+  if (!name->free[NAME_ENV]) return LEFT_LOCAL_ENV;
+  if (environment_assigned) return LEFT_ASSIGNED_ENV;
+  return name->free[NAME_HOME] ? REWRITTEN : LEFT_HIDDEN;
+}
+
+/* A declaration of unknown extent could hide any use. */
+static bool has_unknown(const NameList *names) {
+  for (size_t i = 0; i < names->count; i++)
+    if (names->items[i].role == ROLE_UNKNOWN) return true;
+  return false;
+}
+
+static void decide_all(Scope *S, bool roles_known, FindingList *findings) {
+  bool environment_assigned = any_assigned(S, NAME_ENV, 0, S->names->count);
+  for (size_t i = 0; i < S->names->count; i++) {
+    const Name *name = &S->names->items[i];
+    if (name->which != NAME_MEMORY || name->role == ROLE_DECLARATION || name->role == ROLE_KEY) continue;
+    if (!roles_known)
+      found(findings, name->start, LEFT_LIMIT);
+    else if (name->role == ROLE_UNKNOWN || name->free[NAME_MEMORY])
+      found(findings, name->start, decide(name, environment_assigned));
+  }
+}
+
+/* ------------------------------------------------------------------- proof */
+
+/* What is rewritten gets one fresh name, and declarations of one of the names a second one, which may be the same. */
+static void pose_proof(Scope *S, const FindingList *findings, int which, char declared) {
+  const Finding *f = findings->items, *end = f + findings->count;
+  S->edits.count = 0;
+  for (size_t i = 0; i < S->names->count; i++) {
+    const Name *name = &S->names->items[i];
+    while (f < end && (f->at < name->start || (f->at == name->start && f->reason != REWRITTEN))) f++;
+    if (f < end && f->at == name->start)
+      edit(&S->edits, name->start, name->end, "%sp", S->prefix);
+    else if (name->role == ROLE_DECLARATION && name->which == which)
+      edit(&S->edits, name->start, name->end, "%s%c", S->prefix, declared);
+  }
+}
+
+/*
+** The whole file again, apart from the probes: if declarations of a name may be called as what is rewritten is called, and
+** the program stays the same one, none of them is in the way.
+*/
+static bool is_proven(Scope *S, const FindingList *findings) {
+  for (int which = 0; which < NAMES; which++) {
+    pose_proof(S, findings, which, 'q');
+    if (!try_variant(S, &S->dump)) return false;
+    pose_proof(S, findings, which, 'p');
+    if (!try_variant(S, &S->other)) return false;
+    if (S->dump.size != S->other.size || memcmp(S->dump.data, S->other.data, S->dump.size) != 0) return false;
+  }
+  S->edits.count = 0;
+  for (size_t i = 0; i < findings->count; i++)
+    if (findings->items[i].reason == REWRITTEN)
+      edit(&S->edits, findings->items[i].at, findings->items[i].at + strlen(OLD_NAME), "%s", NEW_NAME);
+  return try_variant(S, &S->dump);
+}
+
+static bool say(Buffer *message, const char *text) {
+  buffer_clear(message);
+  buffer_put(message, text, strlen(text) + 1);
+  return false;
+}
+
+static bool has_name(const NameList *names) {
+  for (size_t i = 0; i < names->count; i++)
+    if (names->items[i].which != NAME_HOME) return true;
+  return false;
+}
+
+static bool decide_scopes(Scope *S, FindingList *findings, Buffer *message) {
+  if (!compile(S->L, S->source, &S->edits, &S->dump)) {
+    const char *text = lua_tostring(S->L, -1);
+    (void)say(message, text == NULL ? " it does not compile" : text + (*text == ':'));
+    lua_settop(S->L, 0);
+    return false;
+  }
+  if (!has_name(S->names)) return true;
+  if (!choose_prefix(S)) return say(message, " its names leave none that are fresh");
+  ask(S, &about_roles, 0, S->names->count);
+  bool roles_known = !has_unknown(S->names);
+  ask(S, &about_scopes, 0, S->names->count);
+  decide_all(S, roles_known, findings);
+  if (!is_proven(S, findings)) return say(message, " what would be rewritten cannot be proven to mean the same");
+  find_assigned(S, 0, S->names->count, findings);
+  return true;
+}
+
+bool scope_decide(lua_State *L, const Source *source, NameList *names, FindingList *findings, Buffer *message) {
+  Scope S = {.L = L, .source = source, .names = names};
+  buffer_init(&S.dump, &hearth_libc_allocator);
+  buffer_init(&S.other, &hearth_libc_allocator);
+  bool ok = decide_scopes(&S, findings, message);
+  buffer_free(&S.dump);
+  buffer_free(&S.other);
+  free(S.edits.items);
+  return ok;
+}
