@@ -33,6 +33,7 @@ typedef struct Call {
   char **argv;
   const char *modules[MOST_MODULES]; /* to be registered before the store is opened */
   int module_count;
+  const char *alias; /* the policy of the old name, or NULL */
 } Call;
 
 typedef struct Command {

@@ -9,7 +9,9 @@
 #define SCRIPT_OPTIONS                                                                             \
   "  -l MODULE       requires the module and registers it, so that its functions and classes are\n" \
   "                  stored by name; may be given again (also --module MODULE)\n"                  \
-  "  --readonly      takes no lock; a script that changes something fails\n"
+  "  --readonly      takes no lock; a script that changes something fails\n"                         \
+  "  --alias POLICY  the global Memory, the old name of _home: off (default), on, or track, which\n" \
+  "                  warns of each place that uses it\n"
 
 const Command commands[] = {
   {"run", "Runs a Lua script with _home and ext; commits when it returns, rolls back when it raises",

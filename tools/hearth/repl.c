@@ -122,7 +122,8 @@ static int run_lines(Script *s) {
 
 int command_repl(Call *call) {
   bool readonly = false;
-  const Option options[] = {{"module", NULL, NULL}, {"readonly", &readonly, NULL}, {NULL, NULL, NULL}};
+  const Option options[] = {
+    {"module", NULL, NULL}, {"readonly", &readonly, NULL}, {"alias", NULL, &call->alias}, {NULL, NULL, NULL}};
   Script s;
   int status;
   if (!call_options(call, options, false, 0, 0, &status)) return status;

@@ -38,7 +38,8 @@ static int run(Script *s, const Call *call, bool eval) {
 
 static int run_and_commit(Call *call, bool eval) {
   bool readonly = false;
-  const Option options[] = {{"module", NULL, NULL}, {"readonly", &readonly, NULL}, {NULL, NULL, NULL}};
+  const Option options[] = {
+    {"module", NULL, NULL}, {"readonly", &readonly, NULL}, {"alias", NULL, &call->alias}, {NULL, NULL, NULL}};
   Script s;
   int status;
   if (!call_options(call, options, true, 1, -1, &status)) return status;

@@ -46,9 +46,24 @@ static int register_modules(lua_State *L, const Call *call) {
   return STATUS_OK;
 }
 
+/* The policy of the global Memory; false: complained. */
+static bool choose_alias(const Call *call, hearth_alias *out) {
+  static const char *const names[] = {
+    [HEARTH_ALIAS_OFF] = "off", [HEARTH_ALIAS_ON] = "on", [HEARTH_ALIAS_TRACK] = "track"};
+  for (size_t i = 0; call->alias != NULL && i < sizeof names / sizeof *names; i++) {
+    if (strcmp(call->alias, names[i]) != 0) continue;
+    *out = (hearth_alias)i;
+    return true;
+  }
+  if (call->alias == NULL) return true;
+  complain(STATUS_USAGE, "--alias: '%s' is none of off, on, track", call->alias);
+  return false;
+}
+
 int script_open(const Call *call, unsigned flags, Script *s) {
   hearth_error err;
   hearth_options options = {.size = sizeof options, .flags = flags, .warn = print_warning};
+  if (!choose_alias(call, &options.alias)) return STATUS_USAGE;
   s->location = call->uri;
   s->store = NULL;
   s->L = luaL_newstate();
