@@ -182,6 +182,7 @@ static int stat(lua_State *L) {
   lua_pushstring(L, s.backend);
   lua_setfield(L, -2, "backend");
   set_count(L, "homeId", s.home_id);
+  set_count(L, "memoryId", s.memory_id);
   set_count(L, "nextId", s.next_id);
   set_count(L, "savedAt", s.saved_at);
   set_count(L, "objects", s.objects);

@@ -173,6 +173,8 @@ export interface Captured {
 export interface Stat {
   backend: string;
   homeId: number;
+  /** memoryTableId: the same, once something was committed; 0: the store that was opened has none. */
+  memoryId: number;
   nextId: number;
   /** Of the last commit that wrote; undefined: never. */
   savedAt?: Date;
@@ -185,6 +187,7 @@ export interface Stat {
   /** Bytes of the Lua state, and of the whole WebAssembly memory. */
   luaBytes: number;
   memoryBytes: number;
+  /** Of the global Memory, while tracked; at most 100 places: "source:line", "[C]" for call, get and set. */
   alias: { uses: number; places: string[] };
   storage: {
     sequence: number; durable: number; entries: number; liveBytes: number; totalBytes: number; indexBytes: number;

@@ -5,7 +5,7 @@ import { listFromLua, recordsFromLua, recordsToLua } from "./records.js";
 import legacySource from "./lua.js";
 
 /* The report is a list with fields, which would come over as a Map. */
-const SPLIT = `
+const LOAD = `
 local function split(report)
   local list = table.move(report, 1, #report, 1, {})
   return list, {home = report.home, tables = report.tables, entries = report.entries, saved_at = report.saved_at,
@@ -15,29 +15,27 @@ local hearth = require "hearth"
 local legacy = assert(load((...), "=hearth.legacy", "t"))(hearth.load_chunk)
 `;
 
-const IMPORT = `${SPLIT}
+const IMPORT = `${LOAD}
 local _, records, options = ...
-if next(_home) ~= nil or debug.getmetatable(_home) ~= nil then return nil, "the home table is not empty", "exists" end
 options.home_table = _home
 local home, report, code = legacy.import(records, options)
 if not home then return nil, report, code end
-return split(report)`;
+return true, split(report)`;
 
-const EXPORT = `${SPLIT}
+const EXPORT = `${LOAD}
 local _, options = ...
 options.is_external = type(ext) == "table" and ext.is or nil
-local records, report = legacy.export(_home, options)
+local records, report, code = legacy.export(_home, options)
+if not records then return nil, report, code end
 return records, split(report)`;
 
 /** @typedef {(code: string, ...args: any[]) => any[]} Run runs Lua code: what it returned */
 
-/** What legacy.lua raises is about what it was given. */
-function convert(run, code, ...args) {
-  try {
-    return run(code, legacySource, ...args);
-  } catch (error) {
-    throw error.code === "raised" ? new HearthError("invalid", error.message, { cause: error }) : error;
-  }
+/** Runs code that answers nil, message, code where it fails. */
+function answer(run, code, ...args) {
+  const [result, ...others] = run(code, legacySource, ...args);
+  if (result === undefined) throw new HearthError(others[1], others[0]);
+  return [result, ...others];
 }
 
 function reportFromLua(items, { home, tables, entries, saved_at: savedAt, counts }) {
@@ -62,9 +60,8 @@ export function recordsOf(from) {
  * @param {{keys?: string, home?: number | string, unreachable?: string}} options
  */
 export function fill(run, records, { keys, home, unreachable }) {
-  const [items, second, third] = convert(run, IMPORT, recordsToLua(records), { keys, home, unreachable });
-  if (items === undefined) throw new HearthError(third, second);
-  return reportFromLua(items, second);
+  const [, items, fields] = answer(run, IMPORT, recordsToLua(records), { keys, home, unreachable });
+  return reportFromLua(items, fields);
 }
 
 /**
@@ -73,7 +70,7 @@ export function fill(run, records, { keys, home, unreachable }) {
  * @param {{to?: string, replace?: boolean, runtime?: string, savedAt?: string}} options
  */
 export async function exportRecords(run, { to, replace = false, runtime, savedAt = new Date().toISOString() }) {
-  const [luaRecords, items, fields] = convert(run, EXPORT, { runtime, saved_at: savedAt });
+  const [luaRecords, items, fields] = answer(run, EXPORT, { runtime, saved_at: savedAt });
   const records = recordsFromLua(luaRecords);
   if (to !== undefined) await write(to, records, replace);
   return { records, report: reportFromLua(items, fields) };

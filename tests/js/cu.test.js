@@ -1,0 +1,393 @@
+/** The drop-in module hearth-lua/cu in Node, where its store is a file: each function of both legacy interfaces. */
+import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import test, { after, afterEach, beforeEach, describe } from "node:test";
+import { pathToFileURL } from "node:url";
+import { promises } from "./cu_promises.js";
+import { Hearth, failure, newFolder, packageFolder } from "./testing.js";
+
+const cu = await import(pathToFileURL(join(packageFolder, "src/cu/cu.js")).href);
+const newStore = () => `file:${join(newFolder(), "cu.hearth")}`;
+
+/** What comes on the console, of which the tests take what they expect. */
+let lines = [];
+const original = { warn: console.warn, error: console.error };
+const take = () => lines.splice(0);
+beforeEach(() => {
+  lines = [];
+  for (const level of ["warn", "error"]) console[level] = (...args) => lines.push(args.map((arg) => arg?.message ?? String(arg)).join(" "));
+});
+afterEach(() => {
+  Object.assign(console, original);
+  assert.deepEqual(take(), [], "the console stays empty");
+});
+after(() => cu.getHearth().close());
+
+/** The number that compute gives, and what is in the buffer then. */
+async function compute(code) {
+  const length = await cu.compute(code);
+  if (length < 0) return { length, error: cu.readBuffer(cu.getBufferPtr(), -length) };
+  return { length, ...cu.readResult(cu.getBufferPtr(), length) };
+}
+const result = async (code) => {
+  const computed = await compute(code);
+  assert.ok(computed.length > 0, computed.error);
+  return computed.result;
+};
+async function begin(options = {}) {
+  const store = options.store ?? newStore();
+  assert.equal(await cu.load({ store, ...options }), true);
+  assert.equal(cu.init(), 0);
+  return store;
+}
+
+test("before load", async () => {
+  for (const name of ["init", "getBufferPtr", "getBufferSize", "getMemoryStats", "runGc", "getIoTableId", "getOutput", "getHearth"])
+    assert.throws(() => cu[name](), /not loaded/, name);
+  for (const call of [() => cu.readBuffer(0, 1), () => cu.readResult(0, 1), () => cu.writeBuffer(0, "x"), () => cu.setInput(1), () => cu.setMetadata(1)])
+    assert.throws(call, /not loaded/);
+  for (const name of ["saveState", "loadState", "clearPersistedState"]) {
+    assert.equal(await cu[name](), false);
+    assert.match(take().join(), /not loaded/);
+  }
+  assert.deepEqual(cu.getTableInfo(), { tableCount: 0, homeTableId: null, memoryTableId: null, nextTableId: 1, tables: [] });
+  assert.equal(cu.getMemoryTableId(), null);
+  assert.equal(cu.clearIo(), undefined);
+  assert.ok((await cu.compute("return 1")) < 0);
+  assert.match(take().join(), /not loaded/);
+});
+
+test("both interfaces: names, the default export", () => {
+  const of20 = ["loadLuaWasm", "init", "compute", "getBufferPtr", "getBufferSize", "getMemoryStats", "runGc", "readBuffer", "readResult",
+    "writeBuffer", "saveState", "loadState", "clearPersistedState", "getTableInfo", "getMemoryTableId", "setMemoryAliasEnabled", "getHomeTableId"];
+  const of21 = ["load", "getIoTableId", "setInput", "getOutput", "setMetadata", "clearIo"];
+  for (const name of [...of20, ...of21]) {
+    assert.equal(typeof cu[name], "function", name);
+    assert.equal(cu.default[name], cu[name], name);
+  }
+  assert.deepEqual(Object.keys(cu.default).sort(), Object.keys(cu).filter((name) => name !== "default").sort());
+});
+
+for (const alias of [true, false])
+  test(`what 2.0.0 promised, with the alias ${alias ? "on" : "off"}`, async () => {
+    const results = await promises(cu, { store: newStore() }, alias);
+    assert.deepEqual(results.map(({ number }) => number), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
+    assert.deepEqual(results.filter((one) => one.failure !== undefined), []);
+    cu.setMemoryAliasEnabled(true);
+    assert.match(take().join(), /"Memory" is deprecated/);
+  });
+
+describe("computing", () => {
+  test("results: the last value, what was printed", async () => {
+    await begin();
+    const values = [["nil", null], ["true", true], ["false", false], ["0", 0], ["-1", -1], ["2.0", 2], ["0.5", 0.5], ["1/0", Infinity], ["2^53", 2 ** 53],
+      ["math.maxinteger", 2n ** 63n - 1n], ["math.mininteger", -(2n ** 63n)], ["''", ""], ["'10'", "10"], ["'h\\u{e9}\\0'", "h\u00e9\0"], ["{}", "<table>"],
+      ["_home", "<table>"], ["print", "<function>"], ["function() end", "<function>"], ["io.stdout", "<userdata>"], ["coroutine.create(print)", "<thread>"],
+      ["1, 2, nil", null], ["nil, 3", 3], ["'a\\xff'", Uint8Array.of(97, 255)]];
+    for (const [code, expected] of values) assert.deepEqual(await compute(`return ${code}`).then(({ output, result: value }) => [output, value]), ["", expected], code);
+    assert.ok(Object.is(await result("return -0.0"), -0));
+    assert.ok(Number.isNaN(await result("return 0/0")));
+    assert.equal((await compute("return 1")).length, 13, "as many bytes as in the legacy layout");
+    assert.deepEqual(await compute("print('a', 1, nil, true) print() io.write('b') return 'c'"), { length: 4 + 15 + 6, output: "a\t1\tnil\ttrue\n\nb", result: "c" });
+    assert.deepEqual(await compute("local x = 1"), { length: 5, output: "", result: null });
+  });
+
+  test("more than the buffer holds is not cut off", async () => {
+    await begin();
+    assert.equal(cu.getBufferSize(), 65536);
+    const long = "x".repeat(200000);
+    const { output, result: value } = await compute(`print(("y"):rep(100000)) return ("x"):rep(200000)`);
+    assert.equal(output, "y".repeat(100000) + "\n");
+    assert.equal(value, long);
+    assert.equal(await result(`return #"${long}"`), 200000);
+    assert.equal(await result(`_home.long = ("x"):rep(200000) return #_home.long`), 200000);
+  });
+
+  test("errors: a negative count, the message, and everything goes on", async () => {
+    await begin();
+    const fails = async (code, message) => {
+      const { length, error } = await compute(code);
+      assert.equal(-length, new TextEncoder().encode(error).length);
+      assert.match(error, message);
+      assert.equal(take().join(), `compute() failed: ${error.slice("Error: ".length)}`);
+    };
+    await fails("_home.x = 1 error('oops')", /^Error: \[string ".*"\]:1: oops$/);
+    assert.equal(await result("return _home.x"), 1, "what was done before stays");
+    await fails("this is no Lua", /^Error: .*syntax error/);
+    await fails("return nil + 1", /^Error: .*arithmetic on a nil value/);
+    await fails("error({})", /^Error: /);
+    await fails("error({code = 5})", /^Error: /);
+    await fails("error(nil)", /^Error: /);
+    await fails("error('h\u00e9', 0)", /^Error: h\u00e9$/);
+    await fails("local function f() return f() + 1 end f()", /stack overflow/);
+    assert.equal(await result("return select(2, pcall(error, 'caught'))"), "caught");
+    for (const code of ["", undefined, null, 5, {}]) await assert.rejects(cu.compute(code), /non-empty string/);
+    const { length } = await compute("error('x', 0)");
+    take();
+    assert.deepEqual(cu.readResult(cu.getBufferPtr(), length), { output: "", result: null }, "what a page does that does not look");
+    assert.match(take().join(), /readResult/);
+  });
+
+  test("before init", async () => {
+    await cu.load({ store: newStore() });
+    assert.match((await compute("return 1")).error, /^Error: not initialised/);
+    take();
+    assert.equal(cu.init(), 0);
+    assert.equal(cu.init(), 0);
+    assert.equal(await result("return 1"), 1);
+  });
+
+  test("the buffer", async () => {
+    await begin();
+    const ptr = cu.getBufferPtr();
+    assert.ok(ptr > 0);
+    assert.equal(cu.writeBuffer(ptr, "h\u00e9arth"), 7);
+    assert.equal(cu.readBuffer(ptr, 7), "h\u00e9arth");
+    assert.equal(cu.writeBuffer(ptr + 3, "X"), 1);
+    assert.equal(cu.readBuffer(ptr, 4), "h\u00e9X");
+    assert.throws(() => cu.writeBuffer(ptr, "x".repeat(1e6)), RangeError);
+    assert.throws(() => cu.writeBuffer(0, "x"), RangeError);
+    for (const [at, length] of [[ptr, -1], [ptr, 1e9], [0, 1], [-1, 1], [NaN, 1]]) {
+      assert.equal(cu.readBuffer(at, length), "");
+      assert.match(take().join(), /readBuffer/);
+    }
+    cu.writeBuffer(ptr, "\uffff".repeat(30));
+    assert.deepEqual(cu.readResult(ptr, 20), { output: "", result: null }, "no result");
+    assert.match(take().join(), /no result/);
+    assert.deepEqual(cu.readResult(ptr, 0), { output: "", result: null });
+  });
+
+  test("a session does not grow: 3,000 computations", async () => {
+    await begin();
+    const used = () => {
+      cu.runGc();
+      return cu.getMemoryStats();
+    };
+    for (let i = 0; i < 100; i++) await result("local t = {} for i = 1, 1000 do t[i] = 'text ' .. i end return #t");
+    const before = used();
+    for (let i = 0; i < 3000; i++) await result("local t = {} for i = 1, 1000 do t[i] = 'text ' .. i end return #t");
+    const { used: now, total, free } = used();
+    assert.ok(now < before.used * 1.5, `${before.used} then ${now}`);
+    assert.equal(total, before.total);
+    assert.equal(free, total - now);
+    assert.equal(cu.runGc(), true);
+  });
+});
+
+describe("saving", () => {
+  test("a saved state is there after load, an unsaved change is not", async () => {
+    const store = await begin();
+    await result("_home.n = 1 return 1");
+    assert.equal(await cu.saveState(), true);
+    await result("_home.n = 2 return 1");
+    await begin({ store });
+    assert.equal(await result("return _home.n"), 1);
+    assert.equal(await cu.loadLuaWasm({ store, wasmPath: "./lua.wasm" }), true);
+    cu.init();
+    assert.equal(await result("return _home.n"), 1);
+  });
+
+  test("loadState goes back to it; autoRestore: false begins empty and keeps it", async () => {
+    const store = await begin();
+    await result("_home.n, _home.t = 1, {1, 2} return 1");
+    await cu.saveState();
+    await result("_home.n = 2 _home.t[3] = 3 _home.x = 1 setmetatable(_home, {}) global = 5 return 1");
+    assert.equal(await cu.loadState(), true);
+    assert.equal(await result("return _home.n .. #_home.t .. tostring(_home.x) .. tostring(getmetatable(_home)) .. global"), "12nilnil5");
+    await begin({ store, autoRestore: false });
+    assert.equal(await result("return next(_home) == nil"), true);
+    await result("_home.other = 1 return 1");
+    assert.equal(await cu.loadState(), true);
+    assert.equal(await result("return _home.n .. tostring(_home.other)"), "1nil");
+    await begin({ store, autoRestore: false });
+    await result("_home.other = 1 return 1");
+    assert.equal(await cu.saveState(), true);
+    await begin({ store });
+    assert.equal(await result("return tostring(_home.n) .. _home.other"), "nil1");
+  });
+
+  test("clearPersistedState removes what is saved, and not what is there", async () => {
+    const store = await begin();
+    await result("_home.t = {} _home.same = _home.t setmetatable(_home, {name = 'meta'}) return 1");
+    await cu.saveState();
+    assert.equal(await cu.clearPersistedState(), true);
+    assert.equal(await result("return rawequal(_home.t, _home.same) and getmetatable(_home).name"), "meta");
+    const stored = await Hearth.open({ store, readonly: true });
+    assert.deepEqual(stored.get("_home"), {});
+    await stored.close();
+    assert.equal(await cu.saveState(), true);
+    await begin({ store });
+    assert.equal(await result("return rawequal(_home.t, _home.same) and getmetatable(_home).name"), "meta");
+    await cu.clearPersistedState();
+    assert.equal(await cu.loadState(), true);
+    assert.equal(await result("return next(_home) == nil and getmetatable(_home) == nil"), true);
+  });
+
+  test("what the legacy runtime lost is kept", async () => {
+    const store = await begin();
+    await result(`
+      local n = 0
+      local deep = {} local at = deep for i = 1, 100 do at.next = {} at = at.next end
+      _home.two, _home.minus, _home.big, _home.deep = 2.0, -0.0, ("x"):rep(100000), deep
+      _home[true], _home[""], _home[2.5], _home["\\xff"], _home["\\xfe"], _home[1], _home["1"] = 1, 2, 3, 4, 5, 6, 7
+      _home.list = {1, 2, 3} _home.list[3] = nil
+      _home.cycle = {} _home.cycle.me = _home.cycle
+      _home.object = setmetatable({}, {__index = {name = "meta"}})
+      _home.count = function() n = n + 1 return n end
+      _home.upper = string.upper
+      _home.made = ext.table() _home.made.x = 1 _home.made.list = {1, 2}
+      _home.count() return 1`);
+    assert.equal(await cu.saveState(), true);
+    await begin({ store });
+    const truths = ["math.type(_home.two) == 'float'", "1 / _home.minus == -1 / 0", "#_home.big == 100000", "_home[true] == 1", "_home[''] == 2", "_home[2.5] == 3",
+      "_home['\\xff'] == 4 and _home['\\xfe'] == 5", "_home[1] == 6 and _home['1'] == 7", "#_home.list == 2", "rawequal(_home.cycle.me, _home.cycle)",
+      "_home.object.name == 'meta'", "_home.count() == 2", "_home.upper('a') == 'A'", "_home.made.x == 1 and #_home.made.list == 2 and type(_home.made) == 'table'"];
+    for (const truth of truths) assert.equal(await result(`return ${truth}`), true, truth);
+    assert.equal(await result("local n, at = 0, _home.deep while at.next do n, at = n + 1, at.next end return n"), 100);
+    assert.equal(await result("local n = 0 for k in pairs(_home) do n = n + 1 end return n"), 17);
+  });
+
+  test("saveState is false where it could not save, and says what cannot be stored; then true", async () => {
+    const store = await begin();
+    await result("_home.n = 1 return 1");
+    await cu.saveState();
+    await result("_home.n = 2 _home.deep = {co = coroutine.create(print)} return 1");
+    assert.equal(await cu.saveState(), false);
+    assert.match(take().join(), /_home\.deep\.co/);
+    const stored = await Hearth.open({ store, readonly: true });
+    assert.equal(stored.get("_home.n"), 1);
+    await stored.close();
+    await result("_home.deep = nil return 1");
+    assert.equal(await cu.saveState(), true);
+  });
+
+  test("a second one at the store reads, and is told", async () => {
+    const store = await begin();
+    await result("_home.n = 1 return 1");
+    await cu.saveState();
+    await cu.getHearth().close();
+    const owner = await Hearth.open({ store });
+    await cu.load({ store });
+    cu.init();
+    assert.match(take().join(), /not saved/);
+    assert.equal(await result("return _home.n"), 1);
+    await result("_home.n = 5 return 1");
+    assert.equal(await cu.saveState(), false);
+    assert.equal(await cu.clearPersistedState(), false);
+    await assert.rejects(cu.takeLegacyState(), failure("readonly", "another tab"));
+    assert.match(take().join(), /saveState.*another tab.*clearPersistedState.*another tab/);
+    owner.run("_home.n = 2");
+    await owner.commit();
+    assert.equal(await cu.loadState(), true);
+    assert.equal(await result("return _home.n"), 2);
+    await owner.close();
+    await begin({ store });
+    assert.equal(await result("return _home.n"), 2);
+  });
+
+  test("without a store, in memory", async () => {
+    await cu.load();
+    cu.init();
+    assert.match(take().join(), /no IndexedDB/);
+    assert.equal(await result("_home.n = 1 return _home.n"), 1);
+    for (const name of ["saveState", "loadState", "clearPersistedState"]) {
+      assert.equal(await cu[name](), false);
+      assert.match(take().join(), /no IndexedDB/);
+    }
+    assert.equal(cu.getLegacyState(), undefined);
+    await begin({ store: "memory:" }); // asked for
+    await result("_home.n = 1 return 1");
+    assert.equal(await cu.saveState(), true);
+    await result("_home.n = 2 return 1");
+    assert.equal(await cu.loadState(), true);
+    assert.equal(await result("return _home.n"), 1);
+  });
+
+  test("what load cannot open", async () => {
+    await assert.rejects(cu.load({ store: "nowhere:x" }), failure("invalid"));
+    assert.match(take().join(), /load\(\) failed/);
+    assert.throws(() => cu.init(), /not loaded/);
+    await cu.load({ store: newStore(), other: 1 });
+    assert.match(take().join(), /no option 'other'/);
+  });
+
+  test("loads one after the other", async () => {
+    const store = newStore();
+    assert.deepEqual(await Promise.all([cu.load({ store }), cu.load({ store }), cu.load({ store })]), [true, true, true]);
+    cu.init();
+    assert.equal(await cu.saveState(), true);
+    assert.ok(existsSync(store.slice("file:".length)));
+  });
+});
+
+describe("tables", () => {
+  test("getTableInfo", async () => {
+    await begin();
+    const empty = cu.getTableInfo();
+    assert.deepEqual(empty, { tableCount: 1, homeTableId: 1, memoryTableId: 1, nextTableId: 3, tables: [{ id: 1, size: 0, keys: [] }] });
+    await result("_home.a = {1, 2, x = 3} _home.a.back = _home _home[5] = {} return 1");
+    cu.setInput([1]);
+    const info = cu.getTableInfo(), ids = () => cu.getTableInfo().tables.map(({ id, size }) => [id, size]).sort();
+    const known = ids();
+    assert.equal(info.tableCount, 5);
+    assert.equal(info.nextTableId, 6);
+    const home = info.tables.find(({ id }) => id === 1);
+    assert.deepEqual(home.keys.sort(), ["5", "a"]);
+    assert.deepEqual(info.tables.find(({ id }) => id === cu.getIoTableId()).keys, ["input"]);
+    assert.deepEqual(info.tables.find(({ size }) => size === 4).keys.sort(), ["1", "2", "back", "x"]);
+    assert.deepEqual(ids(), known, "ids stay");
+  });
+});
+
+describe("_io", () => {
+  test("input, output and meta", async () => {
+    const store = await begin();
+    assert.equal(cu.getOutput(), null);
+    cu.setInput({ user: { name: "Bob", tags: ["a", "b"] }, items: [10, 20], ratio: 0.5, on: true, none: null, big: 2n ** 60n });
+    cu.setMetadata({ version: "1.0" });
+    assert.equal(await result("return _io.input.user.name .. #_io.input.user.tags .. _io.input.items[2] .. _io.meta.version"), "Bob2201.0");
+    assert.equal(await result("return _io.input.ratio == 0.5 and _io.input.on and _io.input.none == nil and _io.input.big == 1 << 60"), true);
+    await result("_io.output = {result = 'x', n = {1, 2.5, {}}, [3] = true, big = math.maxinteger, bytes = '\\xff', f = print} return 1");
+    assert.deepEqual(cu.getOutput(), { result: "x", n: [1, 2.5, []], 3: true, big: 2n ** 63n - 1n, bytes: Uint8Array.of(255), f: null });
+    await result("_io.output = 42 return 1");
+    assert.equal(cu.getOutput(), 42);
+    assert.equal(cu.clearIo(), undefined);
+    assert.equal(await result("return next(_io) == nil"), true);
+    assert.equal(cu.getOutput(), null);
+    assert.equal(cu.getIoTableId(), 2);
+    cu.setInput("kept in this session");
+    await cu.saveState();
+    await begin({ store });
+    assert.equal(await result("return _io.input == nil and _home._io == nil"), true);
+  });
+
+  test("what the legacy interface passed badly or not at all", async () => {
+    await begin();
+    const cycle = { name: "cycle" };
+    cycle.me = cycle;
+    cu.setInput(cycle);
+    assert.equal(await result("_io.output = _io.input return rawequal(_io.input.me, _io.input)"), true);
+    const out = cu.getOutput();
+    assert.equal(out.me, out);
+    cu.setInput({ 1: "one", "-5": "minus", "01": "text", 1.5: "half", __proto__: null, "9223372036854775808": "beyond", f() {}, s: Symbol("x"), d: new Date(0),
+      half: "\ud800", m: new Map([["7", 7], [true, 1]]), set: new Set([1]), bytes: Uint8Array.of(255) });
+    assert.equal(await result(`local i = _io.input
+      return i[1] == "one" and i[-5] == "minus" and i["01"] == "text" and i["1.5"] == "half" and i["9223372036854775808"] == "beyond" and i.f == nil
+        and i.s == nil and next(i.d) == nil and i.half == "\\u{fffd}" and i.m[7] == 7 and i.m[true] == 1 and i.set[1] == 1 and i.bytes == "\\xff"`), true);
+    await result("_io.output = {[true] = 1, [1] = 2, ['1'] = 3, release = print, type = 'x'} return 1");
+    const mixed = cu.getOutput();
+    assert.ok(mixed instanceof Map, "1 and \"1\" have one text");
+    assert.deepEqual([mixed.get(true), mixed.get(1), mixed.get("1"), mixed.get("release")], [1, 2, 3, null]);
+    await result("_io.output = {release = print, type = 'x'} return 1");
+    assert.deepEqual(cu.getOutput(), { release: null, type: "x" });
+    assert.throws(() => cu.setInput(2n ** 70n), failure("invalid"));
+    const list = Array.from({ length: 100000 }, (_, id) => ({ id, value: id / 2 }));
+    cu.setInput({ list });
+    await result("_io.output = _io.input.list return 1");
+    assert.deepEqual(cu.getOutput(), list);
+    await begin({ keys: "text" });
+    cu.setInput({ 1: "one" });
+    assert.equal(await result("return _io.input['1'] == 'one' and _io.input[1] == nil"), true);
+  });
+});
