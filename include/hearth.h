@@ -107,8 +107,8 @@ HEARTH_API hearth_status hearth_decode(lua_State *L, const void *bytes, size_t s
 
 /*
 ** [-0, +1, m] Loads a binary chunk, as lua_dump or string.dump wrote it, behind a check of its structure: a damaged one,
-** which may crash lua_load, is DAMAGED with the position; LUA when it is another Lua's. The function's first upvalue, if
-** it has one, is the table at `globals` (0: the globals table), the others are nil. The check does not verify
+** which may crash lua_load, is DAMAGED with the position, and so is one of another version of Lua; LUA when its numbers
+** are of other sizes or another byte order. The function's first upvalue, if it has one, is the table at `globals` (0: the globals table), the others are nil. The check does not verify
 ** instructions: running a chunk that an attacker made is as unsafe as in Lua itself. INVALID, NOMEM.
 */
 HEARTH_API hearth_status hearth_load_chunk(lua_State *L, const void *bytes, size_t size, int globals,
@@ -267,7 +267,14 @@ HEARTH_API hearth_status hearth_compact(lua_State *L, hearth_store *store, unsig
 /* [-0, +0, m] A read-only store is read again, into the same tables. */
 HEARTH_API hearth_status hearth_refresh(lua_State *L, hearth_store *store, hearth_error *err);
 
-/* Sets the alias policy at run time. [-0, +0, m] */
+/*
+** [-0, +0, m] Sets the alias policy at run time, in the table that the store is installed in. A global Memory of another
+** value gives way to on and track; off leaves it. While uses are tracked the name is resolved by that table's
+** metatable, which goes on to what its __index and __newindex were; assigning another value to it raises. A program that
+** sets these fields, or another metatable, itself afterwards ends that: set the policy again. What rawget, next and
+** the like do is not seen. When tracking ends, the metatable is as it was.
+** A warning, once a place: by the warn of the options, else by Lua's, which the lua program has off until "@on".
+*/
 HEARTH_API hearth_status hearth_set_alias(lua_State *L, hearth_store *store, hearth_alias alias, hearth_error *err);
 
 typedef struct hearth_stat {
@@ -283,6 +290,7 @@ typedef struct hearth_stat {
   uint32_t page_size;
   const char *backend;         /* its name; static */
   hearth_backend_stat storage;
+  uint64_t memory_id;          /* memoryTableId, as read or as written last (then it is homeTableId); 0: it has none */
 } hearth_stat;
 
 HEARTH_API hearth_status hearth_store_stat(hearth_store *store, hearth_stat *stat, hearth_error *err);
@@ -293,7 +301,10 @@ HEARTH_API hearth_status hearth_store_stat(hearth_store *store, hearth_stat *sta
 */
 HEARTH_API const hearth_backend *hearth_store_backend(hearth_store *store, hearth_backend_store **storage);
 
-/* [-0, +1, m] Pushes a list of "source:line" where Memory was used, at most 100, oldest first. */
+/*
+** [-0, +1, m] Pushes a list of places where Memory was used, at most 100, oldest first: "source:line"; "source:first-last",
+** the lines of the function, without debug information; "[C]" or "[C] called from source:line" for C code.
+*/
 HEARTH_API hearth_status hearth_push_alias_places(lua_State *L, hearth_store *store, hearth_error *err);
 
 #ifdef __cplusplus

@@ -157,8 +157,8 @@ function hearth.register_module(name, module) end
 function hearth.register_type(type) end
 
 ---Loads a binary chunk, as `string.dump` wrote it, like `load(bytes, name, "b", globals)`, but behind a check of its
----structure: a damaged one, which may crash `load`, is "damaged" here, and one of another Lua is "lua". The check does not
----verify instructions: calling a function that an attacker made is as unsafe as with `load`.
+---structure: a damaged one, which may crash `load`, is "damaged" here, and one whose numbers are of other sizes "lua".
+---The check does not verify instructions: calling a function that an attacker made is as unsafe as with `load`.
 ---@param bytes string
 ---@param globals? table for the function's first upvalue; default: the globals table
 ---@return function? f
@@ -260,6 +260,7 @@ function store:refresh() end
 ---@class hearth.stat
 ---@field backend string "file", "memory"
 ---@field home_id integer homeTableId
+---@field memory_id integer memoryTableId, as read or as written last (then it is homeTableId); 0: the store has none
 ---@field next_id integer nextTableId
 ---@field saved_at integer milliseconds since 1970 of the last commit that wrote; 0: never
 ---@field objects integer objects of the last commit
@@ -267,6 +268,7 @@ function store:refresh() end
 ---@field committed_entries integer entries that the last commit put or deleted
 ---@field committed_bytes integer their bytes
 ---@field alias_uses integer uses of `Memory`, counted while the policy is "track"
+---@field alias_places string[] where that was, as store:alias_places() gives it
 ---@field page_size integer bytes
 ---@field storage hearth.storage_stat
 
@@ -285,14 +287,20 @@ function store:stat() end
 ---@return hearth.code? code
 function store:install(env) end
 
----Sets the policy for the legacy name `Memory`.
+---Sets the policy for the legacy name `Memory`, in the environment that the store is installed in. A global `Memory`
+---of another value gives way to "on" and "track"; "off" leaves it. With "track" the metatable of the environment
+---resolves the name, and goes on to what its `__index` and `__newindex` were; assigning another value to it raises, and
+---each place is warned of once, by `warn` (in the lua program: after `warn "@on"`). A program that sets those
+---fields or another metatable itself afterwards ends that: set the policy again.
 ---@param policy hearth.alias
 ---@return true|nil ok
 ---@return string? message
 ---@return hearth.code? code
 function store:alias(policy) end
 
----Where `Memory` was used while the policy was "track": at most 100 "source:line", oldest first.
+---Where `Memory` was used while the policy was "track", at most 100 places, oldest first: "source:line";
+---"source:first-last", the lines of the function, where it has no debug information; "[C]" or "[C] called from
+---source:line" for C code.
 ---@return string[]|nil places
 ---@return string? message
 ---@return hearth.code? code

@@ -19,7 +19,10 @@ static int load_chunk(lua_State *L) {
   const char *bytes = luaL_checklstring(L, 1, &size);
   hearth_status status = hearth_load_chunk(L, bytes, size, 2, &err);
   if (status == HEARTH_OK) return 1;
-  if (status == HEARTH_NOMEM) return luaL_error(L, "%s", err.message);
+  if (status == HEARTH_NOMEM) {
+    lua_pushliteral(L, "not enough memory"); /* Lua's own text: lua_error raises a memory error for it */
+    return lua_error(L);
+  }
   lua_pushnil(L);
   lua_pushstring(L, err.message);
   return 2;

@@ -164,13 +164,14 @@ end
 
 local constant_sizes = { [0x00] = 0, [0x01] = 0, [0x11] = 0, [0x03] = 8, [0x13] = 8 }
 
--- For each upvalue of a chunk that load_chunk accepted: was it a local variable of the function around it?
-local function upvalue_origins(chunk)
-  local origins = {}
-  local size, at, count = varint(chunk, 33) -- after the header and the number of upvalues: the source's name
+-- Where the descriptors of the upvalues of a well-formed chunk begin, three bytes each, how many there are, and the line
+-- on which its function begins: 0 for a whole program text.
+local function upvalue_descriptors(chunk)
+  local size, at, count, line
+  size, at = varint(chunk, 33) -- after the header and the number of upvalues: the source's name
   at = at + (size > 0 and size - 1 or 0)
-  count, at = varint(chunk, at) -- lines
-  count, at = varint(chunk, at)
+  line, at = varint(chunk, at)
+  count, at = varint(chunk, at) -- the last line
   count, at = varint(chunk, at + 3) -- code, after parameters, vararg and stack
   count, at = varint(chunk, at + 4 * count)
   for _ = 1, count do
@@ -184,8 +185,7 @@ local function upvalue_origins(chunk)
     end
   end
   count, at = varint(chunk, at)
-  for i = 1, count do origins[i] = chunk:byte(at + 3 * (i - 1)) ~= 0 end
-  return origins
+  return at, count, line
 end
 
 -- Everything that importing knows: I.
@@ -202,14 +202,13 @@ readers[0x05] = function(I, bytes, id, key)
   local chunk = string.unpack("<s4", bytes, 2)
   local f, message = load_chunk(chunk, I.globals)
   if f == nil then return false, "its function does not load: " .. message end
-  local origins, lost = upvalue_origins(chunk), 0
-  for i, was_local in ipairs(origins) do
-    if i > 1 or was_local then lost = lost + 1 end
-  end
+  local at, count, line = upvalue_descriptors(chunk)
+  -- The globals come from the function around it; a variable of that function is "in its stack".
+  local first = count > 0 and line > 0 and chunk:byte(at) ~= 0
+  local lost = math.max(count - 1, 0) + (first and 1 or 0)
   if lost > 0 then
     note(I.report, "upvalues", id, key, "%d of the function's %d upvalues were variables, whose values were never stored: "
-      .. "%s", lost, #origins, origins[1] and "the first is the globals table now, as in the legacy runtime"
-      or "they are nil now")
+      .. "%s", lost, count, first and "the first is the globals table now, as in the legacy runtime" or "they are nil now")
   end
   return true, f
 end
@@ -218,6 +217,10 @@ end
 local function raising(message)
   return function() error(message, 2) end
 end
+
+-- What tells it from other functions, also after Hearth stored it: everything before its upvalues.
+local RAISING = string.dump(raising "", true)
+RAISING = RAISING:sub(1, upvalue_descriptors(RAISING) - 1)
 
 readers[0x06] = function(I, _, id, key)
   note(I.report, "function", id, key, "a C function, whose name was never stored: it raises when it is called")
@@ -354,7 +357,7 @@ local function home_id(I, chosen)
   if id and (I.records[id] or next(I.records) == nil) then
     if name == "memoryTableId" then I.warn(DEPRECATED) end
     local other = rawget(metadata, "memoryTableId")
-    if name == "homeTableId" and other ~= nil and table_id(other) ~= id then
+    if other ~= nil and table_id(other) ~= id then
       I.warn(string.format("homeTableId %d and memoryTableId %s are two tables: the first is the home table", id, tostring(other)))
     end
     return id
@@ -451,8 +454,16 @@ writers["function"] = function(E, value, id, key)
     note(E.report, "function", id, key, "a C function is stored without its name: it raises when it is called")
     return "\x06\xFF\xFF"
   end
-  local lost = {}
+  local lost, chunk = {}, string.dump(value, true)
+  if chunk:sub(1, #RAISING) == RAISING then
+    note(E.report, "function", id, key, "a C function that an import could not tell: it raises when it is called")
+    return "\x06\xFF\xFF"
+  end
   local i, name, content = 1, getupvalue(value, 1)
+  if name and rawequal(content, E.globals) then -- said as the compiler says it, also of a function that Hearth loaded
+    local at = upvalue_descriptors(chunk)
+    chunk = chunk:sub(1, at - 1) .. "\0" .. chunk:sub(at + 1)
+  end
   while name do
     if i > 1 or not rawequal(content, E.globals) then lost[#lost + 1] = name == "" and "#" .. i or name end
     i = i + 1
@@ -461,7 +472,7 @@ writers["function"] = function(E, value, id, key)
   if #lost > 0 then
     note(E.report, "upvalues", id, key, "upvalues of the function are not stored: %s", table.concat(lost, ", "))
   end
-  return string.pack("<Bs4", 0x05, string.dump(value, true))
+  return string.pack("<Bs4", 0x05, chunk)
 end
 
 local function write_table(E, value, id, key)

@@ -23,7 +23,9 @@ before(async () => {
   await browser.context.route("**/src/files.js", (route) => route.fulfill(answer));
   page = await newPage(browser, server.origin, consoles);
   const names = ["README.md", "lib/base/status.c"];
-  for (const name of await readdir(join(repository, "bindings/lua"))) names.push(`bindings/lua/${name}`);
+  names.push("lib/legacy/legacy.lua", "tests/lua/support/json.lua");
+  for (const folder of ["bindings/lua", "tests/fixtures/legacy"])
+    for (const name of await readdir(join(repository, folder))) names.push(`${folder}/${name}`);
   sources = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await read(name)])));
 });
 
