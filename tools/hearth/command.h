@@ -95,6 +95,8 @@ int command_stat(Call *call);
 int command_compact(Call *call);
 int command_export(Call *call);
 int command_import(Call *call);
+int command_import_legacy(Call *call);
+int command_export_legacy(Call *call);
 int command_migrate(Call *call);
 
 #endif

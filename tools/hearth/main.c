@@ -43,6 +43,23 @@ const Command commands[] = {
    "  --keep N        keeps the last N commits readable\n", command_compact},
   {"export", "Writes everything to a new file in canonical form", "FILE", "", command_export},
   {"import", "Reads a file that export wrote into an empty store", "FILE", "", command_import},
+  {"import-legacy", "Reads what the legacy runtime cu stored into an empty store", "DUMP.json",
+   "DUMP.json (- is standard input) is what getAll() of its IndexedDB gives, as JSON: a list of records, or a dump\n"
+   "of the database with objectStores. What is damaged is left out and reported, and the rest imported: the exit\n"
+   "status is 0 then too. Where all of it fails, nothing is stored. Nothing that is imported is run.\n\n"
+   "  --report        prints all there is to say about it: table, key, what, message; a line each\n"
+   "  --home ID       the number of the home table, where the metadata does not tell it\n"
+   "  --keys KIND     texts of numbers as keys: integer (default) takes those of integers for integers, number\n"
+   "                  those of floats for floats too, text leaves all\n"
+   "  --unreachable NAME  keeps tables that nothing refers to, in _home[NAME]\n",
+   command_import_legacy},
+  {"export-legacy", "Writes records that the legacy runtime cu reads, as JSON", "[FILE]",
+   "FILE must not exist (default: standard output). The store is loaded into a Lua state for it, and only read. No\n"
+   "function of it is called, but for those that rebuild values (__persist) and finalizers.\n\n"
+   "  --report        prints what such records cannot hold, on standard error: table, key, what, message; a line each\n"
+   "  --runtime V     2.1 (default), or 2.0, which knows no tables in tables\n"
+   "  --uint8array    bytes as {\"$uint8array\": [...]} instead of {\"_type\": \"binary\", \"data\": [...]}\n",
+   command_export_legacy},
   {"migrate", "Rewrites uses of the global Memory, the old name, to _home in Lua sources", "FILE...",
    "FILE is a source, a folder (every *.lua below it), or - for standard input. Without an option a diff is\n"
    "printed and nothing is changed. What cannot be decided is listed on standard error.\n\n"
@@ -56,7 +73,7 @@ static void print_usage(FILE *out) {
   (void)fputs("usage: hearth [--store URI] COMMAND [ARGUMENTS]\n\n"
               "Durable Lua tables: runs programs on a store, and looks into it.\n\n", out);
   for (const Command *c = commands; c->name != NULL; c++)
-    (void)fprintf(out, "  %-8s %s\n", c->name, c->summary);
+    (void)fprintf(out, "  %-13s %s\n", c->name, c->summary);
   (void)fputs("\n"
               "  --store URI     the store: file:PATH or memory: (default: $HEARTH_STORE, else " DEFAULT_URI ")\n"
               "  --help          this text; after a command, about it\n"

@@ -1,0 +1,164 @@
+/*
+** A file of JSON as Jansson's tree. Numbers are doubles, as in the JavaScript that wrote it. Jansson takes no NUL in keys:
+** where the text has one it is marked before it is parsed, and json_text_push takes the marks out.
+*/
+#include <errno.h>
+#include <lauxlib.h>
+#include <limits.h>
+#include <string.h>
+
+#include "buffer.h"
+#include "command.h"
+#include "legacy.h"
+
+#define FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL)
+#define ESCAPE_SIZE 6 /* of \u0000 */
+#define CHUNK 65536
+
+static const char *const byte_order_mark = "\xEF\xBB\xBF";
+
+static int read_all(const char *path, Buffer *out) {
+  bool standard = strcmp(path, "-") == 0;
+  const char *name = standard ? "standard input" : path;
+  int status = STATUS_OK;
+  size_t got = 1;
+  FILE *file = standard ? stdin : fopen(path, "rb");
+  if (file == NULL) return complain(STATUS_NO_STORE, "%s: cannot open it: %s", name, strerror(errno));
+  while (got > 0) {
+    unsigned char *room = buffer_reserve(out, CHUNK);
+    if (room == NULL) break;
+    got = fread(room, 1, CHUNK, file);
+    out->size += got;
+  }
+  if (ferror(file))
+    status = complain(STATUS_NO_STORE, "%s: cannot read it: %s", name, strerror(errno));
+  else if (out->failed)
+    status = complain(STATUS_FAILED, "%s: %s", name, hearth_status_text(HEARTH_NOMEM));
+  if (!standard) (void)fclose(file);
+  return status;
+}
+
+/* ------------------------------------------------------------------ marks */
+
+static bool is_escape(const unsigned char *at, const unsigned char *end, const char *escape) {
+  return end - at >= ESCAPE_SIZE && memcmp(at, escape, ESCAPE_SIZE) == 0;
+}
+
+/* How much of the text the backslash at `at` takes, with what it escapes. */
+static size_t escape_size(const unsigned char *at, const unsigned char *end) {
+  if (is_escape(at, end, "\\u0000") || is_escape(at, end, "\\u0001")) return ESCAPE_SIZE;
+  return end - at > 1 ? 2 : 1;
+}
+
+static bool has_nul(const Buffer *text) {
+  const unsigned char *end = text->data + text->size;
+  for (const unsigned char *p = text->data; p < end;) {
+    p = memchr(p, '\\', (size_t)(end - p));
+    if (p == NULL) return false;
+    if (is_escape(p, end, "\\u0000")) return true;
+    p += escape_size(p, end);
+  }
+  return false;
+}
+
+/* Copies `text` with every NUL and U+0001 marked; answers where byte `wanted` of the copy comes from. */
+static size_t mark(const Buffer *text, Buffer *out, size_t wanted) {
+  const unsigned char *at = text->data, *end = at + text->size;
+  while (at < end && out->size < wanted && !out->failed) {
+    const unsigned char *next = memchr(at, '\\', (size_t)(end - at));
+    if (next == NULL) next = end;
+    if ((size_t)(next - at) >= wanted - out->size) return (size_t)(at - text->data) + (wanted - out->size);
+    buffer_put(out, at, (size_t)(next - at));
+    if (next == end) break;
+    size_t size = escape_size(next, end);
+    at = next + size;
+    if (size == ESCAPE_SIZE)
+      buffer_put(out, next[ESCAPE_SIZE - 1] == '0' ? "\\u0001\\u0002" : "\\u0001\\u0001", 2 * ESCAPE_SIZE);
+    else
+      buffer_put(out, next, size);
+  }
+  return (size_t)(at - text->data);
+}
+
+void json_text_push(lua_State *L, const JsonText *text, const char *bytes, size_t size) {
+  const char *end = bytes + size;
+  luaL_Buffer b;
+  if (!text->marked || memchr(bytes, 1, size) == NULL) {
+    lua_pushlstring(L, bytes, size);
+    return;
+  }
+  luaL_buffinit(L, &b);
+  while (bytes < end) {
+    const char *next = memchr(bytes, 1, (size_t)(end - bytes));
+    luaL_addlstring(&b, bytes, (size_t)((next != NULL ? next : end) - bytes));
+    if (next == NULL) break;
+    luaL_addchar(&b, next[1] == 1 ? '\1' : '\0');
+    bytes = next + 2; /* nobody but mark writes U+0001, and always with something behind it */
+  }
+  luaL_pushresult(&b);
+}
+
+/* ---------------------------------------------------------------- parsing */
+
+/* Jansson counts the bytes that it has taken: the last of them is the wrong one, or there is a wrong one or none behind. */
+static int complain_at(const char *path, const Buffer *text, const JsonText *parsed, const json_error_t *error) {
+  size_t position = error->position > 0 ? (size_t)error->position : 0;
+  enum json_error_code code = json_error_code(error);
+  if (error->text[0] == '\0' || code == json_error_out_of_memory)
+    return complain(STATUS_FAILED, "%s: %s", path, hearth_status_text(HEARTH_NOMEM));
+  if (position > 0 && code != json_error_premature_end_of_input && code != json_error_invalid_utf8) position--;
+  if (parsed->marked) {
+    Buffer ignored;
+    buffer_init(&ignored, &hearth_libc_allocator);
+    position = mark(text, &ignored, position);
+    buffer_free(&ignored);
+  }
+  if (position > text->size) position = text->size;
+  size_t line = 1, column = 1;
+  for (size_t i = 0; i < position; i++) {
+    column = text->data[i] == '\n' ? 1 : column + 1;
+    line += text->data[i] == '\n';
+  }
+  return complain(STATUS_NO_STORE, "%s: no JSON: byte %zu (line %zu, column %zu): %s", path, position, line, column,
+                  error->text);
+}
+
+static int parse(const char *path, const Buffer *text, JsonText *out) {
+  json_error_t error;
+  const Buffer *source = text;
+  Buffer copy;
+  size_t skipped = text->size >= 3 && memcmp(text->data, byte_order_mark, 3) == 0 ? 3 : 0;
+  buffer_init(&copy, &hearth_libc_allocator);
+  out->marked = text->size > 0 && has_nul(text);
+  if (out->marked) {
+    (void)mark(text, &copy, SIZE_MAX);
+    if (copy.failed) {
+      buffer_free(&copy);
+      return complain(STATUS_FAILED, "%s: %s", path, hearth_status_text(HEARTH_NOMEM));
+    }
+    source = &copy;
+  }
+  out->root = json_loadb(text->size > 0 ? (const char *)source->data + skipped : "", source->size - skipped, FLAGS, &error);
+  buffer_free(&copy);
+  if (out->root != NULL) return STATUS_OK;
+  error.position += (int)skipped;
+  return complain_at(path, text, out, &error);
+}
+
+int json_text_read(const char *path, JsonText *out) {
+  Buffer text;
+  buffer_init(&text, &hearth_libc_allocator);
+  out->root = NULL;
+  out->marked = false;
+  int status = read_all(path, &text);
+  if (status == STATUS_OK && text.size > INT_MAX) /* in which Jansson counts its position */
+    status = complain(STATUS_FAILED, "%s: more than 2 GiB of JSON", path);
+  if (status == STATUS_OK) status = parse(path, &text, out);
+  buffer_free(&text);
+  return status;
+}
+
+void json_text_free(JsonText *text) {
+  json_decref(text->root);
+  text->root = NULL;
+}
