@@ -191,6 +191,7 @@ typedef struct StatField {
 
 static const StatField store_fields[] = {
   {"home_id", offsetof(hearth_stat, home_id)},
+  {"memory_id", offsetof(hearth_stat, memory_id)},
   {"next_id", offsetof(hearth_stat, next_id)},
   {"saved_at", offsetof(hearth_stat, saved_at)},
   {"objects", offsetof(hearth_stat, objects)},
@@ -236,6 +237,8 @@ static int store_stat(lua_State *L) {
   lua_setfield(L, -2, "backend");
   store_push_record(L, &stat.storage, storage_fields);
   lua_setfield(L, -2, "storage");
+  if (hearth_push_alias_places(L, s->store, &err) < 0) return result_failure(L, &err);
+  lua_setfield(L, -2, "alias_places");
   return 1;
 }
 

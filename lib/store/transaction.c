@@ -134,6 +134,7 @@ hearth_status hearth_store_stat(hearth_store *S, hearth_stat *out, hearth_error 
   if (out->size < sizeof out->size)
     return hearth_fail(err, HEARTH_INVALID, "hearth_stat.size is %zu: the caller sets it", out->size);
   stat.home_id = S->heap.objects[S->home].number;
+  stat.memory_id = S->metadata.written_by != 0 ? S->metadata.memory_id : stat.home_id;
   stat.next_id = S->heap.next_number;
   stat.saved_at = S->metadata.saved_at;
   for (uint32_t i = 0; i < S->heap.object_count; i++) stat.objects += S->heap.objects[i].number != 0;

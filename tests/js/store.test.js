@@ -131,8 +131,9 @@ for (const [kind, place] of Object.entries(places)) {
       const stat = hearth.stat();
       assert.equal(stat.backend, kind);
       assert.ok(stat.savedAt.getTime() >= before && stat.savedAt.getTime() <= Date.now() + 1000, `${stat.savedAt}`);
-      for (const field of ["homeId", "nextId", "objects", "committedEntries", "committedBytes", "pageSize", "luaBytes", "memoryBytes"])
+      for (const field of ["homeId", "memoryId", "nextId", "objects", "committedEntries", "committedBytes", "pageSize", "luaBytes", "memoryBytes"])
         assert.ok(Number.isSafeInteger(stat[field]) && stat[field] > 0, field);
+      assert.equal(stat.memoryId, stat.homeId);
       assert.equal(stat.externals, 1);
       assert.deepEqual(stat.alias, { uses: 0, places: [] });
       for (const field of ["sequence", "durable", "entries", "liveBytes", "totalBytes", "indexBytes", "synced", "written"])
@@ -151,7 +152,29 @@ for (const [kind, place] of Object.entries(places)) {
       const { alias } = hearth.stat();
       assert.equal(alias.uses, 2);
       assert.deepEqual(alias.places.map((place) => place.replace(/^(old:\d+).*/, "$1")), ["old:1", "old:2"]);
+      assert.deepEqual(hearth.get("Memory.x"), 1);
+      hearth.set("Memory.z", 3);
+      assert.deepEqual(hearth.stat().alias, { uses: 4, places: [...alias.places, "[C]"] });
+      assert.deepEqual(hearth.run("return _home.z"), [3]);
+      assert.throws(() => hearth.set("Memory", 5), /cannot be replaced/);
+      assert.throws(() => hearth.run("Memory = 5", { name: "=old" }), /old:1: Memory is a name of the home table/);
       for (const policy of ["bogus", undefined, "toString", 1]) assert.throws(() => hearth.setAlias(policy), failure("invalid"));
+    });
+
+    const lines = [];
+    withStore("the alias warns once a place", { alias: "track", warn: (line) => lines.push(line) }, async (hearth) => {
+      lines.length = 0; // a store is opened for every kind
+      hearth.run("for i = 1, 3 do Memory.x = i end\nMemory.y = 1", { name: "=old" });
+      hearth.setAlias("off");
+      hearth.setAlias("track");
+      hearth.run("Memory.x = 0", { name: "=old" });
+      assert.deepEqual(lines, ["old:1: Memory is the old name of _home", "old:2: Memory is the old name of _home"]);
+      assert.equal(hearth.stat().alias.uses, 5);
+      hearth.setAlias("on");
+      hearth.run("Memory = {}");
+      await assert.rejects(hearth.commit(), failure("replaced"));
+      await hearth.rollback(); // the global, too
+      assert.deepEqual(hearth.run("return rawequal(Memory, _home), _home.x"), [true, undefined]);
     });
 
     withStore("export and import", {}, async (hearth, uri) => {

@@ -42,22 +42,32 @@ static void assert_fails(World *w, const Metadata *m, hearth_status status, cons
   assert_false(w->disk->open);
 }
 
+static void assert_ids(World *w, uint64_t home, uint64_t memory) {
+  hearth_stat stat = {.size = sizeof stat};
+  assert_int_equal(hearth_store_stat(w->S, &stat, &w->error), HEARTH_OK);
+  assert_int_equal(stat.home_id, home);
+  assert_int_equal(stat.memory_id, memory);
+}
+
 static void test_names(void **state) {
   (void)state;
   World w;
   Metadata m = usual;
   begin(&w);
   assert_opens(&w, &m, "");
+  assert_ids(&w, 1, 1);
   run(w.L, "eq(home.x, 1) unchanged()");
   world_close(&w);
 
   m.memory_id = 0;
   assert_opens(&w, &m, "");
+  assert_ids(&w, 1, 0);
   run(w.L, "eq(home.x, 1) unchanged()");
   world_close(&w);
 
   m.memory_id = 2; /* the home table's id wins */
   assert_opens(&w, &m, "homeTableId is 1 and memoryTableId is 2: using homeTableId\n");
+  assert_ids(&w, 1, 2);
   run(w.L, "eq(home.x, 1) unchanged()");
   world_close(&w);
 
@@ -71,6 +81,7 @@ static void test_names(void **state) {
   run(w.L, "eq(home[2], 'new') unchanged()");
   assert_int_equal(w.S->metadata.home_id, 2);
   assert_int_equal(w.S->metadata.memory_id, 2);
+  assert_ids(&w, 2, 2);
   world_free(&w);
 }
 
