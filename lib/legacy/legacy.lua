@@ -70,11 +70,13 @@ local function note(report, what, id, key, format, ...)
   report.counts[what] = (report.counts[what] or 0) + 1
 end
 
--- Order of numbers before texts, as IndexedDB has it.
+-- Order of numbers before texts, as IndexedDB has it; nil before both.
 local function before(a, b)
   if a == nil or b == nil then return a == nil and b ~= nil end
-  if type(a) ~= type(b) then return type(a) == "number" end
-  return a < b
+  local a_is_number, b_is_number = type(a) == "number", type(b) == "number"
+  if a_is_number ~= b_is_number then return a_is_number end
+  if a_is_number then return a < b end
+  return tostring(a) < tostring(b)
 end
 
 local function sort_report(report)

@@ -383,12 +383,13 @@ test("damaged records are reported, and the rest is there", function()
     5, "x", true, {}, { id = 1 }, { id = 1, data = { x = binary "\1\1" } }, { id = 1, data = { y = binary "\1\1" } },
     { id = -1, data = { z = binary "\1\1" } }, { id = {}, data = {} }, { data = { w = binary "\1\0" } }, { id = 7, data = "no" }, metadata(),
   }
+  records[true], records[false], records[2.5], records.x = {}, 5, 6, { id = 9, data = {} } -- no list, but records all the same
   local home, report = import(records, { unreachable = "rest" })
   equal(home.x, true)
   equal(home.rest["1 (record 7)"].y, true)
   equal(home.rest["-1 (record 8)"].z, true)
   equal(home.rest["nil (record 10)"].w, false)
-  equal(report.counts.damaged, 9)
+  equal(report.counts.damaged, 12)
   equal(report.counts.collision, 1)
 end)
 
