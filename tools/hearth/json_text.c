@@ -17,9 +17,12 @@
 
 static const char *const byte_order_mark = "\xEF\xBB\xBF";
 
-static int read_all(const char *path, Buffer *out) {
-  bool standard = strcmp(path, "-") == 0;
-  const char *name = standard ? "standard input" : path;
+const char *json_text_name(const char *path) {
+  return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+static int read_all(const char *path, const char *name, Buffer *out) {
+  bool standard = path != name;
   int status = STATUS_OK;
   size_t got = 1;
   FILE *file = standard ? stdin : fopen(path, "rb");
@@ -100,12 +103,12 @@ void json_text_push(lua_State *L, const JsonText *text, const char *bytes, size_
 
 /* ---------------------------------------------------------------- parsing */
 
-/* Jansson counts the bytes that it has taken: the last of them is the wrong one, or there is a wrong one or none behind. */
-static int complain_at(const char *path, const Buffer *text, const JsonText *parsed, const json_error_t *error) {
+/* Jansson counts the bytes that it has taken: the last of them is wrong, or what is behind. */
+static int complain_at(const char *name, const Buffer *text, const JsonText *parsed, const json_error_t *error) {
   size_t position = error->position > 0 ? (size_t)error->position : 0;
   enum json_error_code code = json_error_code(error);
   if (error->text[0] == '\0' || code == json_error_out_of_memory)
-    return complain(STATUS_FAILED, "%s: %s", path, hearth_status_text(HEARTH_NOMEM));
+    return complain(STATUS_FAILED, "%s: %s", name, hearth_status_text(HEARTH_NOMEM));
   if (position > 0 && code != json_error_premature_end_of_input && code != json_error_invalid_utf8) position--;
   if (parsed->marked) {
     Buffer ignored;
@@ -119,11 +122,11 @@ static int complain_at(const char *path, const Buffer *text, const JsonText *par
     column = text->data[i] == '\n' ? 1 : column + 1;
     line += text->data[i] == '\n';
   }
-  return complain(STATUS_NO_STORE, "%s: no JSON: byte %zu (line %zu, column %zu): %s", path, position, line, column,
-                  error->text);
+  return complain(STATUS_NO_STORE, "%s: no JSON near byte %zu (line %zu, column %zu): %s", name, position, line,
+                  column, error->text);
 }
 
-static int parse(const char *path, const Buffer *text, JsonText *out) {
+static int parse(const char *name, const Buffer *text, JsonText *out) {
   json_error_t error;
   const Buffer *source = text;
   Buffer copy;
@@ -134,7 +137,7 @@ static int parse(const char *path, const Buffer *text, JsonText *out) {
     (void)mark(text, &copy, SIZE_MAX);
     if (copy.failed) {
       buffer_free(&copy);
-      return complain(STATUS_FAILED, "%s: %s", path, hearth_status_text(HEARTH_NOMEM));
+      return complain(STATUS_FAILED, "%s: %s", name, hearth_status_text(HEARTH_NOMEM));
     }
     source = &copy;
   }
@@ -142,18 +145,19 @@ static int parse(const char *path, const Buffer *text, JsonText *out) {
   buffer_free(&copy);
   if (out->root != NULL) return STATUS_OK;
   error.position += (int)skipped;
-  return complain_at(path, text, out, &error);
+  return complain_at(name, text, out, &error);
 }
 
 int json_text_read(const char *path, JsonText *out) {
+  const char *name = json_text_name(path);
   Buffer text;
   buffer_init(&text, &hearth_libc_allocator);
   out->root = NULL;
   out->marked = false;
-  int status = read_all(path, &text);
+  int status = read_all(path, name, &text);
   if (status == STATUS_OK && text.size > INT_MAX) /* in which Jansson counts its position */
-    status = complain(STATUS_FAILED, "%s: more than 2 GiB of JSON", path);
-  if (status == STATUS_OK) status = parse(path, &text, out);
+    status = complain(STATUS_FAILED, "%s: more than 2 GiB of JSON", name);
+  if (status == STATUS_OK) status = parse(name, &text, out);
   buffer_free(&text);
   return status;
 }

@@ -32,7 +32,7 @@ typedef struct ExportOptions {
 /* One of the two commands, for functions that Lua calls. */
 typedef struct Legacy {
   Script script;
-  const char *path; /* NULL: standard output */
+  const char *path; /* of the dump, for messages; NULL: standard output */
   FILE *file;
   const ImportOptions *import;
   const ExportOptions *export;
@@ -128,9 +128,9 @@ static int import_and_commit(Legacy *l, bool *committed) {
 
 /* A store that was made for this goes again where it fails: while we own it, so that nobody else has it. */
 static int import_dump(Call *call, const ImportOptions *options) {
-  Legacy l = {.path = call->argv[0], .import = options};
+  Legacy l = {.path = json_text_name(call->argv[0]), .import = options};
   bool committed = false;
-  int status = json_text_read(l.path, &l.text);
+  int status = json_text_read(call->argv[0], &l.text);
   if (status == STATUS_OK && legacy_find_records(l.text.root) == NULL)
     status = complain(STATUS_NO_STORE, "%s: neither a list of records nor a dump of a database", l.path);
   const char *made = path_to_make(call);

@@ -15,6 +15,7 @@ typedef struct JsonText {
 
 /* Reads the file (- is standard input). Complains and answers a status to exit with, or 0. */
 int json_text_read(const char *path, JsonText *out);
+const char *json_text_name(const char *path); /* for messages; static, or the path */
 void json_text_free(JsonText *text);
 
 /* [+1, m] Pushes a string of the text, taking the marks out. Raises for want of memory. */
