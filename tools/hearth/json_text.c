@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <lauxlib.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "buffer.h"
@@ -107,8 +108,6 @@ void json_text_push(lua_State *L, const JsonText *text, const char *bytes, size_
 static int complain_at(const char *name, const Buffer *text, const JsonText *parsed, const json_error_t *error) {
   size_t position = error->position > 0 ? (size_t)error->position : 0;
   enum json_error_code code = json_error_code(error);
-  if (error->text[0] == '\0' || code == json_error_out_of_memory)
-    return complain(STATUS_FAILED, "%s: %s", name, hearth_status_text(HEARTH_NOMEM));
   if (position > 0 && code != json_error_premature_end_of_input && code != json_error_invalid_utf8) position--;
   if (parsed->marked) {
     Buffer ignored;
@@ -126,6 +125,13 @@ static int complain_at(const char *name, const Buffer *text, const JsonText *par
                   column, error->text);
 }
 
+/* Jansson takes some failures of memory for wrong JSON, and one for a fault of its own. Nothing is open yet. */
+static void *allocate_or_exit(size_t size) {
+  void *p = malloc(size);
+  if (p == NULL) exit(complain(STATUS_FAILED, "%s", hearth_status_text(HEARTH_NOMEM)));
+  return p;
+}
+
 static int parse(const char *name, const Buffer *text, JsonText *out) {
   json_error_t error;
   const Buffer *source = text;
@@ -141,6 +147,7 @@ static int parse(const char *name, const Buffer *text, JsonText *out) {
     }
     source = &copy;
   }
+  json_set_alloc_funcs(allocate_or_exit, free);
   out->root = json_loadb(text->size > 0 ? (const char *)source->data + skipped : "", source->size - skipped, FLAGS, &error);
   buffer_free(&copy);
   if (out->root != NULL) return STATUS_OK;

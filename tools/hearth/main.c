@@ -80,7 +80,8 @@ static void print_usage(FILE *out) {
               "  --version       the version\n\n"
               "Exit status: 0 success, 1 the command or its script failed, 2 wrong usage,\n"
               "3 the store (or the file to read) could not be opened.\n"
-              "ls, get, dump, stat, verify, salvage and export only read, and run nothing that is stored.\n", out);
+              "ls, get, dump, stat, verify, salvage and export only read, and run nothing that is stored.\n"
+              "export-legacy only reads, and loads the store into Lua; import-legacy runs nothing that it imports.\n", out);
 }
 
 static const Command *find(const char *name) {
