@@ -38,7 +38,8 @@ static int show(const Migration *M, const char *path, const Source *source, cons
 }
 
 /* Looks at a source that was read. */
-static int migrate_source(Migration *M, const char *path, const Source *source, FindingList *findings, Buffer *message) {
+static int migrate_source(Migration *M, const char *path, const Source *source, FindingList *findings,
+                          Buffer *message) {
   NameList names = {NULL, 0, 0};
   size_t rewritten = 0, hidden = 0;
   names_find(source, &names);

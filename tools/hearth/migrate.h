@@ -74,8 +74,8 @@ typedef struct Name {
   size_t start, end;
   size_t keyword;      /* of a statement `function NAME...` the place of that keyword, else NO_KEYWORD */
   bool in_constructor; /* stands where the lexer expects the key of a field */
-  bool may_assign;     /* what follows allows that it is assigned */
-  bool defines;        /* `function Memory(`: surely assigned */
+  bool may_assign;     /* a comma follows: `Memory, x = 1, 2`, perhaps */
+  bool assigned;       /* if it is a variable: `Memory =`, `function Memory(` */
   unsigned char which; /* NAME_... */
   Role role;
   bool free[NAMES];    /* of a variable, at this place: which of the three names are no locals */
@@ -180,7 +180,7 @@ void paths_free(PathList *paths);
 /* Reads a file, or with "-" standard input, to the end. Complains: STATUS_NO_STORE. */
 int file_read(const char *path, Buffer *out);
 
-/* Puts the bytes in place of the file, or of what the link refers to: all of it or nothing. Complains: STATUS_FAILED. */
+/* Puts the bytes in place of the file, or of what the link refers to, all or nothing. Complains: STATUS_FAILED. */
 int file_replace(const char *path, const Source *before, const Buffer *after);
 
 #endif

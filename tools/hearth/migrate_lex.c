@@ -148,7 +148,7 @@ static unsigned digit_value(char c) {
   return is_digit(c) ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a') + 10;
 }
 
-/* Reads the escape whose backslash was read. -1: it stands for no byte; above 0x7F only that it is no letter matters. */
+/* Reads the escape whose backslash was read. -1: for no byte. Above 0x7F only matters that it is no letter. */
 static int read_escape(Lexer *X) {
   static const char controls[] = "abfnrtv";
   char c = peek(X, 0);

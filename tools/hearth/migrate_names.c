@@ -55,8 +55,8 @@ static void add_name(NameList *names, const Source *s, const Nesting *nesting, i
     .end = t.end,
     .keyword = statement ? before.start : NO_KEYWORD,
     .in_constructor = in_braces && field && token_is(s, after, "="),
-    .defines = statement && token_is(s, after, "("),
-    .may_assign = statement || token_is(s, after, "=") || token_is(s, after, ","),
+    .may_assign = token_is(s, after, ","),
+    .assigned = token_is(s, after, "=") || (statement && token_is(s, after, "(")),
     .which = (unsigned char)which,
   };
 }

@@ -1,12 +1,13 @@
 /*
 ** What each name means, asked of Lua's own compiler.
 **
-** A stripped dump holds no names of locals, but the name of every global and field as a constant. Two questions follow:
+** A stripped dump holds no names of locals, but that of every global and field as a constant. Three questions follow:
 ** - All names get fresh ones. What turns up in the dump is a variable's use or a key, what does not is a declaration.
-** - Declarations of Memory, _home and _ENV get one fresh name each, and in place of each use stands a probe,
-**     x[function() return "n", m, h, e end]
-**   whose constants are n's text and those of m, h, e that are no locals at this place. That it compiles there also proves
-**   that the place takes a variable, as a key's place takes ["k"].
+** - All names Memory become m, all _home h, all _ENV e, and in place of a use of m stands a probe,
+**     m[function() return "number", m, "end" end]
+**   among whose constants is m's text unless it is a local at this place. That it compiles there also proves that the
+**   place takes a variable, as a key's place takes ["key"].
+** - The same in place of m with h and e: what the new name, and globals at all, would mean there.
 ** Where the compiler is at a limit, 255 upvalues for instance, fewer names are asked for at once.
 */
 #include <stdlib.h>
@@ -49,12 +50,12 @@ static bool try_variant(Scope *S, Buffer *dump) {
 
 /* ------------------------------------------------------------------ asking */
 
-/* A question about a name: its edits; what to do before an answer; and what a constant with our prefix says. */
+/* What is asked about names. */
 typedef struct Question {
   void (*pose)(Scope *S, size_t index, bool asked); /* adds edits; of names that are not asked for only what must be */
-  void (*clear)(Name *name);
-  void (*constant)(Scope *S, const char *text, size_t size, Name **current);
-  void (*unanswered)(Name *name);
+  void (*clear)(Name *name);                        /* before the answers */
+  void (*constant)(Scope *S, const char *text, size_t size, Name **current); /* in the dump, behind our prefix */
+  void (*unanswered)(Scope *S, Name *name);         /* a single one does not compile */
 } Question;
 
 /* Asks for the names from `low` up to and without `high`, all at once where the compiler allows. */
@@ -66,7 +67,7 @@ static void ask(Scope *S, const Question *question, size_t low, size_t high) {
   for (size_t i = 0; i < S->names->count; i++) question->pose(S, i, i >= low && i < high);
   if (!try_variant(S, &S->dump)) {
     if (high - low == 1) {
-      question->unanswered(&S->names->items[low]);
+      question->unanswered(S, &S->names->items[low]);
       return;
     }
     ask(S, question, low, low + (high - low) / 2);
@@ -107,53 +108,89 @@ static void constant_of_role(Scope *S, const char *text, size_t size, Name **cur
   if (name != NULL) name->role = name->in_constructor ? ROLE_KEY : ROLE_VARIABLE; /* the probes prove which */
 }
 
-static void unknown_role(Name *name) {
-  name->role = ROLE_UNKNOWN;
+/*
+** A fresh name instead of a local's makes a global of it, and needs one upvalue more: too many, perhaps. Where Memory.x
+** stands for Memory only the syntax changes, and what minds it is no variable.
+*/
+static void guess_role(Scope *S, Name *name) {
+  S->edits.count = 0;
+  edit(&S->edits, name->end, name->end, ".%sx", S->prefix);
+  name->role = ROLE_VARIABLE;
+  if (!compile(S->L, S->source, &S->edits, &S->dump)) {
+    const char *text = lua_tostring(S->L, -1);
+    bool syntax = text != NULL && (strstr(text, " expected near") != NULL || strstr(text, "unexpected symbol") != NULL);
+    name->role = !syntax ? ROLE_UNKNOWN : name->in_constructor ? ROLE_KEY : ROLE_DECLARATION;
+  }
+  lua_settop(S->L, 0);
 }
 
-static const Question about_roles = {pose_role, clear_role, constant_of_role, unknown_role};
+static const Question about_roles = {pose_role, clear_role, constant_of_role, guess_role};
 
 /* ----------------------------------------------------------------- probes */
 
-/* The fresh name of all declarations of one of the names. */
-static void rename_declaration(Scope *S, const Name *name) {
+static void put_probe(Scope *S, size_t index, const char *constants) {
+  const Name *name = &S->names->items[index];
+  const char *p = S->prefix;
+  char own = marks[name->which], list[3 * LONGEST_PREFIX] = "";
+  for (const char *c = constants; *c != '\0'; c++)
+    (void)snprintf(list + strlen(list), sizeof list - strlen(list), ",%s%c", p, *c);
+  bool before = name->keyword != NO_KEYWORD; /* `function NAME` takes a name only: the probe stands before it */
+  if (before)
+    edit(&S->edits, name->keyword, name->keyword, " %s%c[function()return\"%sn%08zx\"%s,\"%sz\"end]=nil ", p, own, p,
+         index, list, p);
+  edit(&S->edits, name->start, name->end, "%s%c", p, own);
+  if (!before)
+    edit(&S->edits, name->end, name->end, "[function()return\"%sn%08zx\"%s,\"%sz\"end]", p, index, list, p);
+}
+
+static void rename_all(Scope *S, const Name *name) {
   edit(&S->edits, name->start, name->end, "%s%c", S->prefix, marks[name->which]);
 }
 
-static void pose_probe(Scope *S, size_t index, bool asked) {
+static void pose_own(Scope *S, size_t index, bool asked) {
   const Name *name = &S->names->items[index];
-  const char *p = S->prefix;
-  if (name->role == ROLE_DECLARATION) {
-    rename_declaration(S, name);
-  } else if (name->role == ROLE_KEY && asked) {
-    edit(&S->edits, name->start, name->end, "[\"%sk\"]", p);
-  } else if (name->role == ROLE_VARIABLE && asked && name->keyword != NO_KEYWORD) { /* takes a name only: before it */
-    edit(&S->edits, name->keyword, name->keyword, " %sx=function()return\"%sn%08zx\",%sm,%sh,%se end ", p, p, index, p, p,
-         p);
-  } else if (name->role == ROLE_VARIABLE && asked) {
-    edit(&S->edits, name->start, name->end, "%sx[function()return\"%sn%08zx\",%sm,%sh,%se end]", p, p, index, p, p, p);
-  }
+  const char own[] = {marks[name->which], '\0'};
+  if (name->role == ROLE_VARIABLE && asked)
+    put_probe(S, index, own);
+  else if (name->role == ROLE_KEY && asked)
+    edit(&S->edits, name->start, name->end, "[\"%sk\"]", S->prefix);
+  else if (name->role != ROLE_KEY)
+    rename_all(S, name);
 }
 
-static void clear_probe(Name *name) {
-  memset(name->free, 0, sizeof name->free);
+static void pose_others(Scope *S, size_t index, bool asked) {
+  const Name *name = &S->names->items[index];
+  if (asked && name->role == ROLE_VARIABLE && name->which == NAME_MEMORY && name->free[NAME_MEMORY])
+    put_probe(S, index, "he");
+  else if (name->role != ROLE_KEY)
+    rename_all(S, name);
 }
 
-/* A probe's constants stand together, its number first. */
+static void clear_own(Name *name) {
+  name->free[name->which] = false;
+}
+
+static void clear_others(Name *name) {
+  if (name->which == NAME_MEMORY) name->free[NAME_HOME] = name->free[NAME_ENV] = false;
+}
+
+/* A probe's constants stand together, its number first and its end last. */
 static void constant_of_probe(Scope *S, const char *text, size_t size, Name **current) {
   Name *name = numbered(S, text, size);
-  if (name != NULL || size == 0) {
-    *current = name;
-    return;
-  }
+  if (name != NULL) *current = name;
+  if (*current == NULL || size == 0) return;
   const char *mark = memchr(marks, *text, NAMES);
-  if (mark == NULL)
-    *current = NULL;
-  else if (*current != NULL)
-    (*current)->free[mark - marks] = true;
+  if (mark != NULL) (*current)->free[mark - marks] = true;
+  if (*text == 'z') *current = NULL;
 }
 
-static const Question about_scopes = {pose_probe, clear_probe, constant_of_probe, unknown_role};
+static void unknown_role(Scope *S, Name *name) {
+  (void)S;
+  name->role = ROLE_UNKNOWN;
+}
+
+static const Question about_own = {pose_own, clear_own, constant_of_probe, unknown_role};
+static const Question about_others = {pose_others, clear_others, constant_of_probe, unknown_role};
 
 /* ------------------------------------------------------------- assignments */
 
@@ -161,15 +198,14 @@ static bool is_free_variable(const Name *name, int which) {
   return name->role == ROLE_VARIABLE && name->which == which && name->free[which];
 }
 
-/* May one of the names from low up be assigned? Compiles the source inside of a function that has them as a constant. */
-static bool any_assigned(Scope *S, int which, size_t low, size_t high) {
+/* May one of the names from low up be assigned in a list? They become one constant, around the source as a function. */
+static bool any_in_list(Scope *S, int which, size_t low, size_t high) {
   bool any = false;
   S->edits.count = 0;
   edit(&S->edits, S->source->body, S->source->body, "local %sc<const> =... return function(...) ", S->prefix);
   for (size_t i = low; i < high; i++) {
     const Name *name = &S->names->items[i];
     if (!is_free_variable(name, which) || !name->may_assign) continue;
-    if (name->defines) return true; /* not every Lua 5.4 minds a constant there */
     edit(&S->edits, name->start, name->end, "%sc", S->prefix);
     any = true;
   }
@@ -177,16 +213,30 @@ static bool any_assigned(Scope *S, int which, size_t low, size_t high) {
   return any && !try_variant(S, &S->dump);
 }
 
-/* Lists where the global itself is assigned; halves the names, since the compiler says only that there is one. */
-static void find_assigned(Scope *S, size_t low, size_t high, FindingList *findings) {
-  const Name *name = &S->names->items[low];
-  if (low == high || !any_assigned(S, NAME_MEMORY, low, high)) return;
+static bool any_assigned(Scope *S, int which) {
+  for (size_t i = 0; i < S->names->count; i++)
+    if (is_free_variable(&S->names->items[i], which) && S->names->items[i].assigned) return true;
+  return any_in_list(S, which, 0, S->names->count);
+}
+
+/* Lists them; halves the names, since the compiler says only that there is one. */
+static void find_in_lists(Scope *S, size_t low, size_t high, FindingList *findings) {
+  if (low == high || !any_in_list(S, NAME_MEMORY, low, high)) return;
   if (high - low == 1) {
-    found(findings, name->start, ASSIGNED);
+    found(findings, S->names->items[low].start, ASSIGNED);
     return;
   }
-  find_assigned(S, low, low + (high - low) / 2, findings);
-  find_assigned(S, low + (high - low) / 2, high, findings);
+  find_in_lists(S, low, low + (high - low) / 2, findings);
+  find_in_lists(S, low + (high - low) / 2, high, findings);
+}
+
+static void find_assigned(Scope *S, FindingList *findings) {
+  for (size_t i = 0; i < S->names->count; i++) {
+    const Name *name = &S->names->items[i];
+    if (is_free_variable(name, NAME_MEMORY) && name->free[NAME_ENV] && name->assigned)
+      found(findings, name->start, ASSIGNED);
+  }
+  find_in_lists(S, 0, S->names->count, findings);
 }
 
 /* --------------------------------------------------------------- decisions */
@@ -206,7 +256,7 @@ static bool has_unknown(const NameList *names) {
 }
 
 static void decide_all(Scope *S, bool roles_known, FindingList *findings) {
-  bool environment_assigned = any_assigned(S, NAME_ENV, 0, S->names->count);
+  bool environment_assigned = any_assigned(S, NAME_ENV);
   for (size_t i = 0; i < S->names->count; i++) {
     const Name *name = &S->names->items[i];
     if (name->which != NAME_MEMORY || name->role == ROLE_DECLARATION || name->role == ROLE_KEY) continue;
@@ -219,7 +269,12 @@ static void decide_all(Scope *S, bool roles_known, FindingList *findings) {
 
 /* ------------------------------------------------------------------- proof */
 
-/* What is rewritten gets one fresh name, and declarations of one of the names a second one, which may be the same. */
+/* A declaration, or a use of one. */
+static bool is_local(const Name *name) {
+  return name->role == ROLE_DECLARATION || (name->role == ROLE_VARIABLE && !name->free[name->which]);
+}
+
+/* What is rewritten gets one fresh name, and locals of one of the names a second one, which may be the same. */
 static void pose_proof(Scope *S, const FindingList *findings, int which, char declared) {
   const Finding *f = findings->items, *end = f + findings->count;
   S->edits.count = 0;
@@ -228,14 +283,14 @@ static void pose_proof(Scope *S, const FindingList *findings, int which, char de
     while (f < end && (f->at < name->start || (f->at == name->start && f->reason != REWRITTEN))) f++;
     if (f < end && f->at == name->start)
       edit(&S->edits, name->start, name->end, "%sp", S->prefix);
-    else if (name->role == ROLE_DECLARATION && name->which == which)
+    else if (name->which == which && is_local(name))
       edit(&S->edits, name->start, name->end, "%s%c", S->prefix, declared);
   }
 }
 
 /*
-** The whole file again, apart from the probes: if declarations of a name may be called as what is rewritten is called, and
-** the program stays the same one, none of them is in the way.
+** The whole file again, apart from the probes: if the locals of a name may be called as what is rewritten is called,
+** and the program stays the same one, none of them is in the way.
 */
 static bool is_proven(Scope *S, const FindingList *findings) {
   for (int which = 0; which < NAMES; which++) {
@@ -275,10 +330,11 @@ static bool decide_scopes(Scope *S, FindingList *findings, Buffer *message) {
   if (!choose_prefix(S)) return say(message, " its names leave none that are fresh");
   ask(S, &about_roles, 0, S->names->count);
   bool roles_known = !has_unknown(S->names);
-  ask(S, &about_scopes, 0, S->names->count);
+  ask(S, &about_own, 0, S->names->count);
+  ask(S, &about_others, 0, S->names->count);
   decide_all(S, roles_known, findings);
   if (!is_proven(S, findings)) return say(message, " what would be rewritten cannot be proven to mean the same");
-  find_assigned(S, 0, S->names->count, findings);
+  find_assigned(S, findings);
   return true;
 }
 

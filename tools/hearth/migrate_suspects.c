@@ -42,7 +42,7 @@ static void look_at_globals(Search *S, Token t, Lexer ahead) {
     judge_key(S, t, key, after, "]");
   } else if (raw && token_is(s, S->before[1], "(") && token_is(s, next, ",")) {
     judge_key(S, t, key, after, ")");
-  } else {
+  } else if (!token_is(s, next, "=") || token_is(s, t, "_G")) { /* what assigns _ENV is told of at the uses */
     found(S->findings, t.start, LEFT_GLOBALS);
   }
 }
