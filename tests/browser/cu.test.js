@@ -1,6 +1,6 @@
 /**
- * The drop-in module hearth-lua/cu in Chromium: what the legacy release promised, and the takeover of what it saved, with old
- * tabs, second tabs and kills.
+ * The drop-in module hearth-lua/cu in Chromium: what the legacy release promised, and the takeover of what it saved,
+ * with old tabs, second tabs and kills.
  */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -61,7 +61,8 @@ async function reload(page) {
 }
 
 /** load, init, and the value of code. */
-const begin = (page, options, code) => page.evaluate(({ options, code }) => globalThis.begin(options, code), { options, code });
+const begin = (page, options, code) =>
+  page.evaluate(({ options, code }) => globalThis.begin(options, code), { options, code });
 const compute = (page, code) => page.evaluate((code) => globalThis.compute(code), code);
 const call = (page, name, ...args) => page.evaluate(({ name, args }) => cu[name](...args), { name, args });
 const fill = (page, n, savedAt, options) =>
@@ -76,19 +77,39 @@ describe("what 2.0.0 promised", () => {
     test(`with the alias ${alias ? "on" : "off"}`, async () => {
       const page = await freshPage();
       const results = await page.evaluate((alias) => promises(cu, {}, alias), alias);
-      assert.deepEqual(results.map(({ number }) => number), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
-      assert.deepEqual(results.filter(({ failure }) => failure !== undefined), []);
+      assert.deepEqual(
+        results.map(({ number }) => number),
+        [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
+      );
+      assert.deepEqual(
+        results.filter(({ failure }) => failure !== undefined),
+        [],
+      );
       await reload(page);
-      assert.equal(await begin(page, {}, `return ${alias ? "Memory" : "_home"}.a .. #_home.items`), "x1000", "after a reload too");
+      assert.equal(
+        await begin(page, {}, `return ${alias ? "Memory" : "_home"}.a .. #_home.items`),
+        "x1000",
+        "after a reload too",
+      );
     });
 
   test("15: homeTableId first, memoryTableId alone with the warning", async () => {
-    for (const [fields, n, warning] of [[{ homeTableId: 2, memoryTableId: 2 }, 2], [{ memoryTableId: 2 }, 2, /\[Deprecated\] Using legacy "memoryTableId"/],
-      [{}, 1], [{ homeTableId: 1, memoryTableId: 2 }, 1, /two tables/]]) {
+    for (const [fields, n, warning] of [
+      [{ homeTableId: 2, memoryTableId: 2 }, 2],
+      [{ memoryTableId: 2 }, 2, /\[Deprecated\] Using legacy "memoryTableId"/],
+      [{}, 1],
+      [{ homeTableId: 1, memoryTableId: 2 }, 1, /two tables/],
+    ]) {
       const page = await freshPage();
-      await page.evaluate((fields) => fillLegacy([
-        { id: 1, data: { n: integer(1) } }, { id: 2, data: { n: integer(2) } }, { id: "__metadata__", data: { ...fields, savedAt: "x" } },
-      ]), fields);
+      await page.evaluate(
+        (fields) =>
+          fillLegacy([
+            { id: 1, data: { n: integer(1) } },
+            { id: 2, data: { n: integer(2) } },
+            { id: "__metadata__", data: { ...fields, savedAt: "x" } },
+          ]),
+        fields,
+      );
       assert.equal(await begin(page), n);
       const text = told();
       if (warning) assert.match(text, warning);
@@ -108,8 +129,18 @@ describe("what 2.0.0 promised", () => {
       const saved = await lua.saveState();
       return { output, result, saved, info: lua.getTableInfo() };
     });
-    assert.deepEqual(seen, { output: "hello\n", result: 1, saved: true,
-      info: { tableCount: 1, homeTableId: 1, memoryTableId: 1, nextTableId: 3, tables: [{ id: 1, size: 1, keys: ["visits"] }] } });
+    assert.deepEqual(seen, {
+      output: "hello\n",
+      result: 1,
+      saved: true,
+      info: {
+        tableCount: 1,
+        homeTableId: 1,
+        memoryTableId: 1,
+        nextTableId: 3,
+        tables: [{ id: 1, size: 1, keys: ["visits"] }],
+      },
+    });
   });
 });
 
@@ -118,17 +149,20 @@ describe("taking over", () => {
     test(`${name}: the first load takes it, the next ones go on from there`, async () => {
       const dump = readDump(name);
       const page = await freshPage();
-      const found = await page.evaluate(async ({ dump, records }) => {
-        await fillLegacy(records);
-        const before = JSON.stringify(await legacyContents());
-        const states = [];
-        await cu.load({ onLegacyState: (state) => states.push(state) });
-        cu.init();
-        const wrong = differences(dump, (code) => cu.getHearth().run(code)[0]);
-        await compute("_home.i42 = 43");
-        const saved = await cu.saveState();
-        return { wrong, saved, states, unchanged: JSON.stringify(await legacyContents()) === before };
-      }, { dump, records: recordsOf(dump) });
+      const found = await page.evaluate(
+        async ({ dump, records }) => {
+          await fillLegacy(records);
+          const before = JSON.stringify(await legacyContents());
+          const states = [];
+          await cu.load({ onLegacyState: (state) => states.push(state) });
+          cu.init();
+          const wrong = differences(dump, (code) => cu.getHearth().run(code)[0]);
+          await compute("_home.i42 = 43");
+          const saved = await cu.saveState();
+          return { wrong, saved, states, unchanged: JSON.stringify(await legacyContents()) === before };
+        },
+        { dump, records: recordsOf(dump) },
+      );
       assert.deepEqual(found.wrong, []);
       assert.ok(found.saved && found.unchanged);
       const [{ savedAt, takenOver, newer, report }] = found.states;
@@ -165,13 +199,18 @@ describe("taking over", () => {
         await begin({ onLegacyState: (state) => states.push(state) });
         return states;
       });
-      assert.deepEqual(states, [{ database: "LuaPersistentDB", savedAt: SECOND, takenOver: FIRST, newer: true, report: undefined }]);
+      assert.deepEqual(states, [
+        { database: "LuaPersistentDB", savedAt: SECOND, takenOver: FIRST, newer: true, report: undefined },
+      ]);
       assert.match(told(), /was saved \(2026-02.*after it had been taken over \(2026-01.*old tab.*takeLegacyState\(\)/);
       assert.equal(await compute(page, "return _home.n"), 5);
     }
     assert.equal((await call(page, "takeLegacyState")).home, 1);
     assert.equal(await compute(page, "return _home.n .. tostring(_home.mine)"), "2nil");
-    assert.deepEqual(await page.evaluate(() => [cu.getLegacyState().newer, cu.getLegacyState().takenOver]), [false, SECOND]);
+    assert.deepEqual(await page.evaluate(() => [cu.getLegacyState().newer, cu.getLegacyState().takenOver]), [
+      false,
+      SECOND,
+    ]);
     await reload(page);
     assert.equal(await begin(page), 2, "it was saved");
     assert.equal(await page.evaluate(() => cu.getLegacyState().newer), false);
@@ -182,9 +221,17 @@ describe("taking over", () => {
     await fill(page, 1, FIRST);
     await begin(page);
     await compute(page, "_home.n = 5 _home.t = {} _home.same = _home.t setmetatable(_home, {name = 'meta'})");
-    await page.evaluate(() => fillLegacy([{ id: 7, data: {} }, { id: "__metadata__", data: { homeTableId: "junk", savedAt: "y" } }]));
+    await page.evaluate(() =>
+      fillLegacy([
+        { id: 7, data: {} },
+        { id: "__metadata__", data: { homeTableId: "junk", savedAt: "y" } },
+      ]),
+    );
     await assert.rejects(call(page, "takeLegacyState"), /homeTableId junk/);
-    assert.equal(await compute(page, "return _home.n .. getmetatable(_home).name .. tostring(rawequal(_home.t, _home.same))"), "5metatrue");
+    assert.equal(
+      await compute(page, "return _home.n .. getmetatable(_home).name .. tostring(rawequal(_home.t, _home.same))"),
+      "5metatrue",
+    );
     assert.equal(await call(page, "loadState"), true);
     assert.equal(await compute(page, "return _home.n"), 1);
   });
@@ -212,7 +259,13 @@ describe("taking over", () => {
     await reload(page);
     assert.equal(await begin(page), 9);
     assert.match(told(), /was not taken over, since the store was in use already/);
-    assert.deepEqual(await page.evaluate(() => cu.getLegacyState()), { database: "LuaPersistentDB", savedAt: FIRST, takenOver: undefined, newer: true, report: undefined });
+    assert.deepEqual(await page.evaluate(() => cu.getLegacyState()), {
+      database: "LuaPersistentDB",
+      savedAt: FIRST,
+      takenOver: undefined,
+      newer: true,
+      report: undefined,
+    });
   });
 
   test("clearPersistedState clears both, clearLegacyState the old one", async () => {
@@ -246,7 +299,12 @@ describe("taking over", () => {
 
   test("damaged ids: load fails, the user chooses", async () => {
     const page = await freshPage();
-    await page.evaluate(() => fillLegacy([{ id: 7, data: { n: integer(7) } }, { id: "__metadata__", data: { homeTableId: -1, savedAt: "x" } }]));
+    await page.evaluate(() =>
+      fillLegacy([
+        { id: 7, data: { n: integer(7) } },
+        { id: "__metadata__", data: { homeTableId: -1, savedAt: "x" } },
+      ]),
+    );
     await assert.rejects(begin(page), /homeTableId -1 is no number of a table.*7 \(1 entries\)/);
     assert.match(told(), /load\(\) failed/);
     assert.equal(await begin(page, { home: 7 }), 7);
@@ -271,19 +329,25 @@ describe("taking over", () => {
     await fill(page, 1, FIRST);
     const [worker] = await Promise.all([
       page.waitForEvent("worker"),
-      page.evaluate(() => new Promise((resolve) => {
-        globalThis.worker = new Worker("/tests/browser/legacy_page.js", { type: "module" });
-        worker.onmessage = ({ data }) => data === "legacy ready" && resolve();
-      })),
+      page.evaluate(
+        () =>
+          new Promise((resolve) => {
+            globalThis.worker = new Worker("/tests/browser/legacy_page.js", { type: "module" });
+            worker.onmessage = ({ data }) => data === "legacy ready" && resolve();
+          }),
+      ),
     ]);
     assert.equal(await worker.evaluate(() => begin({ store: "indexeddb:mine" })), 1);
     assert.equal(await worker.evaluate(() => begin({ store: "indexeddb:other", legacy: "none" })), null);
-    assert.equal(await worker.evaluate(async () => {
-      await begin({ store: "indexeddb:mine" }, "_home.n = 2");
-      await cu.saveState();
-      await fillLegacy(saved(3, "2026-02-01T00:00:00.000Z"));
-      return begin({ store: "indexeddb:mine" });
-    }), 2);
+    assert.equal(
+      await worker.evaluate(async () => {
+        await begin({ store: "indexeddb:mine" }, "_home.n = 2");
+        await cu.saveState();
+        await fillLegacy(saved(3, "2026-02-01T00:00:00.000Z"));
+        return begin({ store: "indexeddb:mine" });
+      }),
+      2,
+    );
     assert.match(told(), /old tab/);
   });
 });
@@ -307,19 +371,21 @@ describe("killed", () => {
 
   /** Stands where the next step would be: resolves when it is reached, and never lets it be done. */
   const stops = {
-    "before the commit": () => new Promise((resolve) => {
-      Hearth.prototype.commit = () => new Promise(() => resolve(true));
-      cu.load();
-    }),
-    "before the note is done": () => new Promise((resolve) => {
-      const { put } = IDBObjectStore.prototype;
-      IDBObjectStore.prototype.put = function (value, ...key) {
-        if (value?.done !== true) return put.call(this, value, ...key);
-        resolve(true);
-        throw new DOMException("stopped", "AbortError");
-      };
-      cu.load().catch(() => {});
-    }),
+    "before the commit": () =>
+      new Promise((resolve) => {
+        Hearth.prototype.commit = () => new Promise(() => resolve(true));
+        cu.load();
+      }),
+    "before the note is done": () =>
+      new Promise((resolve) => {
+        const { put } = IDBObjectStore.prototype;
+        IDBObjectStore.prototype.put = function (value, ...key) {
+          if (value?.done !== true) return put.call(this, value, ...key);
+          resolve(true);
+          throw new DOMException("stopped", "AbortError");
+        };
+        cu.load().catch(() => {});
+      }),
   };
   for (const [where, stop] of Object.entries(stops))
     test(`${where}: taken over once, whole`, async () => {
@@ -334,15 +400,26 @@ describe("killed", () => {
         return page.evaluate(() => cu.getLegacyState());
       });
       assert.deepEqual([state.takenOver, state.newer], [FIRST, false]);
-      assert.equal(state.report !== undefined, where === "before the commit", "imported again only where it had not been stored");
+      assert.equal(
+        state.report !== undefined,
+        where === "before the commit",
+        "imported again only where it had not been stored",
+      );
       await untilKilled(origin, async (page) => {
-        assert.equal(await begin(page), 2, "what saveState resolved for is there after a kill, and was not taken over again");
+        assert.equal(
+          await begin(page),
+          2,
+          "what saveState resolved for is there after a kill, and was not taken over again",
+        );
         assert.equal(await legacyN(page), "integer 1");
       });
     });
 
   test("and the old tab saved meanwhile", async () => {
-    for (const [stop, n, newer] of [[stops["before the commit"], 2, false], [stops["before the note is done"], 1, true]]) {
+    for (const [stop, n, newer] of [
+      [stops["before the commit"], 2, false],
+      [stops["before the note is done"], 1, true],
+    ]) {
       const origin = await newOrigin();
       await untilKilled(origin, (page) => fill(page, 1, FIRST));
       await untilKilled(origin, (page) => page.evaluate(stop));
@@ -399,7 +476,10 @@ describe("two tabs", () => {
     await compute(page, "_home.n = 2");
     assert.equal(await call(page, "saveState"), false);
     assert.match(told(), /taken the store over/);
+    await compute(second, "_home.n = 3");
     assert.equal(await call(second, "saveState"), true);
+    assert.equal(await begin(page), 3, "it can begin again, as a reader");
+    assert.match(told(), /another tab/);
   });
 });
 
@@ -412,7 +492,13 @@ describe("where it cannot be saved", () => {
     await setQuota(6e6);
     await begin(page, {}, "_home.n = 1");
     assert.equal(await call(page, "saveState"), true);
-    await compute(page, "_home.n = 2 local t = {} for i = 1, 1250000 do t[i] = string.pack('<d', math.random()) end _home.big = table.concat(t)");
+    await compute(
+      page,
+      `_home.n = 2
+      local t = {}
+      for i = 1, 1250000 do t[i] = string.pack("<d", math.random()) end
+      _home.big = table.concat(t)`,
+    );
     assert.equal(await call(page, "saveState"), false);
     assert.match(told(), /saveState\(\) failed/);
     await setQuota(1e8);
@@ -453,12 +539,15 @@ describe("where it cannot be saved", () => {
 test("_io in a page", async () => {
   const page = await freshPage();
   await begin(page);
-  assert.deepEqual(await page.evaluate(async () => {
-    cu.setInput({ x: 7, list: [1, 2.5] });
-    cu.setMetadata({ user: "test" });
-    await compute("_io.output = {product = _io.input.x * 6, half = _io.input.list[2], user = _io.meta.user}");
-    const output = cu.getOutput();
-    cu.clearIo();
-    return { output, after: cu.getOutput(), id: cu.getIoTableId() };
-  }), { output: { product: 42, half: 2.5, user: "test" }, after: null, id: 2 });
+  assert.deepEqual(
+    await page.evaluate(async () => {
+      cu.setInput({ x: 7, list: [1, 2.5] });
+      cu.setMetadata({ user: "test" });
+      await compute("_io.output = {product = _io.input.x * 6, half = _io.input.list[2], user = _io.meta.user}");
+      const output = cu.getOutput();
+      cu.clearIo();
+      return { output, after: cu.getOutput(), id: cu.getIoTableId() };
+    }),
+    { output: { product: 42, half: 2.5, user: "test" }, after: null, id: 2 },
+  );
 });

@@ -47,18 +47,27 @@ for (const name of DUMPS)
   test(`${name}: from a real database, which stays as it is`, async () => {
     const dump = readDump(name);
     const page = await freshPage();
-    const found = await page.evaluate(async ({ dump, records }) => {
-      await fillLegacy(records);
-      const before = JSON.stringify(await legacyContents());
-      const { hearth, report } = await Hearth.importLegacy({ from: "LuaPersistentDB", store: "indexeddb:taken" });
-      const run = (code) => hearth.run(code)[0];
-      const atOnce = differences(dump, run);
-      await hearth.close();
-      const again = await Hearth.open({ store: "indexeddb:taken", create: false });
-      const later = differences(dump, (code) => again.run(code)[0]);
-      await again.close();
-      return { atOnce, later, unchanged: JSON.stringify(await legacyContents()) === before, version: (await legacyContents()).version, report };
-    }, { dump, records: recordsOf(dump) });
+    const found = await page.evaluate(
+      async ({ dump, records }) => {
+        await fillLegacy(records);
+        const before = JSON.stringify(await legacyContents());
+        const { hearth, report } = await Hearth.importLegacy({ from: "LuaPersistentDB", store: "indexeddb:taken" });
+        const run = (code) => hearth.run(code)[0];
+        const atOnce = differences(dump, run);
+        await hearth.close();
+        const again = await Hearth.open({ store: "indexeddb:taken", create: false });
+        const later = differences(dump, (code) => again.run(code)[0]);
+        await again.close();
+        return {
+          atOnce,
+          later,
+          unchanged: JSON.stringify(await legacyContents()) === before,
+          version: (await legacyContents()).version,
+          report,
+        };
+      },
+      { dump, records: recordsOf(dump) },
+    );
     assert.deepEqual([found.atOnce, found.later], [[], []]);
     assert.ok(found.unchanged);
     assert.equal(found.version, 1);
@@ -72,22 +81,32 @@ test("in a worker", async () => {
   await page.evaluate((records) => fillLegacy(records), recordsOf(dump));
   const [worker] = await Promise.all([
     page.waitForEvent("worker"),
-    page.evaluate(() => new Promise((resolve) => {
-      globalThis.worker = new Worker("/tests/browser/legacy_page.js", { type: "module" });
-      worker.onmessage = ({ data }) => data === "legacy ready" && resolve();
-    })),
+    page.evaluate(
+      () =>
+        new Promise((resolve) => {
+          globalThis.worker = new Worker("/tests/browser/legacy_page.js", { type: "module" });
+          worker.onmessage = ({ data }) => data === "legacy ready" && resolve();
+        }),
+    ),
   ]);
-  assert.deepEqual(await worker.evaluate(async (dump) => {
-    const { hearth } = await Hearth.importLegacy({ from: "LuaPersistentDB", store: "indexeddb:taken" });
-    return differences(dump, (code) => hearth.run(code)[0]);
-  }, dump), []);
+  assert.deepEqual(
+    await worker.evaluate(async (dump) => {
+      const { hearth } = await Hearth.importLegacy({ from: "LuaPersistentDB", store: "indexeddb:taken" });
+      return differences(dump, (code) => hearth.run(code)[0]);
+    }, dump),
+    [],
+  );
 });
 
 test("an absent database is not made, and the store is not either", async () => {
   const page = await freshPage();
-  assert.deepEqual(await page.evaluate(async () => [
-    await failureOf(Hearth.importLegacy({ from: "LuaPersistentDB", store: "indexeddb:none" })), await databases(),
-  ]), ["notfound: LuaPersistentDB: there is no legacy database", []]);
+  assert.deepEqual(
+    await page.evaluate(async () => [
+      await failureOf(Hearth.importLegacy({ from: "LuaPersistentDB", store: "indexeddb:none" })),
+      await databases(),
+    ]),
+    ["notfound: LuaPersistentDB: there is no legacy database", []],
+  );
 });
 
 test("another version, and a database that is somebody else's", async () => {
@@ -122,12 +141,44 @@ test("what fails leaves a store that is new", async () => {
     const { hearth } = await Hearth.importLegacy({ from: "LuaPersistentDB", store, home: 9, exclusive: true });
     const n = hearth.get("_home.n");
     await hearth.close();
-    return { failure, absent, n, again: await failureOf(Hearth.importLegacy({ from: "LuaPersistentDB", store, home: 9 })) };
+    return {
+      failure,
+      absent,
+      n,
+      again: await failureOf(Hearth.importLegacy({ from: "LuaPersistentDB", store, home: 9 })),
+    };
   });
   assert.match(found.failure, /^damaged: .*1 \(1 entries\), 9 \(1 entries\)/);
   assert.match(found.absent, /^notfound/);
   assert.equal(found.n, 9);
   assert.match(found.again, /^exists/);
+});
+
+test("no room: nothing is stored, and the legacy data is as it was", async () => {
+  const page = await freshPage();
+  await page.evaluate(async () => {
+    const noise = (n) => crypto.getRandomValues(new Uint8Array(n));
+    const string = () => new Uint8Array([4, 0x00, 0x80, 0, 0, ...noise(0x8000)]);
+    const data = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`key${i}`, string()]));
+    await fillLegacy([{ id: 1, data }]);
+  });
+  const session = await browser.cdp(page);
+  const { origin } = new URL(page.url());
+  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 6e6 });
+  const found = await page.evaluate(async () => {
+    const failure = await failureOf(Hearth.importLegacy({ from: "LuaPersistentDB", store: "indexeddb:full" }));
+    return { failure, absent: await failureOf(Hearth.open({ store: "indexeddb:full", create: false })) };
+  });
+  assert.match(found.failure, /^full: /);
+  assert.match(found.absent, /^notfound: /);
+  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 1e8 });
+  assert.equal(
+    await page.evaluate(async () => {
+      const { hearth } = await Hearth.importLegacy({ from: "LuaPersistentDB", store: "indexeddb:full" });
+      return hearth.run("local n = 0 for k, v in pairs(_home) do n = n + #v end return n")[0];
+    }),
+    300 * 0x8000,
+  );
 });
 
 test("a database that an upgrade holds up is busy", async () => {
@@ -162,17 +213,42 @@ test("exportLegacy writes what a reader of its own reads", async () => {
     await hearth.close();
     const { hearth: back } = await Hearth.importLegacy({ from: "LuaPersistentDB", store: "memory:" });
     const values = back.run("return _home.i, _home.double(21), _home.same[2].deep, _home.t");
-    return { report, read, refused, unchanged: JSON.stringify(unchanged) === JSON.stringify(read), replaced: replaced.tables[1].i, values,
-      version: (await legacyContents()).version };
+    return {
+      report,
+      read,
+      refused,
+      unchanged: JSON.stringify(unchanged) === JSON.stringify(read),
+      replaced: replaced.tables[1].i,
+      values,
+      version: (await legacyContents()).version,
+    };
   });
   assert.deepEqual(found.read, {
     tables: {
-      1: { 1: "one", bytes: "\u00ff\0", double: "function", f: "float 0.5", i: "integer 300", list: "table 3", print: "C function", s: "hearth",
-        same: "table 3", t: false },
+      1: {
+        1: "one",
+        bytes: "\u00ff\0",
+        double: "function",
+        f: "float 0.5",
+        i: "integer 300",
+        list: "table 3",
+        print: "C function",
+        s: "hearth",
+        same: "table 3",
+        t: false,
+      },
       3: { 1: "integer 10", 2: "table 4" },
       4: { deep: true },
     },
-    metadata: { homeTableId: 1, memoryTableId: 1, nextTableId: 5, savedAt: "2026-01-02T03:04:05.678Z", stateRestored: false, tableCount: 3, tableIds: [1, 3, 4] },
+    metadata: {
+      homeTableId: 1,
+      memoryTableId: 1,
+      nextTableId: 5,
+      savedAt: "2026-01-02T03:04:05.678Z",
+      stateRestored: false,
+      tableCount: 3,
+      tableIds: [1, 3, 4],
+    },
   });
   assert.deepEqual([found.report.counts.identity, found.report.counts.function], [1, 1]);
   assert.match(found.refused, /^exists: LuaPersistentDB/);
@@ -184,14 +260,18 @@ test("exportLegacy writes what a reader of its own reads", async () => {
 
 test("a new store beside a legacy database: said once, and only then", async () => {
   const page = await freshPage();
-  const open = (options, code = "") => page.evaluate(async ({ options, code }) => {
-    const lines = [];
-    const hearth = await Hearth.open({ ...options, warn: (line) => lines.push(line) });
-    hearth.run(code);
-    if (code !== "") await hearth.commit();
-    await hearth.close();
-    return lines;
-  }, { options, code });
+  const open = (options, code = "") =>
+    page.evaluate(
+      async ({ options, code }) => {
+        const lines = [];
+        const hearth = await Hearth.open({ ...options, warn: (line) => lines.push(line) });
+        hearth.run(code);
+        if (code !== "") await hearth.commit();
+        await hearth.close();
+        return lines;
+      },
+      { options, code },
+    );
   assert.deepEqual(await open({ store: "indexeddb:first" }), [], "there is none");
   await page.evaluate(() => fillLegacy([]));
   assert.deepEqual(await open({ store: "indexeddb:first" }), [], "it is empty");

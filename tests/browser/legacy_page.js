@@ -1,6 +1,6 @@
 /**
- * What the tests of legacy data find in a page or a worker, as globals: the package, its drop-in module, a legacy database
- * filled as the legacy runtime did, and a small reader of one that knows nothing of the package.
+ * What the tests of legacy data find in a page or a worker, as globals: the package, its drop-in module, a legacy
+ * database filled as the legacy runtime did, and a small reader of one that knows nothing of the package.
  */
 import "/tests/browser/hearth_page.js";
 import * as cu from "/src/cu/cu.js";
@@ -10,14 +10,16 @@ import { promises } from "/tests/js/cu_promises.js";
 const DATABASE = "LuaPersistentDB";
 const TABLES = "externalTables";
 
-const asked = (request) => new Promise((resolve, reject) => {
-  request.onsuccess = () => resolve(request.result);
-  request.onerror = () => reject(request.error);
-});
-const completed = (transaction) => new Promise((resolve, reject) => {
-  transaction.oncomplete = resolve;
-  transaction.onabort = () => reject(transaction.error);
-});
+const asked = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+const completed = (transaction) =>
+  new Promise((resolve, reject) => {
+    transaction.oncomplete = resolve;
+    transaction.onabort = () => reject(transaction.error);
+  });
 
 /** A connection as the legacy runtime opens one, and keeps it. */
 async function connect(version = 1) {
@@ -45,13 +47,15 @@ async function legacyContents() {
   if (there === undefined) return undefined;
   const database = await asked(indexedDB.open(DATABASE));
   const stores = [...database.objectStoreNames];
-  const records = stores.includes(TABLES) ? await asked(database.transaction(TABLES).objectStore(TABLES).getAll()) : undefined;
+  const records = stores.includes(TABLES)
+    ? await asked(database.transaction(TABLES).objectStore(TABLES).getAll())
+    : undefined;
   const { version } = database;
   database.close();
   return { version, stores, records };
 }
 
-/** Reads a legacy database as the legacy runtime would: { tables: { id: { key: value } }, metadata }. Tables as "table ID". */
+/** Reads a legacy database as the legacy runtime would: { tables: { id: { key: value } }, metadata }. */
 async function readLegacy() {
   const { records } = await legacyContents();
   const tables = {};
@@ -60,21 +64,37 @@ async function readLegacy() {
     const view = new DataView(bytes.buffer);
     const length = () => view.getUint32(1, true);
     switch (bytes[0]) {
-      case 0: return null;
-      case 1: return bytes[1] !== 0;
-      case 2: return `integer ${view.getBigInt64(1, true)}`;
-      case 3: return `float ${view.getFloat64(1, true)}`;
-      case 4: return bytes.length === 5 + length() ? new TextDecoder("latin1").decode(bytes.slice(5)) : "wrong length";
-      case 5: return bytes.length === 5 + length() && bytes[5] === 27 ? "function" : "wrong function";
-      case 6: return "C function";
-      case 7: return `table ${length()}`;
-      default: return `tag ${bytes[0]}`;
+      case 0:
+        return null;
+      case 1:
+        return bytes[1] !== 0;
+      case 2:
+        return `integer ${view.getBigInt64(1, true)}`;
+      case 3:
+        return `float ${view.getFloat64(1, true)}`;
+      case 4:
+        return bytes.length === 5 + length() ? new TextDecoder("latin1").decode(bytes.slice(5)) : "wrong length";
+      case 5:
+        return bytes.length === 5 + length() && bytes[5] === 27 ? "function" : "wrong function";
+      case 6:
+        return "C function";
+      case 7:
+        return `table ${length()}`;
+      default:
+        return `tag ${bytes[0]}`;
     }
   };
   for (const { id, data } of records) {
     if (id === "__metadata__") metadata = data;
-    else tables[id] = Object.fromEntries(Object.entries(data).map(([key, value]) => [key,
-      value._type === "binary" && Array.isArray(value.data) ? read(Uint8Array.from(value.data)) : `form ${typeof value}`]));
+    else
+      tables[id] = Object.fromEntries(
+        Object.entries(data).map(([key, value]) => [
+          key,
+          value._type === "binary" && Array.isArray(value.data)
+            ? read(Uint8Array.from(value.data))
+            : `form ${typeof value}`,
+        ]),
+      );
   }
   return { tables, metadata };
 }
@@ -83,7 +103,18 @@ async function readLegacy() {
 const integer = (n) => ({ _type: "binary", data: [2, ...new Uint8Array(new BigInt64Array([BigInt(n)]).buffer)] });
 const saved = (n, savedAt) => [
   { id: 1, data: { n: integer(n) } },
-  { id: "__metadata__", data: { homeTableId: 1, memoryTableId: 1, nextTableId: 2, savedAt, stateRestored: false, tableCount: 1, tableIds: [1] } },
+  {
+    id: "__metadata__",
+    data: {
+      homeTableId: 1,
+      memoryTableId: 1,
+      nextTableId: 2,
+      savedAt,
+      stateRestored: false,
+      tableCount: 1,
+      tableIds: [1],
+    },
+  },
 ];
 
 /** What code gives through the drop-in module. */
@@ -102,5 +133,19 @@ async function begin(options, code = "return _home.n") {
 
 const databases = async () => (await indexedDB.databases()).map(({ name }) => name).sort();
 
-Object.assign(globalThis, { cu, asked, begin, compute, connect, databases, differences, fillLegacy, integer, legacyContents, promises, readLegacy, saved });
+Object.assign(globalThis, {
+  cu,
+  asked,
+  begin,
+  compute,
+  connect,
+  databases,
+  differences,
+  fillLegacy,
+  integer,
+  legacyContents,
+  promises,
+  readLegacy,
+  saved,
+});
 if (typeof document === "undefined") postMessage("legacy ready");

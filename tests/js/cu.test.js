@@ -16,7 +16,8 @@ const original = { warn: console.warn, error: console.error };
 const take = () => lines.splice(0);
 beforeEach(() => {
   lines = [];
-  for (const level of ["warn", "error"]) console[level] = (...args) => lines.push(args.map((arg) => arg?.message ?? String(arg)).join(" "));
+  for (const level of ["warn", "error"])
+    console[level] = (...args) => lines.push(args.map((arg) => arg?.message ?? String(arg)).join(" "));
 });
 afterEach(() => {
   Object.assign(console, original);
@@ -43,15 +44,36 @@ async function begin(options = {}) {
 }
 
 test("before load", async () => {
-  for (const name of ["init", "getBufferPtr", "getBufferSize", "getMemoryStats", "runGc", "getIoTableId", "getOutput", "getHearth"])
+  for (const name of [
+    "init",
+    "getBufferPtr",
+    "getBufferSize",
+    "getMemoryStats",
+    "runGc",
+    "getIoTableId",
+    "getOutput",
+    "getHearth",
+  ])
     assert.throws(() => cu[name](), /not loaded/, name);
-  for (const call of [() => cu.readBuffer(0, 1), () => cu.readResult(0, 1), () => cu.writeBuffer(0, "x"), () => cu.setInput(1), () => cu.setMetadata(1)])
+  for (const call of [
+    () => cu.readBuffer(0, 1),
+    () => cu.readResult(0, 1),
+    () => cu.writeBuffer(0, "x"),
+    () => cu.setInput(1),
+    () => cu.setMetadata(1),
+  ])
     assert.throws(call, /not loaded/);
   for (const name of ["saveState", "loadState", "clearPersistedState"]) {
     assert.equal(await cu[name](), false);
     assert.match(take().join(), /not loaded/);
   }
-  assert.deepEqual(cu.getTableInfo(), { tableCount: 0, homeTableId: null, memoryTableId: null, nextTableId: 1, tables: [] });
+  assert.deepEqual(cu.getTableInfo(), {
+    tableCount: 0,
+    homeTableId: null,
+    memoryTableId: null,
+    nextTableId: 1,
+    tables: [],
+  });
   assert.equal(cu.getMemoryTableId(), null);
   assert.equal(cu.clearIo(), undefined);
   assert.ok((await cu.compute("return 1")) < 0);
@@ -59,21 +81,49 @@ test("before load", async () => {
 });
 
 test("both interfaces: names, the default export", () => {
-  const of20 = ["loadLuaWasm", "init", "compute", "getBufferPtr", "getBufferSize", "getMemoryStats", "runGc", "readBuffer", "readResult",
-    "writeBuffer", "saveState", "loadState", "clearPersistedState", "getTableInfo", "getMemoryTableId", "setMemoryAliasEnabled", "getHomeTableId"];
+  const of20 = [
+    "loadLuaWasm",
+    "init",
+    "compute",
+    "getBufferPtr",
+    "getBufferSize",
+    "getMemoryStats",
+    "runGc",
+    "readBuffer",
+    "readResult",
+    "writeBuffer",
+    "saveState",
+    "loadState",
+    "clearPersistedState",
+    "getTableInfo",
+    "getMemoryTableId",
+    "setMemoryAliasEnabled",
+    "getHomeTableId",
+  ];
   const of21 = ["load", "getIoTableId", "setInput", "getOutput", "setMetadata", "clearIo"];
   for (const name of [...of20, ...of21]) {
     assert.equal(typeof cu[name], "function", name);
     assert.equal(cu.default[name], cu[name], name);
   }
-  assert.deepEqual(Object.keys(cu.default).sort(), Object.keys(cu).filter((name) => name !== "default").sort());
+  assert.deepEqual(
+    Object.keys(cu.default).sort(),
+    Object.keys(cu)
+      .filter((name) => name !== "default")
+      .sort(),
+  );
 });
 
 for (const alias of [true, false])
   test(`what 2.0.0 promised, with the alias ${alias ? "on" : "off"}`, async () => {
     const results = await promises(cu, { store: newStore() }, alias);
-    assert.deepEqual(results.map(({ number }) => number), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]);
-    assert.deepEqual(results.filter((one) => one.failure !== undefined), []);
+    assert.deepEqual(
+      results.map(({ number }) => number),
+      [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
+    );
+    assert.deepEqual(
+      results.filter((one) => one.failure !== undefined),
+      [],
+    );
     cu.setMemoryAliasEnabled(true);
     assert.match(take().join(), /"Memory" is deprecated/);
   });
@@ -81,15 +131,45 @@ for (const alias of [true, false])
 describe("computing", () => {
   test("results: the last value, what was printed", async () => {
     await begin();
-    const values = [["nil", null], ["true", true], ["false", false], ["0", 0], ["-1", -1], ["2.0", 2], ["0.5", 0.5], ["1/0", Infinity], ["2^53", 2 ** 53],
-      ["math.maxinteger", 2n ** 63n - 1n], ["math.mininteger", -(2n ** 63n)], ["''", ""], ["'10'", "10"], ["'h\\u{e9}\\0'", "h\u00e9\0"], ["{}", "<table>"],
-      ["_home", "<table>"], ["print", "<function>"], ["function() end", "<function>"], ["io.stdout", "<userdata>"], ["coroutine.create(print)", "<thread>"],
-      ["1, 2, nil", null], ["nil, 3", 3], ["'a\\xff'", Uint8Array.of(97, 255)]];
-    for (const [code, expected] of values) assert.deepEqual(await compute(`return ${code}`).then(({ output, result: value }) => [output, value]), ["", expected], code);
+    const values = [
+      ["nil", null],
+      ["true", true],
+      ["false", false],
+      ["0", 0],
+      ["-1", -1],
+      ["2.0", 2],
+      ["0.5", 0.5],
+      ["1/0", Infinity],
+      ["2^53", 2 ** 53],
+      ["math.maxinteger", 2n ** 63n - 1n],
+      ["math.mininteger", -(2n ** 63n)],
+      ["''", ""],
+      ["'10'", "10"],
+      ["'h\\u{e9}\\0'", "h\u00e9\0"],
+      ["{}", "<table>"],
+      ["_home", "<table>"],
+      ["print", "<function>"],
+      ["function() end", "<function>"],
+      ["io.stdout", "<userdata>"],
+      ["coroutine.create(print)", "<thread>"],
+      ["1, 2, nil", null],
+      ["nil, 3", 3],
+      ["'a\\xff'", Uint8Array.of(97, 255)],
+    ];
+    for (const [code, expected] of values)
+      assert.deepEqual(
+        await compute(`return ${code}`).then(({ output, result: value }) => [output, value]),
+        ["", expected],
+        code,
+      );
     assert.ok(Object.is(await result("return -0.0"), -0));
     assert.ok(Number.isNaN(await result("return 0/0")));
     assert.equal((await compute("return 1")).length, 13, "as many bytes as in the legacy layout");
-    assert.deepEqual(await compute("print('a', 1, nil, true) print() io.write('b') return 'c'"), { length: 4 + 15 + 6, output: "a\t1\tnil\ttrue\n\nb", result: "c" });
+    assert.deepEqual(await compute("print('a', 1, nil, true) print() io.write('b') return 'c'"), {
+      length: 4 + 15 + 6,
+      output: "a\t1\tnil\ttrue\n\nb",
+      result: "c",
+    });
     assert.deepEqual(await compute("local x = 1"), { length: 5, output: "", result: null });
   });
 
@@ -125,7 +205,11 @@ describe("computing", () => {
     for (const code of ["", undefined, null, 5, {}]) await assert.rejects(cu.compute(code), /non-empty string/);
     const { length } = await compute("error('x', 0)");
     take();
-    assert.deepEqual(cu.readResult(cu.getBufferPtr(), length), { output: "", result: null }, "what a page does that does not look");
+    assert.deepEqual(
+      cu.readResult(cu.getBufferPtr(), length),
+      { output: "", result: null },
+      "what a page does that does not look",
+    );
     assert.match(take().join(), /readResult/);
   });
 
@@ -148,7 +232,13 @@ describe("computing", () => {
     assert.equal(cu.readBuffer(ptr, 4), "h\u00e9X");
     assert.throws(() => cu.writeBuffer(ptr, "x".repeat(1e6)), RangeError);
     assert.throws(() => cu.writeBuffer(0, "x"), RangeError);
-    for (const [at, length] of [[ptr, -1], [ptr, 1e9], [0, 1], [-1, 1], [NaN, 1]]) {
+    for (const [at, length] of [
+      [ptr, -1],
+      [ptr, 1e9],
+      [0, 1],
+      [-1, 1],
+      [NaN, 1],
+    ]) {
       assert.equal(cu.readBuffer(at, length), "");
       assert.match(take().join(), /readBuffer/);
     }
@@ -194,7 +284,10 @@ describe("saving", () => {
     await cu.saveState();
     await result("_home.n = 2 _home.t[3] = 3 _home.x = 1 setmetatable(_home, {}) global = 5 return 1");
     assert.equal(await cu.loadState(), true);
-    assert.equal(await result("return _home.n .. #_home.t .. tostring(_home.x) .. tostring(getmetatable(_home)) .. global"), "12nilnil5");
+    assert.equal(
+      await result("return _home.n .. #_home.t .. tostring(_home.x) .. tostring(getmetatable(_home)) .. global"),
+      "12nilnil5",
+    );
     await begin({ store, autoRestore: false });
     assert.equal(await result("return next(_home) == nil"), true);
     await result("_home.other = 1 return 1");
@@ -240,9 +333,22 @@ describe("saving", () => {
       _home.count() return 1`);
     assert.equal(await cu.saveState(), true);
     await begin({ store });
-    const truths = ["math.type(_home.two) == 'float'", "1 / _home.minus == -1 / 0", "#_home.big == 100000", "_home[true] == 1", "_home[''] == 2", "_home[2.5] == 3",
-      "_home['\\xff'] == 4 and _home['\\xfe'] == 5", "_home[1] == 6 and _home['1'] == 7", "#_home.list == 2", "rawequal(_home.cycle.me, _home.cycle)",
-      "_home.object.name == 'meta'", "_home.count() == 2", "_home.upper('a') == 'A'", "_home.made.x == 1 and #_home.made.list == 2 and type(_home.made) == 'table'"];
+    const truths = [
+      "math.type(_home.two) == 'float'",
+      "1 / _home.minus == -1 / 0",
+      "#_home.big == 100000",
+      "_home[true] == 1",
+      "_home[''] == 2",
+      "_home[2.5] == 3",
+      "_home['\\xff'] == 4 and _home['\\xfe'] == 5",
+      "_home[1] == 6 and _home['1'] == 7",
+      "#_home.list == 2",
+      "rawequal(_home.cycle.me, _home.cycle)",
+      "_home.object.name == 'meta'",
+      "_home.count() == 2",
+      "_home.upper('a') == 'A'",
+      "_home.made.x == 1 and #_home.made.list == 2 and type(_home.made) == 'table'",
+    ];
     for (const truth of truths) assert.equal(await result(`return ${truth}`), true, truth);
     assert.equal(await result("local n, at = 0, _home.deep while at.next do n, at = n + 1, at.next end return n"), 100);
     assert.equal(await result("local n = 0 for k in pairs(_home) do n = n + 1 end return n"), 17);
@@ -314,7 +420,11 @@ describe("saving", () => {
 
   test("loads one after the other", async () => {
     const store = newStore();
-    assert.deepEqual(await Promise.all([cu.load({ store }), cu.load({ store }), cu.load({ store })]), [true, true, true]);
+    assert.deepEqual(await Promise.all([cu.load({ store }), cu.load({ store }), cu.load({ store })]), [
+      true,
+      true,
+      true,
+    ]);
     cu.init();
     assert.equal(await cu.saveState(), true);
     assert.ok(existsSync(store.slice("file:".length)));
@@ -325,10 +435,21 @@ describe("tables", () => {
   test("getTableInfo", async () => {
     await begin();
     const empty = cu.getTableInfo();
-    assert.deepEqual(empty, { tableCount: 1, homeTableId: 1, memoryTableId: 1, nextTableId: 3, tables: [{ id: 1, size: 0, keys: [] }] });
+    assert.deepEqual(empty, {
+      tableCount: 1,
+      homeTableId: 1,
+      memoryTableId: 1,
+      nextTableId: 3,
+      tables: [{ id: 1, size: 0, keys: [] }],
+    });
     await result("_home.a = {1, 2, x = 3} _home.a.back = _home _home[5] = {} return 1");
     cu.setInput([1]);
-    const info = cu.getTableInfo(), ids = () => cu.getTableInfo().tables.map(({ id, size }) => [id, size]).sort();
+    const info = cu.getTableInfo(),
+      ids = () =>
+        cu
+          .getTableInfo()
+          .tables.map(({ id, size }) => [id, size])
+          .sort();
     const known = ids();
     assert.equal(info.tableCount, 5);
     assert.equal(info.nextTableId, 6);
@@ -344,12 +465,37 @@ describe("_io", () => {
   test("input, output and meta", async () => {
     const store = await begin();
     assert.equal(cu.getOutput(), null);
-    cu.setInput({ user: { name: "Bob", tags: ["a", "b"] }, items: [10, 20], ratio: 0.5, on: true, none: null, big: 2n ** 60n });
+    cu.setInput({
+      user: { name: "Bob", tags: ["a", "b"] },
+      items: [10, 20],
+      ratio: 0.5,
+      on: true,
+      none: null,
+      big: 2n ** 60n,
+    });
     cu.setMetadata({ version: "1.0" });
-    assert.equal(await result("return _io.input.user.name .. #_io.input.user.tags .. _io.input.items[2] .. _io.meta.version"), "Bob2201.0");
-    assert.equal(await result("return _io.input.ratio == 0.5 and _io.input.on and _io.input.none == nil and _io.input.big == 1 << 60"), true);
-    await result("_io.output = {result = 'x', n = {1, 2.5, {}}, [3] = true, big = math.maxinteger, bytes = '\\xff', f = print} return 1");
-    assert.deepEqual(cu.getOutput(), { result: "x", n: [1, 2.5, []], 3: true, big: 2n ** 63n - 1n, bytes: Uint8Array.of(255), f: null });
+    assert.equal(
+      await result("return _io.input.user.name .. #_io.input.user.tags .. _io.input.items[2] .. _io.meta.version"),
+      "Bob2201.0",
+    );
+    assert.equal(
+      await result(
+        "return _io.input.ratio == 0.5 and _io.input.on and _io.input.none == nil and _io.input.big == 1 << 60",
+      ),
+      true,
+    );
+    await result(
+      `_io.output = {result = "x", n = {1, 2.5, {}}, [3] = true, big = math.maxinteger, bytes = "\\xff", f = print}
+      return 1`,
+    );
+    assert.deepEqual(cu.getOutput(), {
+      result: "x",
+      n: [1, 2.5, []],
+      3: true,
+      big: 2n ** 63n - 1n,
+      bytes: Uint8Array.of(255),
+      f: null,
+    });
     await result("_io.output = 42 return 1");
     assert.equal(cu.getOutput(), 42);
     assert.equal(cu.clearIo(), undefined);
@@ -370,14 +516,34 @@ describe("_io", () => {
     assert.equal(await result("_io.output = _io.input return rawequal(_io.input.me, _io.input)"), true);
     const out = cu.getOutput();
     assert.equal(out.me, out);
-    cu.setInput({ 1: "one", "-5": "minus", "01": "text", 1.5: "half", __proto__: null, "9223372036854775808": "beyond", f() {}, s: Symbol("x"), d: new Date(0),
-      half: "\ud800", m: new Map([["7", 7], [true, 1]]), set: new Set([1]), bytes: Uint8Array.of(255) });
-    assert.equal(await result(`local i = _io.input
-      return i[1] == "one" and i[-5] == "minus" and i["01"] == "text" and i["1.5"] == "half" and i["9223372036854775808"] == "beyond" and i.f == nil
-        and i.s == nil and next(i.d) == nil and i.half == "\\u{fffd}" and i.m[7] == 7 and i.m[true] == 1 and i.set[1] == 1 and i.bytes == "\\xff"`), true);
+    cu.setInput({
+      1: "one",
+      "-5": "minus",
+      "01": "text",
+      1.5: "half",
+      __proto__: null,
+      "9223372036854775808": "beyond",
+      f() {},
+      s: Symbol("x"),
+      d: new Date(0),
+      half: "\ud800",
+      m: new Map([
+        ["7", 7],
+        [true, 1],
+      ]),
+      set: new Set([1]),
+      bytes: Uint8Array.of(255),
+    });
+    assert.equal(
+      await result(`local i = _io.input
+      return i[1] == "one" and i[-5] == "minus" and i["01"] == "text" and i["1.5"] == "half"
+        and i["9223372036854775808"] == "beyond" and i.f == nil and i.s == nil and next(i.d) == nil
+        and i.half == "\\u{fffd}" and i.m[7] == 7 and i.m[true] == 1 and i.set[1] == 1 and i.bytes == "\\xff"`),
+      true,
+    );
     await result("_io.output = {[true] = 1, [1] = 2, ['1'] = 3, release = print, type = 'x'} return 1");
     const mixed = cu.getOutput();
-    assert.ok(mixed instanceof Map, "1 and \"1\" have one text");
+    assert.ok(mixed instanceof Map, '1 and "1" have one text');
     assert.deepEqual([mixed.get(true), mixed.get(1), mixed.get("1"), mixed.get("release")], [1, 2, 3, null]);
     await result("_io.output = {release = print, type = 'x'} return 1");
     assert.deepEqual(cu.getOutput(), { release: null, type: "x" });

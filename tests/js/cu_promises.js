@@ -1,6 +1,6 @@
 /**
- * What the legacy release 2.0.0 promised for the names _home and Memory, through the drop-in module. Runs in Node and in a
- * page.
+ * What the legacy release 2.0.0 promised for the names _home and Memory, through the drop-in module.
+ * Runs in Node and in a page.
  */
 
 function same(actual, expected, what) {
@@ -47,33 +47,69 @@ export async function promises(cu, options, alias) {
   const promise = async (number, name, f) => results.push(await kept(number, name, f));
 
   await promise(1, "both names give the same value", async () =>
-    same(await both("_home.one = {} return OTHER.one == _home.one and OTHER == _home"), true, "the same"));
+    same(await both("_home.one = {} return OTHER.one == _home.one and OTHER == _home"), true, "the same"),
+  );
   await promise(2, "what is written through one is read through the other", async () =>
-    same([await both("_home.a = 'x' return OTHER.a"), await both("OTHER.b = 'y' return _home.b")], ["x", "y"], "values"));
+    same(
+      [await both("_home.a = 'x' return OTHER.a"), await both("OTHER.b = 'y' return _home.b")],
+      ["x", "y"],
+      "values",
+    ),
+  );
   await promise(3, "rawequal", async () => same(await both("return rawequal(OTHER, _home)"), true, "rawequal"));
   await promise(4, "functions stored through the alias", async () =>
-    same(await both("function OTHER.double(x) return x * 2 end return _home.double(21)"), 42, "the function"));
-  await promise(5, "both iterate the same keys", async () => same(await both(`
+    same(await both("function OTHER.double(x) return x * 2 end return _home.double(21)"), 42, "the function"),
+  );
+  await promise(5, "both iterate the same keys", async () =>
+    same(
+      await both(`
     local n = 0
     for k, v in pairs(_home) do n = n + 1 assert(rawequal(OTHER[k], v)) end
     for k in pairs(OTHER) do n = n - 1 assert(_home[k] ~= nil) end
-    return n == 0 and next(_home) ~= nil`), true, "the keys"));
+    return n == 0 and next(_home) ~= nil`),
+      true,
+      "the keys",
+    ),
+  );
   await promise(6, "nested operations", async () =>
-    same(await both("OTHER.deep = {er = {}} _home.deep.er.n = 1 OTHER.deep.er.n = OTHER.deep.er.n + 1 return _home.deep.er.n"), 2, "n"));
+    same(
+      await both(
+        "OTHER.deep = {er = {}} _home.deep.er.n = 1 OTHER.deep.er.n = OTHER.deep.er.n + 1 return _home.deep.er.n",
+      ),
+      2,
+      "n",
+    ),
+  );
   await promise(7, "calls through both names", async () =>
-    same(await both("_home.add = function(a, b) return a + b end return _home.add(OTHER.add(1, 2), 3)"), 6, "the sum"));
+    same(await both("_home.add = function(a, b) return a + b end return _home.add(OTHER.add(1, 2), 3)"), 6, "the sum"),
+  );
   await promise(8, "deletion through either", async () =>
-    same(await both("_home.x, _home.y = 1, 2 OTHER.x = nil _home.y = nil return _home.x == nil and OTHER.y == nil"), true, "gone"));
+    same(
+      await both("_home.x, _home.y = 1, 2 OTHER.x = nil _home.y = nil return _home.x == nil and OTHER.y == nil"),
+      true,
+      "gone",
+    ),
+  );
   await promise(9, "metatables set on one act through the other", async () => {
-    same(await both("setmetatable(OTHER, {__index = function(_, k) return 'no ' .. k end}) return _home.nothing"), "no nothing", "__index");
+    same(
+      await both("setmetatable(OTHER, {__index = function(_, k) return 'no ' .. k end}) return _home.nothing"),
+      "no nothing",
+      "__index",
+    );
     same(await both("setmetatable(_home, nil) return OTHER.nothing"), null, "without");
   });
-  await promise(10, "batch operations", async () => same(await both(`
+  await promise(10, "batch operations", async () =>
+    same(
+      await both(`
     OTHER.items = {}
     for i = 1, 1000 do _home.items[i] = i * i end
     local sum = 0
     for _, v in ipairs(OTHER.items) do sum = sum + v end
-    return sum`), 333833500, "the sum"));
+    return sum`),
+      333833500,
+      "the sum",
+    ),
+  );
   await promise(11, "restoration", async () => {
     same(await cu.saveState(), true, "saveState");
     await restart();

@@ -12,7 +12,11 @@ const silent = { warn: () => {} };
 
 const encoder = new TextEncoder();
 const integer = (n) => [2, ...new Uint8Array(new BigInt64Array([BigInt(n)]).buffer)];
-const string = (text) => [4, ...new Uint8Array(new Uint32Array([encoder.encode(text).length]).buffer), ...encoder.encode(text)];
+const string = (text) => [
+  4,
+  ...new Uint8Array(new Uint32Array([encoder.encode(text).length]).buffer),
+  ...encoder.encode(text),
+];
 const reference = (id) => [7, ...new Uint8Array(new Uint32Array([id]).buffer)];
 const binary = (data) => ({ _type: "binary", data });
 const metadata = (fields) => ({ id: "__metadata__", data: fields });
@@ -50,8 +54,12 @@ describe("the three dumps", () => {
         // An upvalue's value was never stored: it read the globals table in its place, without a word.
         assert.equal(ofKey("fnup").what, "upvalues");
         // `pairs` showed an internal field, and # counted deleted keys: the sequence is 1, 2, 3.
-        assert.deepEqual(hearth.run("local n = 0 for i, v in ipairs(_home) do n = i end return n, _home[2], _home[3], rawget(_home, 'gone')"),
-          [3, 2, "three", undefined]);
+        assert.deepEqual(
+          hearth.run(
+            "local n = 0 for i, v in ipairs(_home) do n = i end return n, _home[2], _home[3], rawget(_home, 'gone')",
+          ),
+          [3, 2, "three", undefined],
+        );
       });
     });
 
@@ -62,7 +70,9 @@ describe("the three dumps", () => {
       assert.deepEqual(differences(dump, first(hearth)), []);
       const { records } = await hearth.exportLegacy();
       await hearth.close();
-      await imported(JSON.parse(JSON.stringify(records)), {}, (again) => assert.deepEqual(differences(dump, first(again)), []));
+      await imported(JSON.parse(JSON.stringify(records)), {}, (again) =>
+        assert.deepEqual(differences(dump, first(again)), []),
+      );
     });
   }
 });
@@ -70,14 +80,33 @@ describe("the three dumps", () => {
 describe("importLegacy", () => {
   test("bytes in each form, and text", async () => {
     const utf8 = (bytes) => new TextDecoder().decode(Uint8Array.from(bytes));
-    const records = [{ id: 1, data: {
-      list: binary(integer(300)), array: binary(Uint8Array.from(string("h\u00e9\0"))), raw: Uint8Array.from(string("raw")),
-      dumped: { $uint8array: string("dumped") }, text: utf8(string("as text")), lost: utf8(integer(128)),
-    } }];
+    const records = [
+      {
+        id: 1,
+        data: {
+          list: binary(integer(300)),
+          array: binary(Uint8Array.from(string("h\u00e9\0"))),
+          raw: Uint8Array.from(string("raw")),
+          dumped: { $uint8array: string("dumped") },
+          text: utf8(string("as text")),
+          lost: utf8(integer(128)),
+        },
+      },
+    ];
     await imported(records, {}, (hearth, report) => {
       const value = (key) => hearth.get(`_home.${key}`);
-      assert.deepEqual(["list", "array", "raw", "dumped", "text", "lost"].map(value), [300, "h\u00e9\0", "raw", "dumped", "as text", undefined]);
-      assert.deepEqual(report.items.map(({ key, what }) => [key, what]), [["lost", "lossy"]]);
+      assert.deepEqual(["list", "array", "raw", "dumped", "text", "lost"].map(value), [
+        300,
+        "h\u00e9\0",
+        "raw",
+        "dumped",
+        "as text",
+        undefined,
+      ]);
+      assert.deepEqual(
+        report.items.map(({ key, what }) => [key, what]),
+        [["lost", "lossy"]],
+      );
     });
   });
 
@@ -87,12 +116,21 @@ describe("importLegacy", () => {
       { id: 5, data: { home: binary(reference(1)), me: binary(reference(5)), 1: binary(string("one")) } },
       { id: 7, data: { alone: binary(integer(7)) } },
     ];
-    const check = (hearth) => assert.equal(
-      hearth.run("return rawequal(_home.a, _home.b) and rawequal(_home.a.home, _home) and _home.a.me == _home.a and next(_home.nothing) == nil")[0], true);
+    const check = (hearth) =>
+      assert.equal(
+        hearth.run(
+          `return rawequal(_home.a, _home.b) and rawequal(_home.a.home, _home) and _home.a.me == _home.a
+            and next(_home.nothing) == nil`,
+        )[0],
+        true,
+      );
     await imported(records, {}, (hearth, report) => {
       check(hearth);
       assert.equal(hearth.get("_home.a[1]"), "one");
-      assert.deepEqual(report.items.map(({ table, what }) => [table, what]), [[7, "unreachable"]]);
+      assert.deepEqual(
+        report.items.map(({ table, what }) => [table, what]),
+        [[7, "unreachable"]],
+      );
     });
     await imported(records, { unreachable: "rest" }, (hearth) => {
       check(hearth);
@@ -103,30 +141,82 @@ describe("importLegacy", () => {
   test("whatever a damaged record holds is reported, and costs no neighbour", async () => {
     const cycle = {};
     cycle.cycle = cycle;
-    const odd = [undefined, null, 5, true, 5n, new Date(), new Map([[1, 2]]), cycle, [], {}, [1, 2], () => {}, Symbol("x"),
-      binary(undefined), binary([1, 2, 300]), binary([1.5]), binary("text"), binary({}), binary([]), binary([0x63]), binary([4, 255, 0, 0, 0]),
-      { $uint8array: [256] }, { _type: "other", data: [0] }, "\ud800", new Uint8Array(0), new Float64Array(2)];
+    const odd = [
+      undefined,
+      null,
+      5,
+      true,
+      5n,
+      new Date(),
+      new Map([[1, 2]]),
+      cycle,
+      [],
+      {},
+      [1, 2],
+      () => {},
+      Symbol("x"),
+      binary(undefined),
+      binary([1, 2, 300]),
+      binary([1.5]),
+      binary("text"),
+      binary({}),
+      binary([]),
+      binary([0x63]),
+      binary([4, 255, 0, 0, 0]),
+      { $uint8array: [256] },
+      { _type: "other", data: [0] },
+      "\ud800",
+      new Uint8Array(0),
+      new Float64Array(2),
+    ];
     const data = Object.fromEntries(odd.map((value, i) => [`odd${i}`, value]));
-    const records = [null, 5, "text", [], {}, new Date(), { id: 1, data: { before: binary(integer(1)), ...data, after: binary(integer(2)) } },
-      { id: 1n, data: {} }, { id: {}, data: {} }, { id: 9, data: 5 }, { id: 10 }, { id: NaN, data: {} }, { data: {} },
-      { id: 11, data: { "\ud800": binary(integer(3)), "\udc00": binary(integer(4)) } }];
+    const records = [
+      null,
+      5,
+      "text",
+      [],
+      {},
+      new Date(),
+      { id: 1, data: { before: binary(integer(1)), ...data, after: binary(integer(2)) } },
+      { id: 1n, data: {} },
+      { id: {}, data: {} },
+      { id: 9, data: 5 },
+      { id: 10 },
+      { id: NaN, data: {} },
+      { data: {} },
+      { id: 11, data: { "\ud800": binary(integer(3)), "\udc00": binary(integer(4)) } },
+    ];
     await imported(records, { unreachable: "rest" }, (hearth, report) => {
       assert.deepEqual([hearth.get("_home.before"), hearth.get("_home.after")], [1, 2]);
       for (let i = 0; i < odd.length; i++) {
         assert.equal(hearth.get(`_home.odd${i}`), undefined, `odd${i}`);
-        assert.ok(report.items.some((item) => item.key === `odd${i}`), `odd${i} is reported`);
+        assert.ok(
+          report.items.some((item) => item.key === `odd${i}`),
+          `odd${i} is reported`,
+        );
       }
-      assert.deepEqual(Object.values(Object.fromEntries(hearth.get("_home.rest").entries()))
-        .flatMap((table) => Object.values(table)).sort(), [3, 4], "both keys that are no text are there");
+      assert.deepEqual(
+        Object.values(Object.fromEntries(hearth.get("_home.rest").entries()))
+          .flatMap((table) => Object.values(table))
+          .sort(),
+        [3, 4],
+        "both keys that are no text are there",
+      );
     });
   });
 
   test("a damaged home id is for the user to choose; the store stays as it was", async () => {
-    const records = [{ id: 3, data: { n: binary(integer(3)) } }, { id: 4, data: { n: binary(integer(4)) } }];
+    const records = [
+      { id: 3, data: { n: binary(integer(3)) } },
+      { id: 4, data: { n: binary(integer(4)) } },
+    ];
     const store = `file:${join(newFolder(), "new.hearth")}`;
     for (const homeTableId of [-1, 4000000000, "junk", {}, [], true]) {
       const from = [...records, metadata({ homeTableId })];
-      await assert.rejects(Hearth.importLegacy({ from, store, ...silent }), failure("damaged", "3 (1 entries), 4 (1 entries)"));
+      await assert.rejects(
+        Hearth.importLegacy({ from, store, ...silent }),
+        failure("damaged", "3 (1 entries), 4 (1 entries)"),
+      );
     }
     await imported([...records, metadata({ homeTableId: "junk" })], { store, home: 4 }, (hearth, report) => {
       assert.equal(hearth.get("_home.n"), 4);
@@ -137,20 +227,29 @@ describe("importLegacy", () => {
   test("homeTableId, else memoryTableId with the warning, else table 1", async () => {
     const tables = [1, 2, 3].map((id) => ({ id, data: { n: binary(integer(id)) } }));
     for (const [fields, home, warning] of [
-      [{ homeTableId: 2, memoryTableId: 2 }, 2], [{ memoryTableId: 3 }, 3, 'legacy "memoryTableId"'], [{ homeTableId: null, memoryTableId: "3" }, 3, "[Deprecated]"],
-      [{}, 1], [undefined, 1], [{ homeTableId: 2, memoryTableId: 3 }, 2, "two tables"],
+      [{ homeTableId: 2, memoryTableId: 2 }, 2],
+      [{ memoryTableId: 3 }, 3, 'legacy "memoryTableId"'],
+      [{ homeTableId: null, memoryTableId: "3" }, 3, "[Deprecated]"],
+      [{}, 1],
+      [undefined, 1],
+      [{ homeTableId: 2, memoryTableId: 3 }, 2, "two tables"],
     ]) {
       const lines = [];
-      await imported(fields === undefined ? tables : [...tables, metadata(fields)], { warn: (line) => lines.push(line) }, (hearth) => {
-        assert.equal(hearth.get("_home.n"), home, JSON.stringify(fields));
-      });
+      await imported(
+        fields === undefined ? tables : [...tables, metadata(fields)],
+        { warn: (line) => lines.push(line) },
+        (hearth) => {
+          assert.equal(hearth.get("_home.n"), home, JSON.stringify(fields));
+        },
+      );
       assert.equal(lines.length, warning === undefined ? 0 : 1, lines.join());
       assert.ok(lines.join().includes(warning ?? ""), lines.join());
     }
   });
 
   test("only into a new or empty store, which stays as it was otherwise", async () => {
-    const path = join(newFolder(), "full.hearth"), store = `file:${path}`;
+    const path = join(newFolder(), "full.hearth"),
+      store = `file:${path}`;
     const from = [{ id: 1, data: { n: binary(integer(5)) } }];
     const before = await Hearth.open({ store });
     before.run("_home.n = 1");
@@ -172,9 +271,15 @@ describe("importLegacy", () => {
 
   test("what fails commits nothing, with autocommit too", async () => {
     const store = `file:${join(newFolder(), "failed.hearth")}`;
-    const from = [{ id: 1, data: { rest: binary(integer(1)), n: binary(integer(2)) } }, { id: 5, data: { n: binary(integer(5)) } }];
+    const from = [
+      { id: 1, data: { rest: binary(integer(1)), n: binary(integer(2)) } },
+      { id: 5, data: { n: binary(integer(5)) } },
+    ];
     // found out when the home table has been filled
-    await assert.rejects(Hearth.importLegacy({ from, store, unreachable: "rest", autocommit: true }), failure("invalid", "'rest' already"));
+    await assert.rejects(
+      Hearth.importLegacy({ from, store, unreachable: "rest", autocommit: true }),
+      failure("invalid", "'rest' already"),
+    );
     const hearth = await Hearth.open({ store, autocommit: true });
     assert.deepEqual(hearth.get("_home"), {});
     assert.equal(hearth.stat().storage.sequence, 0);
@@ -217,57 +322,87 @@ describe("exportLegacy", () => {
     }
   };
 
-  test("records in the form that the legacy runtime stored, byte for byte", () => withHome(`
+  test("records in the form that the legacy runtime stored, byte for byte", () =>
+    withHome(
+      `
     _home.i, _home.f, _home.s, _home.t, _home[1] = 300, 0.5, "h\\u{e9}\\0\\xff", true, "one"
-    _home.list = {10}`, async (hearth) => {
-    const { records, report } = await hearth.exportLegacy({ savedAt: "2026-01-02T03:04:05.678Z" });
-    assert.deepEqual(records, [
-      { id: 1, data: {
-        i: binary(integer(300)), f: binary([3, ...new Uint8Array(new Float64Array([0.5]).buffer)]),
-        s: binary([4, 5, 0, 0, 0, 0x68, 0xc3, 0xa9, 0, 0xff]), t: binary([1, 1]), 1: binary(string("one")), list: binary(reference(3)),
-      } },
-      { id: 3, data: { 1: binary(integer(10)) } },
-      metadata({ homeTableId: 1, memoryTableId: 1, nextTableId: 4, savedAt: "2026-01-02T03:04:05.678Z", stateRestored: false, tableCount: 2, tableIds: [1, 3] }),
-    ]);
-    assert.deepEqual(structuredClone(records), records);
-    assert.deepEqual(report.items, []);
-    assert.equal(report.tables, 2);
-  }));
+    _home.list = {10}`,
+      async (hearth) => {
+        const { records, report } = await hearth.exportLegacy({ savedAt: "2026-01-02T03:04:05.678Z" });
+        assert.deepEqual(records, [
+          {
+            id: 1,
+            data: {
+              i: binary(integer(300)),
+              f: binary([3, ...new Uint8Array(new Float64Array([0.5]).buffer)]),
+              s: binary([4, 5, 0, 0, 0, 0x68, 0xc3, 0xa9, 0, 0xff]),
+              t: binary([1, 1]),
+              1: binary(string("one")),
+              list: binary(reference(3)),
+            },
+          },
+          { id: 3, data: { 1: binary(integer(10)) } },
+          metadata({
+            homeTableId: 1,
+            memoryTableId: 1,
+            nextTableId: 4,
+            savedAt: "2026-01-02T03:04:05.678Z",
+            stateRestored: false,
+            tableCount: 2,
+            tableIds: [1, 3],
+          }),
+        ]);
+        assert.deepEqual(structuredClone(records), records);
+        assert.deepEqual(report.items, []);
+        assert.equal(report.tables, 2);
+      },
+    ));
 
-  test("an empty home table", () => withHome("", async (hearth) => {
-    const { records } = await hearth.exportLegacy();
-    assert.deepEqual(records.map(({ id }) => id), ["__metadata__"]);
-    assert.deepEqual(records[0].data.tableIds, []);
-    assert.ok(Math.abs(Date.parse(records[0].data.savedAt) - Date.now()) < 60000);
-  }));
+  test("an empty home table", () =>
+    withHome("", async (hearth) => {
+      const { records } = await hearth.exportLegacy();
+      assert.deepEqual(
+        records.map(({ id }) => id),
+        ["__metadata__"],
+      );
+      assert.deepEqual(records[0].data.tableIds, []);
+      assert.ok(Math.abs(Date.parse(records[0].data.savedAt) - Date.now()) < 60000);
+    }));
 
-  test("what the legacy form cannot hold is reported", () => withHome(`
+  test("what the legacy form cannot hold is reported", () =>
+    withHome(
+      `
     local n = 1
     _home.shared = {} _home.again = _home.shared
     _home.object = setmetatable({}, {})
     _home.counter = function() n = n + 1 return n end
     _home.print, _home[true] = print, 1
-    _home.e = ext.table() _home.e.x = 5`, async (hearth) => {
-    const { records, report } = await hearth.exportLegacy();
-    for (const what of ["identity", "metatable", "upvalues", "function", "key"]) assert.equal(report.counts[what] >= 1, true, what);
-    const e = records[0].data.e.data;
-    assert.equal(e[0], 7, "an external table is a table");
-    assert.deepEqual(records.find(({ id }) => id === e[1]).data.x, binary(integer(5)));
-  }));
+    _home.e = ext.table() _home.e.x = 5`,
+      async (hearth) => {
+        const { records, report } = await hearth.exportLegacy();
+        for (const what of ["identity", "metatable", "upvalues", "function", "key"])
+          assert.equal(report.counts[what] >= 1, true, what);
+        const e = records[0].data.e.data;
+        assert.equal(e[0], 7, "an external table is a table");
+        assert.deepEqual(records.find(({ id }) => id === e[1]).data.x, binary(integer(5)));
+      },
+    ));
 
-  test("for version 2.0, without tables in tables", () => withHome("_home.t = {1} _home.n = 1", async (hearth) => {
-    const { records, report } = await hearth.exportLegacy({ runtime: "2.0" });
-    assert.deepEqual(Object.keys(records[0].data), ["n"]);
-    assert.equal(report.counts.table, 1);
-  }));
+  test("for version 2.0, without tables in tables", () =>
+    withHome("_home.t = {1} _home.n = 1", async (hearth) => {
+      const { records, report } = await hearth.exportLegacy({ runtime: "2.0" });
+      assert.deepEqual(Object.keys(records[0].data), ["n"]);
+      assert.equal(report.counts.table, 1);
+    }));
 
-  test("misuse, and no database in Node", () => withHome("", async (hearth) => {
-    await assert.rejects(hearth.exportLegacy({ to: "LuaPersistentDB" }), failure("unsupported", "no IndexedDB"));
-    await assert.rejects(hearth.exportLegacy({ runtime: "3" }), failure("invalid", "'runtime'"));
-    await assert.rejects(hearth.exportLegacy({ other: 1 }), failure("invalid", "'other'"));
-    const other = await Hearth.open();
-    await other.close();
-    await assert.rejects(other.exportLegacy(), failure("closed"));
-    assert.ok(new HearthError("closed", "") instanceof Error);
-  }));
+  test("misuse, and no database in Node", () =>
+    withHome("", async (hearth) => {
+      await assert.rejects(hearth.exportLegacy({ to: "LuaPersistentDB" }), failure("unsupported", "no IndexedDB"));
+      await assert.rejects(hearth.exportLegacy({ runtime: "3" }), failure("invalid", "'runtime'"));
+      await assert.rejects(hearth.exportLegacy({ other: 1 }), failure("invalid", "'other'"));
+      const other = await Hearth.open();
+      await other.close();
+      await assert.rejects(other.exportLegacy(), failure("closed"));
+      assert.ok(new HearthError("closed", "") instanceof Error);
+    }));
 });

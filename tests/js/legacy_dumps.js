@@ -1,6 +1,6 @@
 /**
- * The three dumps of tests/fixtures/legacy: what each version read back after a reload, against what Lua reads now. Runs in
- * Node and in a page.
+ * The three dumps of tests/fixtures/legacy: what each version read back after a reload, against what Lua reads now.
+ * Runs in Node and in a page.
  */
 export const DUMPS = ["v1f-5b8eb35-web", "v2-a002643-web", "v21-af5905a-web"];
 
@@ -61,7 +61,7 @@ export function differences(dump, run, keys = "integer") {
   const found = [];
   for (const [probe, text] of Object.entries(dump.readbackBySameVersion)) {
     const expected = expectedOf(text);
-    // Where a version dropped a whole table, its fields read as nil there: Lua's own tables raise, and the table is nil.
+    // Where a version dropped a whole table, its fields read as nil; here the table is nil, and indexing it raises.
     const table = /^(\w+)[.[]/.exec(probe)?.[1];
     const guard = table === undefined ? "" : `if _home.${table} == nil then return "nil" end `;
     const actual = run(`${DESCRIBE} ${guard} return describe(${expressionOf(probe, keys)})`);

@@ -107,7 +107,7 @@ export interface Options {
   legacyNotice?: boolean;
 }
 
-/** A record of the legacy runtime `cu`, as its database gives it, or as JSON has it ({ $uint8array: [...] } for bytes). */
+/** A record of the legacy runtime `cu`, as its database gives it or as JSON has it ({ $uint8array: [...] } for bytes). */
 export interface LegacyRecord {
   id: number | string;
   data: { [key: string]: any };
@@ -116,8 +116,8 @@ export interface LegacyRecord {
 export interface LegacyOptions extends Options {
   /** The name of the legacy database, "LuaPersistentDB", or its records. */
   from: string | LegacyRecord[];
-  /** What a key's text becomes: "integer" (default) makes canonical decimal text of an integer an integer, "number" that of
-   *  a float a number too, "text" leaves all text. */
+  /** What a key's text becomes: "integer" (default) makes canonical decimal text of an integer an integer, "number"
+   *  that of a float a number too, "text" leaves all text. */
   keys?: "integer" | "number" | "text";
   /** The home table's number, where the metadata is damaged. */
   home?: number | string;
@@ -202,9 +202,9 @@ export class Hearth {
 
   /** Opens a store and a new Lua state with `_home` and `ext` in it. */
   static open(options?: Options): Promise<Hearth>;
-  /** Opens a store, which must be new or empty ("exists"), fills it with what the legacy runtime `cu` stored, and commits. The
-   *  legacy database is only read. Where this fails, nothing was stored. "notfound": there is no such database;
-   *  "damaged": it is none of cu's, or does not say which table is the home table: choose `home`. */
+  /** Opens a store, which must be new or empty ("exists"), fills it with what the legacy runtime `cu` stored, and
+   *  commits. The legacy database is only read. Where this fails, nothing was stored. "notfound": there is no such
+   *  database; "damaged": it is none of cu's, or does not say which table is the home table: choose `home`. */
   static importLegacy(options: LegacyOptions): Promise<{ hearth: Hearth; report: LegacyReport }>;
   /** The library's version. */
   static readonly version: string;

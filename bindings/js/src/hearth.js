@@ -110,7 +110,7 @@ export class Hearth {
 
   /* ------------------------------------------------------------ opening */
 
-  /** @param {(run: import("./legacy/convert.js").Run) => void} [fill] fills the home table before anything can commit */
+  /** @param {(run: import("./legacy/convert.js").Run) => void} [fill] fills the home table before any commit */
   async #open(fill) {
     const [scheme, place] = splitURI(this.#uri);
     const storage = scheme === "indexeddb" ? this.#openStorage(place) : undefined; // the two take their time together

@@ -5,7 +5,7 @@ export interface LoadOptions
   extends Pick<Options, "wasm" | "takeover" | "persist" | "acceptLoss" | "modules" | "sources" | "print" | "warn"> {
   /** false: begins with an empty home table; what is saved stays until saveState(). Default: true. */
   autoRestore?: boolean;
-  /** Where the legacy runtime's file was; not used. `wasm` says where hearth.wasm is, when it is not beside its module. */
+  /** Where the legacy runtime's file was; not used. `wasm` says where hearth.wasm is, if not beside its module. */
   wasmPath?: string;
   /** Where the state is kept; default "indexeddb:cu". "file:PATH" in Node. */
   store?: string;
@@ -40,14 +40,14 @@ export interface TableInfo {
   tables: { id: number; size: number; keys: string[] }[];
 }
 
-/** Opens the store, the first time with what the legacy runtime saved. Again: opens it anew, without what was not saved. */
+/** Opens the store, the first time with what the legacy runtime saved. Again: anew, without what was not saved. */
 export function load(options?: LoadOptions): Promise<boolean>;
 /** The name of load() in 2.0. */
 export function loadLuaWasm(options?: LoadOptions): Promise<boolean>;
 /** To be called after load(): 0. */
 export function init(): number;
-/** Runs Lua code: how many bytes readResult() is to read. After an error a negative number, whose size readBuffer() is to
- *  read: "Error: message". The error is on the console too; everything goes on after it. */
+/** Runs Lua code: how many bytes readResult() is to read. After an error a negative number: so many bytes readBuffer()
+ *  is to read, "Error: message". The error is on the console too; everything goes on after it. */
 export function compute(code: string): Promise<number>;
 export function getBufferPtr(): number;
 /** 65536. A longer result is not cut off. */
@@ -57,8 +57,8 @@ export function getMemoryStats(): { total: number; used: number; free: number };
 export function runGc(): boolean;
 /** Text in the buffer; "" where there is none. */
 export function readBuffer(ptr: number, len: number): string;
-/** What was printed, and the last value that was returned: null for nil, text (a Uint8Array where it is no UTF-8), a bigint
- *  beyond 2^53 - 1, "<table>", "<function>". */
+/** What was printed, and the last value that was returned: null for nil, text (a Uint8Array where it is no UTF-8), a
+ *  bigint beyond 2^53 - 1, "<table>", "<function>". */
 export function readResult(ptr: number, len: number): { output: string; result: any };
 export function writeBuffer(ptr: number, text: string): number;
 
@@ -102,7 +102,7 @@ declare const cu: {
   getTableInfo: typeof getTableInfo; getMemoryTableId: typeof getMemoryTableId; getHomeTableId: typeof getHomeTableId;
   setMemoryAliasEnabled: typeof setMemoryAliasEnabled; getIoTableId: typeof getIoTableId; setInput: typeof setInput;
   getOutput: typeof getOutput; setMetadata: typeof setMetadata; clearIo: typeof clearIo;
-  getLegacyState: typeof getLegacyState; takeLegacyState: typeof takeLegacyState; clearLegacyState: typeof clearLegacyState;
-  getHearth: typeof getHearth;
+  getLegacyState: typeof getLegacyState; takeLegacyState: typeof takeLegacyState;
+  clearLegacyState: typeof clearLegacyState; getHearth: typeof getHearth;
 };
 export default cu;

@@ -8,8 +8,10 @@ import { Session, ioTableId } from "./session.js";
 import { fromLua, toLua } from "./values.js";
 
 const STORE = "indexeddb:cu";
-const OPTIONS = ["autoRestore", "wasmPath", "store", "legacy", "onLegacyState", "keys", "home", "unreachable", "wasm",
-  "takeover", "persist", "acceptLoss", "modules", "sources", "print", "warn"];
+const OPENING = ["wasm", "takeover", "persist", "acceptLoss", "modules", "sources", "print", "warn"]; // of Hearth.open
+const OPTIONS = [
+  "autoRestore", "wasmPath", "store", "legacy", "onLegacyState", "keys", "home", "unreachable", ...OPENING,
+];
 
 /** @type {Session | undefined} */
 let session;
@@ -50,16 +52,26 @@ function tellLegacy(state, onLegacyState) {
       "clearLegacyState() removes it.");
   }
   const lost = report === undefined ? 0 : report.items.length;
-  if (lost > 0) warn(`${lost} things in ${database} could not be taken over as they were: getLegacyState().report lists them`);
+  if (lost > 0)
+    warn(`${lost} things in ${database} could not be taken over as they were: getLegacyState().report lists them`);
   onLegacyState?.(state);
+}
+
+async function closeSession() {
+  const old = session;
+  session = undefined;
+  try {
+    await old?.close();
+  } catch (error) {
+    warn(`what was open before failed to close: ${error.message}`); // a dead store: it saves nothing any more
+  }
 }
 
 async function openSession(options) {
   const { autoRestore = true, store, legacy = DATABASE, onLegacyState, keys, home, unreachable, ...rest } = options;
   for (const name of Object.keys(options)) if (!OPTIONS.includes(name)) warn(`load() knows no option '${name}'`);
-  const opening = Object.fromEntries(Object.entries(rest).filter(([name]) => OPTIONS.includes(name) && name !== "wasmPath"));
-  await session?.close();
-  session = undefined;
+  const opening = Object.fromEntries(Object.entries(rest).filter(([name]) => OPENING.includes(name)));
+  await closeSession();
   session = await Session.open({
     store: store ?? (hasIndexedDB() ? STORE : undefined), autoRestore,
     legacy: hasIndexedDB() ? legacy : undefined,
@@ -175,8 +187,8 @@ export const clearLegacyState = () => succeeded("clearLegacyState", (current) =>
 /* ------------------------------------------------------------------- tables */
 
 export function getTableInfo() {
-  if (session === undefined) return { tableCount: 0, homeTableId: null, memoryTableId: null, nextTableId: 1, tables: [] };
-  return session.tables();
+  const none = { tableCount: 0, homeTableId: null, memoryTableId: null, nextTableId: 1, tables: [] };
+  return session?.tables() ?? none;
 }
 
 export const getHomeTableId = () => session?.hearth.stat().homeId ?? null;
@@ -216,8 +228,8 @@ export function clearIo() {
 }
 
 export default {
-  load, loadLuaWasm, init, compute, getBufferPtr, getBufferSize, getMemoryStats, runGc, readBuffer, readResult, writeBuffer,
-  saveState, loadState, clearPersistedState, getTableInfo, getMemoryTableId, getHomeTableId, setMemoryAliasEnabled,
-  getIoTableId, setInput, getOutput, setMetadata, clearIo,
+  load, loadLuaWasm, init, compute, getBufferPtr, getBufferSize, getMemoryStats, runGc, readBuffer, readResult,
+  writeBuffer, saveState, loadState, clearPersistedState, getTableInfo, getMemoryTableId, getHomeTableId,
+  setMemoryAliasEnabled, getIoTableId, setInput, getOutput, setMetadata, clearIo,
   getLegacyState, takeLegacyState, clearLegacyState, getHearth,
 };

@@ -8,6 +8,7 @@ import { Takeover, setAside } from "./takeover.js";
 
 const PATIENCE = 5000; // milliseconds for another tab to make the store, whose first commit may be a takeover
 const PAUSE = 50;
+const ANOTHER = "another tab of this site has the store open, and what this one changes is not saved";
 
 const IO_TABLE = 2, FIRST_TABLE = 3; // the legacy runtime's numbers
 
@@ -125,7 +126,7 @@ export class Session {
       try {
         const { hearth, owns } = await openOwnedOrRead({ ...opening, store: this.#store });
         this.hearth = hearth;
-        if (!owns) this.#unsaved = "another tab of this site has the store open, and what this one changes is not saved";
+        if (!owns) this.#unsaved = ANOTHER;
         return owns;
       } catch (error) {
         if (error.code !== "unsupported" && error.code !== "insecure") throw error;
@@ -147,7 +148,8 @@ export class Session {
 
   /** Runs code: what it printed, and the last value that it returned. */
   compute(code) {
-    const captured = this.hearth.capture("local run, code = ... return run(code)", { name: "=compute", args: [this.#run, code] });
+    const captured = this.hearth.capture("local run, code = ... return run(code)",
+      { name: "=compute", args: [this.#run, code] });
     const [kind, value] = captured.values;
     return { output: captured.output, kind, value };
   }

@@ -1,6 +1,6 @@
 /**
- * Taking over what the legacy runtime saved, once, into a store that is empty; and noticing that an old tab has saved again
- * since.
+ * Taking over what the legacy runtime saved, once, into a store that is empty; and noticing that an old tab has saved
+ * again since.
  *
  * Two databases cannot be written in one transaction. The note is begun, then the store is filled by one commit, then
  * the note is done: a note that was begun means "again" while the store is empty, and "done" when it is not.
@@ -66,7 +66,9 @@ export class Takeover {
     const note = await noteOf(this.#key);
     const empty = isEmpty(this.#hearth);
     if (empty && !note?.done) {
-      await this.#take(await read(this.#name), true);
+      const records = await read(this.#name);
+      await setNote(this.#key, { stamp: stampOf(records), done: false });
+      await this.#done(records, await this.#fill(records));
       return;
     }
     if (note?.done === false) await setNote(this.#key, { ...note, done: true });
@@ -86,14 +88,17 @@ export class Takeover {
   async again() {
     const records = await read(this.#name);
     const undo = setAside(this.#hearth);
+    let report;
     try {
-      return await this.#take(records, false);
+      report = await this.#fill(records);
     } catch (error) {
       if (!this.#hearth.closed) undo();
       throw error;
     } finally {
       undo.release();
     }
+    await this.#done(records, report); // where this fails, it will be told as a newer one once more
+    return report;
   }
 
   /** Removes what the legacy runtime saved. */
@@ -102,14 +107,16 @@ export class Takeover {
     this.state = undefined;
   }
 
-  async #take(records, announced) {
-    const stamp = stampOf(records);
-    if (announced) await setNote(this.#key, { stamp, done: false });
+  async #fill(records) {
     const report = fill(run(this.#hearth), records, this.#options);
     await this.#hearth.commit();
+    return report;
+  }
+
+  async #done(records, report) {
+    const stamp = stampOf(records);
     await setNote(this.#key, { stamp, done: true });
     this.#tell(stamp, stamp, report);
-    return report;
   }
 
   #tell(stamp, taken, report = this.state?.report) {

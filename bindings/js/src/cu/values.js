@@ -1,6 +1,6 @@
 /**
- * Values of JavaScript and of Lua, as `_io` passed them: plain objects and arrays. What the legacy runtime made nil (functions,
- * symbols) is nil; cycles, floats and integers of 64 bits, which it could not pass, go over.
+ * Values of JavaScript and of Lua, as `_io` passed them: plain objects and arrays. What the legacy runtime made nil
+ * (functions, symbols) is nil; cycles, floats and integers of 64 bits, which it could not pass, go over.
  */
 const CANONICAL = /^(?:0|-?[1-9]\d{0,18})$/;
 const LEAST = -(2n ** 63n), MOST = 2n ** 63n - 1n;
@@ -19,7 +19,10 @@ const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, "\ufffd"); // as Te
  * @param {boolean} integerKeys does the text of an integer become an integer key?
  */
 export function toLua(value, integerKeys) {
-  const keyOf = (key) => (integerKeys ? integerOf(wellFormed(key)) : wellFormed(key));
+  const keyOf = (key) => {
+    if (typeof key !== "string") return convert(key);
+    return integerKeys ? integerOf(wellFormed(key)) : wellFormed(key);
+  };
   const made = new Map();
   const convert = (one) => {
     if (typeof one === "string") return wellFormed(one);
@@ -31,8 +34,7 @@ export function toLua(value, integerKeys) {
     const copy = isList ? [] : new Map();
     made.set(one, copy);
     if (isList) for (const item of one) copy.push(convert(item));
-    else if (one instanceof Map) for (const [key, item] of one) copy.set(typeof key === "string" ? keyOf(key) : convert(key), convert(item));
-    else for (const [key, item] of Object.entries(one)) copy.set(keyOf(key), convert(item));
+    else for (const [key, item] of one instanceof Map ? one : Object.entries(one)) copy.set(keyOf(key), convert(item));
     return copy;
   };
   return convert(value);

@@ -50,7 +50,7 @@ function reportFromLua(items, { home, tables, entries, saved_at: savedAt, counts
 export function recordsOf(from) {
   if (typeof from === "string") return read(from);
   if (Array.isArray(from)) return from;
-  throw new HearthError("invalid", "option 'from': the name of the legacy database or an array of its records expected");
+  throw new HearthError("invalid", "option 'from': the name of a legacy database or an array of records expected");
 }
 
 /**

@@ -53,7 +53,8 @@ async function withTables(name, mode, f, create = false) {
     const transaction = database.transaction(TABLES, mode);
     const completed = new Promise((resolve, reject) => {
       transaction.oncomplete = resolve;
-      transaction.onabort = () => reject(transaction.error ?? new HearthError("io", `${name}: the transaction was given up`));
+      const givenUp = () => transaction.error ?? new HearthError("io", `${name}: the transaction was given up`);
+      transaction.onabort = () => reject(givenUp());
     });
     completed.catch(() => {}); // f fails first
     const result = await f(transaction.objectStore(TABLES), transaction);

@@ -43,8 +43,9 @@ function entriesToLua(data, convert) {
 
 function recordToLua(record) {
   if (!isObject(record)) return false;
-  const convert = record.id === METADATA ? scalar : valueToLua;
-  return { id: scalar(record.id), data: isObject(record.data) ? entriesToLua(record.data, convert) : scalar(record.data) };
+  const { id, data } = record;
+  const convert = id === METADATA ? scalar : valueToLua;
+  return { id: scalar(id), data: isObject(data) ? entriesToLua(data, convert) : scalar(data) };
 }
 
 /** @param {object[]} records as getAll() gives them, or as a dump in JSON has them */
