@@ -24,6 +24,8 @@ before(async () => {
   page = await newPage(browser, server.origin, consoles);
   const names = ["README.md", "lib/base/status.c"];
   names.push("lib/legacy/legacy.lua", "tests/lua/support/json.lua");
+  names.push("docs/MIGRATION.md", "docs/LEGACY.md", "include/hearth.h", "include/hearth_legacy.h", "bindings/js/src/hearth.d.ts",
+    "bindings/js/src/cu/cu.d.ts", ...["main", "run", "options", "legacy", "migrate"].map((name) => `tools/hearth/${name}.c`));
   for (const folder of ["bindings/lua", "tests/fixtures/legacy"])
     for (const name of await readdir(join(repository, folder))) names.push(`${folder}/${name}`);
   sources = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await read(name)])));

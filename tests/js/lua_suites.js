@@ -9,6 +9,7 @@ const NO_SODIUM = "libsodium is not linked here, JavaScript brings the seal";
 export const IMPOSSIBLE = {
   functions: { "a C function without a name, and userdata without a type": "/dev/null is no file here" },
   hooks: { "a registered type of userdata": "io.open gives no file here" },
+  migration: { "sample 6, From JSON and MessagePack files": "io.open gives no file here" },
   permanents: { "registered userdata": "/dev/null is no file here" },
   processes: {
     "the file of a process that was killed is taken over": "io.popen and kill; file.test.js does the same by Node",

@@ -179,6 +179,16 @@ static void test_restored_exactly(void **state) {
            "close() eq(getmetatable(second), nil) eq(rawget(second, 'Memory'), home)\n");
 }
 
+/* Stored, it would be another program's, whose uses nobody tracks. */
+static void test_metatable_in_the_store(void **state) {
+  (void)state;
+  in_world("local meta = { __index = { x = 1 } } local env = setmetatable({}, meta) assert(install(env))\n"
+           "home.objects = { setmetatable({}, meta) } assert(commit()) assert(alias(TRACK)) home.y = 1\n"
+           "local ok, message, code, path = commit() eq(code, 'unstorable', message)\n"
+           "assert(path:find('_home.objects[1]', 1, true) and path:find('__index', 1, true), path)\n"
+           "eq(env.Memory, home) assert(alias(ON)) assert(commit()) kept() eq(getmetatable(home.objects[1]).__index.x, 1)\n");
+}
+
 /* The end of a Lua state, tracked: finalizers that run later find what the environment had. */
 static void test_end_of_state(void **state) {
   (void)state;
@@ -441,6 +451,7 @@ int main(void) {
       cmocka_unit_test(test_shared_metatable),
       cmocka_unit_test(test_unusual_metatables),
       cmocka_unit_test(test_restored_exactly),
+      cmocka_unit_test(test_metatable_in_the_store),
       cmocka_unit_test(test_end_of_state),
       cmocka_unit_test(test_two_stores),
       cmocka_unit_test(test_places),
