@@ -144,7 +144,9 @@ static void print_name(FILE *out, const char *mark, const char *name) {
 
 /* Lines [first, last) of a hunk: runs of changed lines, first as they were and then as they are. */
 static void print_hunk(FILE *out, const LineList *a, const LineList *b, size_t first, size_t last) {
-  (void)fprintf(out, "@@ -%zu,%zu +%zu,%zu @@\n", first + 1, last - first, first + 1, last - first);
+  char range[48];
+  (void)snprintf(range, sizeof range, last - first == 1 ? "%zu" : "%zu,%zu", first + 1, last - first);
+  (void)fprintf(out, "@@ -%s +%s @@\n", range, range);
   for (size_t i = first; i < last;) {
     size_t end = i;
     while (end < last && !same(&a->items[end], &b->items[end])) end++;
