@@ -156,15 +156,15 @@ test("what fails leaves a store that is new", async () => {
 
 test("no room: nothing is stored, and the legacy data is as it was", async () => {
   const page = await freshPage();
-  await page.evaluate(async () => {
-    const noise = (n) => crypto.getRandomValues(new Uint8Array(n));
-    const string = () => new Uint8Array([4, 0x00, 0x80, 0, 0, ...noise(0x8000)]);
-    const data = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`key${i}`, string()]));
-    await fillLegacy([{ id: 1, data }]);
-  });
   const session = await browser.cdp(page);
   const { origin } = new URL(page.url());
-  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 6e6 });
+  await session.send("Storage.overrideQuotaForOrigin", { origin, quotaSize: 15e6 });
+  await page.evaluate(async () => {
+    const noise = (n) => crypto.getRandomValues(new Uint8Array(n));
+    const string = () => new Uint8Array([4, 0x00, 0x20, 0, 0, ...noise(0x2000)]);
+    const data = Object.fromEntries(Array.from({ length: 1200 }, (_, i) => [`key${i}`, string()]));
+    await fillLegacy([{ id: 1, data }]);
+  });
   const found = await page.evaluate(async () => {
     const failure = await failureOf(Hearth.importLegacy({ from: "LuaPersistentDB", store: "indexeddb:full" }));
     return { failure, absent: await failureOf(Hearth.open({ store: "indexeddb:full", create: false })) };
@@ -177,7 +177,7 @@ test("no room: nothing is stored, and the legacy data is as it was", async () =>
       const { hearth } = await Hearth.importLegacy({ from: "LuaPersistentDB", store: "indexeddb:full" });
       return hearth.run("local n = 0 for k, v in pairs(_home) do n = n + #v end return n")[0];
     }),
-    300 * 0x8000,
+    1200 * 0x2000,
   );
 });
 
