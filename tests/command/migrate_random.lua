@@ -259,7 +259,7 @@ local list = assert(io.open "list"):read "a"
 
 local function fail(i, what)
   failed = failed + 1
-  if failed > 5 then return end
+  if failed > 2 then return end
   print(string.format("FAILED: program %d of seed %d: %s\n%s", i, seed, what, programs[i].before))
 end
 

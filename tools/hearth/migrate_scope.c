@@ -276,12 +276,14 @@ static bool is_local(const Name *name) {
 
 /* What is rewritten gets one fresh name, and locals of one of the names a second one, which may be the same. */
 static void pose_proof(Scope *S, const FindingList *findings, int which, char declared) {
-  const Finding *f = findings->items, *end = f + findings->count;
+  size_t next = 0;
   S->edits.count = 0;
   for (size_t i = 0; i < S->names->count; i++) {
     const Name *name = &S->names->items[i];
-    while (f < end && (f->at < name->start || (f->at == name->start && f->reason != REWRITTEN))) f++;
-    if (f < end && f->at == name->start)
+    const Finding *f = NULL;
+    while (next < findings->count && findings->items[next].at < name->start) next++;
+    if (next < findings->count) f = &findings->items[next];
+    if (f != NULL && f->at == name->start && f->reason == REWRITTEN)
       edit(&S->edits, name->start, name->end, "%sp", S->prefix);
     else if (name->which == which && is_local(name))
       edit(&S->edits, name->start, name->end, "%s%c", S->prefix, declared);
