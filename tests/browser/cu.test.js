@@ -483,6 +483,26 @@ describe("two tabs", () => {
   });
 });
 
+test("a page that is left saves, also while it is saving", async () => {
+  const page = await freshPage();
+  await begin(page);
+  for (let n = 1; n <= 10; n++) {
+    const leave = page.evaluate(async (n) => {
+      addEventListener("pagehide", () => {
+        void cu.compute(`_home.n = ${n}`);
+        void cu.saveState();
+      });
+      await compute(`_home.text = ("x"):rep(20000) .. ${n}`);
+      void cu.saveState();
+      for (let i = 0; i < 10; i++) await undefined; // its transaction has begun
+      location.reload();
+    }, n);
+    await Promise.all([page.waitForEvent("load"), leave.catch(() => {})]);
+    await loadModules(page);
+    assert.equal(await begin(page), n);
+  }
+});
+
 describe("where it cannot be saved", () => {
   test("a full disk: false, and true when there is room", async () => {
     const page = await freshPage();

@@ -88,6 +88,7 @@ describe("importLegacy", () => {
           array: binary(Uint8Array.from(string("h\u00e9\0"))),
           raw: Uint8Array.from(string("raw")),
           dumped: { $uint8array: string("dumped") },
+          json: JSON.parse(JSON.stringify(Uint8Array.from(string("json")))),
           text: utf8(string("as text")),
           lost: utf8(integer(128)),
         },
@@ -95,11 +96,12 @@ describe("importLegacy", () => {
     ];
     await imported(records, {}, (hearth, report) => {
       const value = (key) => hearth.get(`_home.${key}`);
-      assert.deepEqual(["list", "array", "raw", "dumped", "text", "lost"].map(value), [
+      assert.deepEqual(["list", "array", "raw", "dumped", "json", "text", "lost"].map(value), [
         300,
         "h\u00e9\0",
         "raw",
         "dumped",
+        "json",
         "as text",
         undefined,
       ]);

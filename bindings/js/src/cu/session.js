@@ -160,7 +160,7 @@ export class Session {
 
   async save() {
     this.#owned();
-    await this.hearth.commit();
+    await this.hearth.commitNow(); // pages save when they are left
   }
 
   /** Back to what is saved. */

@@ -10,11 +10,17 @@ const isObject = (value) => typeof value === "object" && value !== null;
 /** Text with a lone half of a surrogate pair has no UTF-8 form. */
 const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, "\ufffd");
 
+/** The numbers of an array, or of what JSON makes of a Uint8Array: an object with the keys "0", "1" and so on. */
+function listOf(data) {
+  if (Array.isArray(data)) return Array.from(data); // without holes
+  return isObject(data) && Object.keys(data).every((key, i) => key === String(i)) ? Object.values(data) : undefined;
+}
+
 /** Bytes, or false for what is none. */
 function bytesOf(data) {
   if (data instanceof Uint8Array) return data;
-  const right = Array.isArray(data) && data.every((byte) => Number.isInteger(byte) && byte >= 0 && byte <= 255);
-  return right && Uint8Array.from(data);
+  const list = listOf(data);
+  return list?.every((byte) => Number.isInteger(byte) && byte >= 0 && byte <= 255) ? Uint8Array.from(list) : false;
 }
 
 /** Numbers, truth values and text as they are; nil for null; anything else as the text that it gives. */
@@ -28,6 +34,7 @@ function valueToLua(value) {
   if (typeof value === "string") return wellFormed(value);
   if (isObject(value) && value._type === "binary") return { _type: "binary", data: bytesOf(value.data) };
   if (isObject(value) && value.$uint8array !== undefined) return { $uint8array: bytesOf(value.$uint8array) };
+  if (isObject(value) && !Array.isArray(value) && Object.hasOwn(value, "0")) return { $uint8array: bytesOf(value) };
   return isObject(value) ? {} : typeof value === "number" ? value : false; // not nil, which would be no entry
 }
 
