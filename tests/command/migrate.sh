@@ -166,6 +166,16 @@ says err 'hearth: missing.lua: cannot open it'
 says out '@@ -1,7 +1,7 @@'
 ok 'write and check' 2 "$hearth" migrate --write --check lines.lua
 ok 'no file' 2 "$hearth" migrate
+says err 'hearth: migrate: an argument is missing'
+ok 'help' 0 "$hearth" migrate --help
+says out 'usage: hearth [--store URI] migrate FILE...'
+ok 'unknown option' 2 "$hearth" migrate --nonsense lines.lua
+ok 'help of run names the alias' 0 "$hearth" run --help
+says out '--alias POLICY'
+ok 'eval with the alias' 0 "$hearth" --store memory: eval --alias on 'rawequal(Memory, _home)'
+says out 'true'
+ok 'repl with the alias' 0 bash -c 'echo "print(rawequal(Memory, _home))" | "$0" --store memory: repl --alias on' "$hearth"
+says out 'true'
 
 # -------------------------------------------------------------------- files
 
