@@ -47,7 +47,7 @@ static const json_t *item_of(const json_t *json, size_t i) {
   return json_object_get(json, key);
 }
 
-/* Pushes the bytes of a list, or of an object with the keys "0", "1", ...; for anything else what is reported as none. */
+/* Pushes the bytes of a list, or of an object with the keys "0", "1", ...; else what is reported as none. */
 static void push_bytes(lua_State *L, const json_t *json) {
   size_t n = json_is_array(json) ? json_array_size(json) : json_object_size(json);
   luaL_Buffer b;

@@ -1,6 +1,6 @@
 /*
-** A file of JSON as Jansson's tree. Numbers are doubles, as in the JavaScript that wrote it. Jansson takes no NUL in keys:
-** where the text has one it is marked before it is parsed, and json_text_push takes the marks out.
+** A file of JSON as Jansson's tree. Numbers are doubles, as in the JavaScript that wrote it. Jansson takes no NUL in
+** keys: where the text has one it is marked before it is parsed, and json_text_push takes the marks out.
 */
 #include <errno.h>
 #include <lauxlib.h>
@@ -148,7 +148,8 @@ static int parse(const char *name, const Buffer *text, JsonText *out) {
     source = &copy;
   }
   json_set_alloc_funcs(allocate_or_exit, free);
-  out->root = json_loadb(text->size > 0 ? (const char *)source->data + skipped : "", source->size - skipped, FLAGS, &error);
+  const char *bytes = text->size > 0 ? (const char *)source->data + skipped : "";
+  out->root = json_loadb(bytes, source->size - skipped, FLAGS, &error);
   buffer_free(&copy);
   if (out->root != NULL) return STATUS_OK;
   error.position += (int)skipped;

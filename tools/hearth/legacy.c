@@ -1,4 +1,4 @@
-/* hearth import-legacy and export-legacy: data of the legacy runtime `cu`, as the JSON that IndexedDB's getAll() gives. */
+/* hearth import-legacy and export-legacy: data of the legacy runtime `cu`, as the JSON of IndexedDB's getAll(). */
 #include <errno.h>
 #include <string.h>
 
@@ -208,7 +208,8 @@ static int finish_file(const Legacy *l, int status) {
     written = false;
     code = errno;
   }
-  if (status == STATUS_OK && !written) status = complain(STATUS_FAILED, "%s: cannot write: %s", l->path, strerror(code));
+  if (status == STATUS_OK && !written)
+    status = complain(STATUS_FAILED, "%s: cannot write: %s", l->path, strerror(code));
   if (status != STATUS_OK) (void)unlink(l->path);
   return status;
 }
@@ -255,7 +256,8 @@ static bool is_choice(const Call *call, const char *option, const char *value, c
   for (const char *const *c = choices; value != NULL && *c != NULL; c++)
     if (strcmp(*c, value) == 0) return true;
   if (value == NULL) return true;
-  complain(STATUS_USAGE, "%s: --%s: unknown: '%s' (try: hearth %s --help)", call->command, option, value, call->command);
+  complain(STATUS_USAGE, "%s: --%s: unknown: '%s' (try: hearth %s --help)", call->command, option, value,
+           call->command);
   return false;
 }
 
@@ -279,7 +281,8 @@ int command_export_legacy(Call *call) {
   static const char *const runtimes[] = {"2.0", "2.1", NULL};
   ExportOptions o = {0};
   const Option options[] = {
-    {"report", &o.report, NULL}, {"uint8array", &o.uint8array, NULL}, {"runtime", NULL, &o.runtime}, {NULL, NULL, NULL}};
+    {"report", &o.report, NULL}, {"uint8array", &o.uint8array, NULL}, {"runtime", NULL, &o.runtime},
+    {NULL, NULL, NULL}};
   int status;
   if (!call_options(call, options, false, 0, 1, &status)) return status;
   if (!is_choice(call, "runtime", o.runtime, runtimes)) return STATUS_USAGE;

@@ -31,9 +31,9 @@ json_t *legacy_find_records(const json_t *root);
 void legacy_push_records(lua_State *L, const JsonText *text, const json_t *records);
 
 /*
-** [+0, m] Writes the records at `index` as hearth_export_legacy gives them, one a line, keys in the order of their bytes:
-** bytes are {"_type": "binary", "data": [...]}, or {"$uint8array": [...]}. False: memory is exhausted. Raises for
-** want of it too. Errors of the file are left to ferror.
+** [+0, m] Writes the records at `index` as hearth_export_legacy gives them, one a line, keys in the order of their
+** bytes. Stored bytes are {"_type": "binary", "data": [...]}, or {"$uint8array": [...]}. False: memory is exhausted.
+** Raises for want of it too. Errors of the file are left to ferror.
 */
 bool legacy_write_records(lua_State *L, int index, bool uint8array, FILE *out);
 

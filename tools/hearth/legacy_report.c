@@ -66,7 +66,8 @@ void legacy_print_size(lua_State *L, int report, FILE *out) {
     Buffer text;
     buffer_init(&text, &hearth_libc_allocator);
     put_plain(&text, lua_tostring(L, -1), lua_rawlen(L, -1));
-    (void)fprintf(out, ", saved at %.*s", (int)(text.size < LONGEST_DATE ? text.size : LONGEST_DATE), (char *)text.data);
+    int shown = (int)(text.size < LONGEST_DATE ? text.size : LONGEST_DATE);
+    if (shown > 0) (void)fprintf(out, ", saved at %.*s", shown, (const char *)text.data);
     buffer_free(&text);
   }
   lua_pop(L, 3);
