@@ -34,8 +34,8 @@ void alias_push(lua_State *L) {
 /* ----------------------------------------------------------------- a use */
 
 /*
-** The level of the function that used the name: it made Lua call a metamethod, ours or one that calls ours. C code calls
-** no metamethods by name.
+** The level of the function that used the name: it made Lua call a metamethod, ours or one that calls ours. What C
+** code makes Lua call has no such name.
 */
 static int user_level(lua_State *L) {
   lua_Debug ar;
@@ -83,8 +83,8 @@ static void note_place(lua_State *L, hearth_store *S) {
 }
 
 /*
-** What the hooks ask with the table, and the value that is assigned: the home table where the name means it here, nothing where it
-** does not. A metatable may serve other tables too, and the hooks may be left in a function that calls them.
+** What the hooks ask with the table, and the value that is assigned: the home table where the name means it here,
+** nothing where it does not. A metatable may serve other tables too, and the program may have kept a hook.
 */
 static int use(lua_State *L) {
   hearth_store *S = lua_touserdata(L, lua_upvalueindex(1)); /* keeps the userdata, not the store open */
@@ -106,8 +106,8 @@ static int use(lua_State *L) {
 /* ------------------------------------------------------------- the hooks */
 
 /*
-** They are Lua functions and end in tail calls: what was in the metatable is called as if they were not there, so that it may
-** yield, and one that looks for its caller finds it.
+** They are Lua functions and end in tail calls: what was in the metatable is called as if they were not there, so that
+** it may yield, and one that looks for its caller finds it.
 */
 static const char hooks[] =
   "local use, rawset, index, index_called, newindex, newindex_called = ...\n"
@@ -161,7 +161,7 @@ static const hearth_store *owner_of(lua_State *L) {
   return owner;
 }
 
-/* Takes the hook out: of the metatable, or from behind the hooks of other stores. Where the program has set its own it stays there. */
+/* Takes the hook out: of the metatable, or from behind the hooks of other stores. Behind the program's own it stays. */
 static void unhook(lua_State *L, const hearth_store *S, int metatable, const char *field) {
   const hearth_store *owner;
   int before = lua_gettop(L) + 1;

@@ -1,4 +1,4 @@
-/** The JavaScript of docs/MIGRATION.md, as it stands there, in Chromium: a page that had the legacy runtime moves over. */
+/** The JavaScript of docs/MIGRATION.md as it stands there, in Chromium: a page that had the legacy runtime moves over. */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -33,9 +33,10 @@ async function newPage() {
 const run = (code) => page.evaluate(async (module) => {
   const url = URL.createObjectURL(new Blob([module], { type: "text/javascript" }));
   await import(url);
-}, code.replace('"hearth-lua/cu"', `"${server.origin}/src/cu/cu.js"`).replace('"hearth-lua"', `"${server.origin}/src/hearth.js"`));
+}, code.replace('"hearth-lua/cu"', `"${server.origin}/src/cu/cu.js"`)
+  .replace('"hearth-lua"', `"${server.origin}/src/hearth.js"`));
 
-const lines = (type) => consoles.take().filter((line) => line.startsWith(`${type}: `)).map((line) => line.slice(type.length + 2));
+const logged = () => consoles.take().filter((line) => line.startsWith("log: ")).map((line) => line.slice(5));
 
 before(async () => {
   server = await servePackage();
@@ -78,7 +79,7 @@ test("the drop-in goes on with what was there", async () => {
 test("the import, and the store that it made", async () => {
   await newPage();
   await run(block("importLegacy"));
-  const [line] = lines("log");
+  const [line] = logged();
   assert.match(line, /^8 67 /, "tables and entries");
   await newPage();
   await run(`import { Hearth } from "hearth-lua";\n${block("const hearth = await Hearth.open")}
@@ -90,7 +91,7 @@ test("the import, and the store that it made", async () => {
     await hearth.commit();
     console.log(hearth.run("return next(_home) == nil")[0]);
     await hearth.close();`);
-  assert.deepEqual(lines("log"), ["one true", "one 1", "true"]);
+  assert.deepEqual(logged(), ["one true", "one 1", "true"]);
 });
 
 test("no block is left out", () => {

@@ -138,7 +138,8 @@ test("undeclared globals of a strict module are found, with Memory tracked", fun
   assert(store:install(env))
   load("new = 1", "=main.lua", "t", env)()
   equal(env.new, 1)
-  local f = load("local function f(what) if what then absent = 1 end return absent end return f", "=main.lua", "t", env)()
+  local code = "local function f(what) if what then absent = 1 end return absent end return f"
+  local f = load(code, "=main.lua", "t", env)()
   raises("main.lua:1: undeclared absent", f)
   raises("main.lua:1: assign to undeclared absent", f, true)
   assert(rawequal(env.Memory, store.home))

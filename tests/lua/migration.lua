@@ -5,8 +5,8 @@ local test, equal = t.test, t.equal
 
 local page = t.source "docs/MIGRATION.md"
 
--- Modules that the samples require and a test cannot count on. This cjson reads the sample's file alone, as lua-cjson 2.1.0
--- does: every number is a float, null is a light userdata.
+-- Modules that the samples require and a test cannot count on. This cjson reads the sample's file alone, as lua-cjson
+-- 2.1.0 does: every number is a float, null is a light userdata.
 local stand_ins = [==[
 local function light() return stand_in end
 package.preload.cjson = function()
@@ -18,7 +18,9 @@ package.preload.cjson = function()
   return { null = null, decode = decode }
 end
 if not package.preload["hearth.legacy"] then -- its text comes with the npm package
-  package.preload["hearth.legacy"] = function() return load(legacy_text, "=hearth.legacy")(require "hearth".load_chunk) end
+  package.preload["hearth.legacy"] = function()
+    return load(legacy_text, "=hearth.legacy")(require "hearth".load_chunk)
+  end
 end
 ]==]
 
@@ -107,7 +109,9 @@ end)
 
 test("the Lua names are in the module", function()
   local annotations = t.source "bindings/lua/hearth.d.lua"
-  for name in page:gmatch "store:([%w_]+)" do assert(annotations:find("function store:" .. name .. "(", 1, true), name) end
+  for name in page:gmatch "store:([%w_]+)" do
+    assert(annotations:find("function store:" .. name .. "(", 1, true), name)
+  end
   for _, name in ipairs { "persist", "unpersist", "encode", "decode", "register_permanent", "register_module",
     "register_type", "open" } do
     assert(page:find("hearth." .. name, 1, true), name)
@@ -133,7 +137,9 @@ test("the commands and their options are there", function()
     assert(sources:find('"' .. option .. '"', 1, true), option)
   end
   assert(seen >= 8, seen)
-  for command in page:gmatch "\nhearth (%l[%l%-]*)" do assert(sources:find('{"' .. command .. '"', 1, true), command) end
+  for command in page:gmatch "\nhearth (%l[%l%-]*)" do
+    assert(sources:find('{"' .. command .. '"', 1, true), command)
+  end
 end)
 
 test("links lead somewhere", function()

@@ -19,8 +19,8 @@ local renamed_since = ([[
   000000000000008cec9cfcddeb1016fb5da41af50664a7301860e12852287b
 ]]):gsub("%s", ""):gsub("..", function(digits) return string.char(tonumber(digits, 16)) end)
 
--- f(run, store, env, reopen): run(code, ...) runs Lua code in the store's environment, with Memory written as _home where
--- the alias is off; reopen() closes the store and gives all of that once more.
+-- f(run, store, env, reopen): run(code, ...) runs Lua code in the store's environment, with Memory written as _home
+-- where the alias is off; reopen() closes the store and gives all of that once more.
 local function with(policy, name, f)
   local uri = "file:" .. t.path(name .. "-" .. policy .. ".hearth")
   local store
@@ -88,7 +88,8 @@ promise(4, "functions stored through the alias", "on track off", function(run, s
 end)
 
 promise(5, "both iterate the same keys", "on track off", function(run)
-  run "for i = 1, 3 do Memory[i] = i * i end Memory.x, _home[1.5], Memory[true], _home[''] = 'x', 'float', 'true', 'empty'"
+  run "for i = 1, 3 do Memory[i] = i * i end"
+  run "Memory.x, _home[1.5], Memory[true], _home[''] = 'x', 'float', 'true', 'empty'"
   local seen, count = run [[
     local seen, count = {}, 0
     for k, v in pairs(Memory) do seen[k] = v end
@@ -156,7 +157,9 @@ promise(10, "batch operations", "on track off", function(run, store, _, reopen)
   equal(run "local s = 0 for i = 1, 1000 do s = s + (i % 2 == 0 and _home or Memory)['key' .. i] end return s", 500500)
   assert(store:commit())
   assert(store:transaction(function() run "for i = 1, 1000, 3 do Memory['key' .. i] = nil end" end))
-  raises("stop", store.transaction, store, function() run "for i = 1, 1000 do Memory['key' .. i] = 0 end error 'stop'" end)
+  raises("stop", store.transaction, store, function()
+    run "for i = 1, 1000 do Memory['key' .. i] = 0 end error 'stop'"
+  end)
   equal(run "return Memory.key2 + _home.key3", 5)
   run = reopen()
   equal(run "local n = 0 for k, v in pairs(Memory) do assert(k == 'key' .. v) n = n + 1 end return n", 666)
@@ -178,7 +181,8 @@ promise(11, "restoration", "on track off", function(run, store, env, reopen)
 end)
 
 promise(12, "access after restoring", "on track off", function(run, store, _, reopen)
-  run "Memory.visits = { n = 1 } function Memory.visit() Memory.visits.n = Memory.visits.n + 1 return _home.visits.n end"
+  run "Memory.visits = { n = 1 }"
+  run "function Memory.visit() Memory.visits.n = Memory.visits.n + 1 return _home.visits.n end"
   for round = 2, 4 do
     assert(store:commit())
     run, store = reopen()

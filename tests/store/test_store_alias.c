@@ -31,7 +31,8 @@ static const char aids[] =
     "  return mt\n"
     "end\n"
     /* code in a function, in an environment: a line each */
-    "function program(env, code) return assert(load('local function f() ' .. code .. ' end return f', '=p.lua', 't', env))() end\n";
+    "function program(env, code) return assert(load('local function f() ' .. code .. ' end return f', '=p.lua', "
+    "'t', env))() end\n";
 
 static void begin(World *w) {
   world_init(w, 0);
@@ -67,7 +68,7 @@ static void check_places(World *w, uint64_t uses, const char *expected) {
 
 static void test_strict_before(void **state) {
   (void)state;
-  in_world("local env = setmetatable({}, nil) local mt = strict(env) local index, newindex = mt.__index, mt.__newindex\n"
+  in_world("local env = {} local mt = strict(env) local index, newindex = mt.__index, mt.__newindex\n"
            "rawset(env, '_home', home) rawset(env, 'ext', 1) assert(install(env)) assert(alias(TRACK))\n"
            "eq(program(env, 'return Memory')(), home)\n"
            /* whatever it finds out about its caller, and the place that it blames, is as without us */
@@ -94,7 +95,8 @@ static void test_strict_after(void **state) {
            "assert(alias(OFF)) eq(mt.__index, index) eq(mt.__newindex, newindex) eq(getmetatable(env), mt)\n"
            /* one that goes on to what was there */
            "assert(alias(TRACK)) local ours = mt.__index\n"
-           "mt.__index = function(t, k) if k == 'mine' then return 1 end return ours(t, k) end local wrapped = mt.__index\n"
+           "mt.__index = function(t, k) if k == 'mine' then return 1 end return ours(t, k) end local wrapped = "
+           "mt.__index\n"
            "eq(program(env, 'return Memory')(), home) eq(env.mine, 1)\n"
            "assert(alias(TRACK)) assert(alias(TRACK)) eq(program(env, 'return Memory')(), home) eq(env.mine, 1)\n"
            "assert(alias(OFF)) eq(mt.__index, wrapped) eq(env.mine, 1)\n"
@@ -116,9 +118,11 @@ static void test_metatable_replaced(void **state) {
            "fails('replaced', 'the global Memory was replaced by a table', commit())\n"
            "assert(alias(TRACK)) eq(env.Memory, home) eq(rawget(env, 'Memory'), nil) eq(env.x, 1) assert(commit())\n"
            "eq(next(first), nil) eq(getmetatable(env), 'locked')\n"
-           "rawset(env, 'Memory', home) assert(commit()) rawset(env, 'Memory', 5) fails('replaced', 'by a number', commit())\n"
+           "rawset(env, 'Memory', home) assert(commit()) rawset(env, 'Memory', 5) fails('replaced', 'by a number', "
+           "commit())\n"
            "rawset(env, 'Memory', nil) assert(commit())\n"
-           "assert(alias(OFF)) eq(second.__index, list) eq(rawget(second, '__newindex'), nil) eq(second.__metatable, 'locked')\n"
+           "assert(alias(OFF)) eq(second.__index, list) eq(rawget(second, '__newindex'), nil) "
+           "eq(second.__metatable, 'locked')\n"
            /* and taken away */
            "assert(alias(TRACK)) debug.setmetatable(env, nil) assert(alias(OFF)) eq(debug.getmetatable(env), nil)\n"
            "eq(second.__index, list) assert(alias(TRACK)) eq(env.Memory, home)\n");
@@ -128,16 +132,19 @@ static void test_metatable_replaced(void **state) {
 static void test_shared_metatable(void **state) {
   (void)state;
   in_world("local got = {}\n"
-           "local meta = { __index = function(t, k) return k .. '!' end, __newindex = function(t, k, v) got[#got + 1] = k rawset(t, k, v) end }\n"
+           "local meta = { __index = function(t, k) return k .. '!' end, __newindex = function(t, k, v) got[#got + "
+           "1] = k rawset(t, k, v) end }\n"
            "local env, other = setmetatable({}, meta), setmetatable({}, meta)\n"
            "assert(install(env)) assert(alias(TRACK)) got = {}\n"
-           "eq(other.Memory, 'Memory!') eq(env.Memory, home) other.Memory = 5 eq(other.Memory, 5) eq(got[1], 'Memory')\n"
+           "eq(other.Memory, 'Memory!') eq(env.Memory, home) other.Memory = 5 eq(other.Memory, 5) eq(got[1], "
+           "'Memory')\n"
            /* a sandbox whose globals end in these does mean them */
            "local sandbox = setmetatable({}, { __index = env, __newindex = env })\n"
            "eq(sandbox.Memory, home) raises('cannot be replaced', program(sandbox, 'Memory = 1'))\n"
            "assert(alias(OFF)) eq(sandbox.Memory, 'Memory!')\n"
            /* one whose functions a class of the program's took over, and keeps */
-           "assert(alias(TRACK)) local class = setmetatable({}, { __index = meta.__index, __newindex = meta.__newindex })\n"
+           "assert(alias(TRACK)) local class = setmetatable({}, { __index = meta.__index, __newindex = "
+           "meta.__newindex })\n"
            "eq(class.Memory, 'Memory!') class.Memory = 7 eq(rawget(class, 'Memory'), 7)\n"
            "assert(alias(OFF)) eq(class.more, 'more!')\n");
 }
@@ -151,8 +158,10 @@ static void test_unusual_metatables(void **state) {
            "local called = setmetatable({}, { __call = error, __index = function(t, k) return k end })\n"
            "env = setmetatable({}, { __index = called }) assert(install(env)) assert(alias(TRACK))\n"
            "eq(env.some, 'some') eq(env.Memory, home)\n"
-           "env = setmetatable({}, { __index = 'text' }) assert(install(env)) eq(env.upper, string.upper) eq(env.Memory, home)\n"
-           "env = setmetatable({}, { __index = false }) assert(install(env)) raises('attempt to index a boolean', function() return env.x end)\n"
+           "env = setmetatable({}, { __index = 'text' }) assert(install(env)) eq(env.upper, string.upper) "
+           "eq(env.Memory, home)\n"
+           "env = setmetatable({}, { __index = false }) assert(install(env)) raises('attempt to index a boolean', "
+           "function() return env.x end)\n"
            "eq(env.Memory, home) env.y = nil env[1.5] = 2 raises('index is nil', function() env[nil] = 1 end)\n"
            "raises('index is NaN', function() env[0/0] = 1 end)\n"
            /* what is chained to may yield */
@@ -160,18 +169,22 @@ static void test_unusual_metatables(void **state) {
            "  __newindex = function(t, k, v) rawset(t, k, coroutine.yield(k, v)) end })\n"
            "rawset(env, '_home', home) rawset(env, 'ext', 1) assert(install(env))\n"
            "local co = coroutine.wrap(program(env, 'new = 1 return Memory, asked'))\n"
-           "local k, v = co() eq(k, 'new') eq(v, 1) eq(co(6), 'asked') local m, a = co(7) eq(m, home) eq(a, 7) eq(env.new, 6)\n");
+           "local k, v = co() eq(k, 'new') eq(v, 1) eq(co(6), 'asked') local m, a = co(7) eq(m, home) eq(a, 7) "
+           "eq(env.new, 6)\n");
 }
 
 static void test_restored_exactly(void **state) {
   (void)state;
   in_world("local env = {} assert(install(env)) assert(alias(TRACK)) assert(getmetatable(env))\n"
-           "assert(alias(ON)) eq(getmetatable(env), nil) assert(alias(TRACK)) assert(alias(OFF)) eq(getmetatable(env), nil)\n"
+           "assert(alias(ON)) eq(getmetatable(env), nil) assert(alias(TRACK)) assert(alias(OFF)) "
+           "eq(getmetatable(env), nil)\n"
            /* the program uses the metatable that was made: it stays */
-           "assert(alias(TRACK)) getmetatable(env).__name = 'globals' assert(alias(OFF)) eq(getmetatable(env).__name, 'globals')\n"
+           "assert(alias(TRACK)) getmetatable(env).__name = 'globals' assert(alias(OFF)) "
+           "eq(getmetatable(env).__name, 'globals')\n"
            "eq(rawget(getmetatable(env), '__index'), nil)\n"
            /* one that was empty stays, too */
-           "local empty = {} env = setmetatable({}, empty) assert(install(env)) assert(alias(TRACK)) assert(alias(OFF))\n"
+           "local empty = {} env = setmetatable({}, empty) assert(install(env)) assert(alias(TRACK)) "
+           "assert(alias(OFF))\n"
            "eq(getmetatable(env), empty) eq(next(empty), nil)\n"
            /* another environment: the first is as it was */
            "env = {} assert(install(env)) assert(alias(TRACK)) local second = {} assert(install(second))\n"
@@ -186,7 +199,8 @@ static void test_metatable_in_the_store(void **state) {
            "home.objects = { setmetatable({}, meta) } assert(commit()) assert(alias(TRACK)) home.y = 1\n"
            "local ok, message, code, path = commit() eq(code, 'unstorable', message)\n"
            "assert(path:find('_home.objects[1]', 1, true) and path:find('__index', 1, true), path)\n"
-           "eq(env.Memory, home) assert(alias(ON)) assert(commit()) kept() eq(getmetatable(home.objects[1]).__index.x, 1)\n");
+           "eq(env.Memory, home) assert(alias(ON)) assert(commit()) kept() "
+           "eq(getmetatable(home.objects[1]).__index.x, 1)\n");
 }
 
 /* The end of a Lua state, tracked: finalizers that run later find what the environment had. */
@@ -212,7 +226,8 @@ static void test_two_stores(void **state) {
       begin(&w);
       disk_init(&other);
       (void)snprintf(place, sizeof place, "%p", (void *)&other);
-      run(w.L, made ? "env, meta = {}, nil" : "meta = { __index = { q = 2 } } env = setmetatable({}, meta) old = meta.__index");
+      run(w.L, made ? "env, meta = {}, nil"
+                    : "meta = { __index = { q = 2 } } env = setmetatable({}, meta) old = meta.__index");
       w.options.alias = HEARTH_ALIAS_TRACK;
       run(w.L, "assert(alias(TRACK)) assert(install(env))");
       assert_int_equal(hearth_open(w.L, &disk_backend, place, &w.options, &S, &w.error), HEARTH_OK);
@@ -261,7 +276,8 @@ static void test_places(void **state) {
   run(w.L, "function at(name, code) return assert(load(code, '=' .. name)) end\n"
            "for i = 1, 3 do at('a.lua', '\\n_G.Memory.x = 1')() end\n"
            "eq(pcall(at('b.lua', 'Memory.x.y = 1')), false)\n"                        /* in a pcall */
-           "coroutine.wrap(at('c.lua', 'coroutine.yield(Memory)\\nlocal x = Memory.x'))()\n" /* in a coroutine, half-way */
+           /* in a coroutine, half-way */
+           "coroutine.wrap(at('c.lua', 'coroutine.yield(Memory)\\nlocal x = Memory.x'))()\n"
            "setmetatable({}, { __close = at('d.lua', 'local _ = Memory') })\n"
            "do local x <close> = setmetatable({}, { __close = at('d.lua', '\\n\\nlocal _ = Memory') }) end\n"
            "local obj = setmetatable({}, { __index = at('e.lua', 'local t, k = ... return Memory[k]') }) eq(obj.x, 1)\n"
@@ -275,9 +291,11 @@ static void test_places_behind_functions(void **state) {
   (void)state;
   World w;
   begin(&w);
-  run(w.L, "assert(install()) assert(alias(TRACK)) local mt = getmetatable(_G) local ours, set = mt.__index, mt.__newindex\n"
+  run(w.L, "assert(install()) assert(alias(TRACK)) local mt = getmetatable(_G) local ours, set = mt.__index, "
+           "mt.__newindex\n"
            "local function twice(t, k) local v = ours(t, k) return v end\n"
-           "mt.__index = load('local ours, twice = ... return function(t, k) local v = twice(t, k) return v end', '=strict.lua')(ours, twice)\n"
+           "mt.__index = load('local ours, twice = ... return function(t, k) local v = twice(t, k) return v end', "
+           "'=strict.lua')(ours, twice)\n"
            "mt.__newindex = load('local set = ... return function(t, k, v) set(t, k, v) end', '=strict.lua')(set)\n"
            "load('local x = Memory\\nMemory = Memory', '=a.lua')()\n"
            "raises('a.lua:2: Memory is', load('\\nMemory = 1', '=a.lua'))\n"
@@ -319,7 +337,8 @@ static void test_places_in_stored_functions(void **state) {
   world_close(&w);
   w.options.flags = HEARTH_STORE_STRIP;
   world_open(&w);
-  run(w.L, "home.f = load('\\nreturn function()\\n\\nreturn Memory.x\\nend', '=old.lua')() home.x = 5 assert(commit())");
+  run(w.L, "home.f = load('\\nreturn function()\\n\\nreturn Memory.x\\nend', '=old.lua')() home.x = 5 "
+           "assert(commit())");
   world_restart(&w);
   run(w.L, "assert(install()) assert(alias(2)) eq(home.f(), 5) eq(home.f(), 5)");
   check_places(&w, 2, "?:2-5\n");
@@ -331,7 +350,8 @@ static void test_many_places(void **state) {
   World w;
   begin(&w);
   run(w.L, "assert(install()) assert(alias(TRACK))");
-  static const char last[] = "p.lua:100: Memory is the old name of _home\nMemory is used at 100 places: others are counted only\n";
+  static const char last[] = "p.lua:100: Memory is the old name of _home\n"
+                             "Memory is used at 100 places: others are counted only\n";
   for (int line = 1; line <= 120; line++) {
     lua_pushinteger(w.L, line);
     lua_setglobal(w.L, "line");
@@ -370,7 +390,8 @@ static void test_begin_without_memory(void **state) {
       World w;
       begin(&w);
       run(w.L, environments[e]);
-      run(w.L, "assert(install(env)) meta = getmetatable(env) index = meta and meta.__index newindex = meta and meta.__newindex");
+      run(w.L, "assert(install(env)) meta = getmetatable(env) index = meta and meta.__index newindex = meta and "
+               "meta.__newindex");
       size_t n = 0;
       for (;; n++) {
         hearth_status status = set_alias(&w, HEARTH_ALIAS_TRACK, n, more);
@@ -424,7 +445,8 @@ static void test_places_without_memory(void **state) {
   (void)state;
   World w;
   begin(&w);
-  run(w.L, "assert(install()) assert(alias(TRACK)) for i = 1, 20 do load(('\\n'):rep(i) .. 'return Memory', '=p.lua')() end");
+  run(w.L, "assert(install()) assert(alias(TRACK)) for i = 1, 20 do load(('\\n'):rep(i) .. 'return Memory', "
+           "'=p.lua')() end");
   for (size_t n = 0;; n++) {
     int top = lua_gettop(w.L);
     world_fail(&w, n, 1);
