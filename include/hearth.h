@@ -268,11 +268,11 @@ HEARTH_API hearth_status hearth_compact(lua_State *L, hearth_store *store, unsig
 HEARTH_API hearth_status hearth_refresh(lua_State *L, hearth_store *store, hearth_error *err);
 
 /*
-** [-0, +0, m] Sets the alias policy at run time, in the table that the store is installed in. A global Memory of another
-** value gives way to on and track; off leaves it. While uses are tracked the name is resolved by that table's
-** metatable, which goes on to what its __index and __newindex were; assigning another value to it raises. A program that
-** sets these fields, or another metatable, itself afterwards ends that: set the policy again. What rawget, next and
-** the like do is not seen. When tracking ends, the metatable is as it was.
+** [-0, +0, m] Sets the alias policy at run time, in the table that the store is installed in. A global Memory of
+** another value gives way to on and track; off leaves it. While uses are tracked the name is resolved by that table's
+** metatable, which goes on to what its __index and __newindex were; assigning another value to it raises. A program
+** that sets these fields, or another metatable, itself afterwards ends that: set the policy again. What rawget, next
+** and the like do is not seen. When tracking ends, the metatable is as it was.
 ** A warning, once a place: by the warn of the options, else by Lua's, which the lua program has off until "@on".
 */
 HEARTH_API hearth_status hearth_set_alias(lua_State *L, hearth_store *store, hearth_alias alias, hearth_error *err);
@@ -302,8 +302,9 @@ HEARTH_API hearth_status hearth_store_stat(hearth_store *store, hearth_stat *sta
 HEARTH_API const hearth_backend *hearth_store_backend(hearth_store *store, hearth_backend_store **storage);
 
 /*
-** [-0, +1, m] Pushes a list of places where Memory was used, at most 100, oldest first: "source:line"; "source:first-last",
-** the lines of the function, without debug information; "[C]" or "[C] called from source:line" for C code.
+** [-0, +1, m] Pushes a list of places where Memory was used, at most 100, oldest first: "source:line";
+** "source:first-last", the lines of the function, without debug information; "[C]" or "[C] called from source:line"
+** for C code.
 */
 HEARTH_API hearth_status hearth_push_alias_places(lua_State *L, hearth_store *store, hearth_error *err);
 
