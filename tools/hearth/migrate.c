@@ -99,7 +99,7 @@ int command_migrate(Call *call) {
   Migration M = {.L = NULL};
   const Option options[] = {{"write", &M.write, NULL}, {"check", &M.check, NULL}, {NULL, NULL, NULL}};
   PathList paths = {NULL, 0, 0};
-  int status;
+  int status = STATUS_OK;
   if (!call_options(call, options, false, 1, -1, &status)) return status;
   if (M.write && M.check) return complain(STATUS_USAGE, "migrate: --write or --check, not both");
   M.L = luaL_newstate();
