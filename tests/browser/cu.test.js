@@ -457,6 +457,18 @@ describe("two tabs", () => {
     assert.equal(await call(second, "saveState"), true);
   });
 
+  test("the first has saved nothing yet", async () => {
+    const page = await freshPage();
+    assert.equal(await begin(page), null);
+    const second = await freshPage(new URL(page.url()).origin);
+    assert.equal(await begin(second), null);
+    assert.match(told(), /another tab/);
+    await compute(page, "_home.n = 1");
+    await call(page, "saveState");
+    assert.equal(await call(second, "loadState"), true);
+    assert.equal(await compute(second, "return _home.n"), 1);
+  });
+
   test("both for the first time, at once: one takes over, both have it", async () => {
     const page = await freshPage();
     await fill(page, 1, FIRST);

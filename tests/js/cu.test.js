@@ -213,6 +213,24 @@ describe("computing", () => {
     assert.match(take().join(), /readResult/);
   });
 
+  test("messages name the code as Lua does that gets no other name", async () => {
+    await begin();
+    for (const code of [
+      "error('x')",
+      `error("${"x".repeat(200)}")`,
+      "error('x')\n",
+      "local a = 1\nerror('x')",
+      "=name",
+      "\nerror('x')",
+    ]) {
+      const expected = cu
+        .getHearth()
+        .run("local code = ... local f, m = load(code) if f then _, m = pcall(f) end return m", { args: [code] });
+      assert.equal((await compute(code)).error, `Error: ${expected[0]}`);
+      take();
+    }
+  });
+
   test("before init", async () => {
     await cu.load({ store: newStore() });
     assert.match((await compute("return 1")).error, /^Error: not initialised/);
