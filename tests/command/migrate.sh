@@ -174,7 +174,8 @@ ok 'help of run names the alias' 0 "$hearth" run --help
 says out '--alias POLICY'
 ok 'eval with the alias' 0 "$hearth" --store memory: eval --alias on 'rawequal(Memory, _home)'
 says out 'true'
-ok 'repl with the alias' 0 bash -c 'echo "print(rawequal(Memory, _home))" | "$0" --store memory: repl --alias on' "$hearth"
+repl_aliased() { echo 'print(rawequal(Memory, _home))' | "$hearth" --store memory: repl --alias on; }
+ok 'repl with the alias' 0 repl_aliased
 says out 'true'
 
 # -------------------------------------------------------------------- files

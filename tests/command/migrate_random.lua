@@ -1,4 +1,4 @@
--- hearth migrate on random programs: HEARTH FOLDER [SEED]. The generator follows the scopes of what it writes by itself,
+-- hearth migrate on random programs: HEARTH FOLDER [SEED]. The generator follows the scopes of what it writes itself,
 -- and so knows what must be rewritten; and each program runs before and after, when there is no global Memory any more.
 local hearth, folder, seed = arg[1], arg[2], tonumber(arg[3]) or os.time()
 math.randomseed(seed)
