@@ -21,6 +21,8 @@ const reference = (id) => [7, ...new Uint8Array(new Uint32Array([id]).buffer)];
 const binary = (data) => ({ _type: "binary", data });
 const metadata = (fields) => ({ id: "__metadata__", data: fields });
 
+const replaced = (list, at, value) => list.map((old, i) => (i === at ? value : old));
+
 /** Imports records, calls f, closes. */
 async function imported(from, options, f) {
   const { hearth, report } = await Hearth.importLegacy({ from, ...silent, ...options });
@@ -205,6 +207,43 @@ describe("importLegacy", () => {
         "both keys that are no text are there",
       );
     });
+  });
+
+  test("a damaged value costs no other one: any value, damaged in any way", async () => {
+    const seed = Number(process.env.HEARTH_TEST_SEED ?? Date.now() % 2 ** 31);
+    let state = seed;
+    const random = (n) => ((state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff) >>> 8) % n;
+    const damages = [
+      () => [null, 5, -1, NaN, "junk", "", true, {}, [], new Date(0), new Map(), 7n][random(12)],
+      (value) => ({ ...value, data: [null, 5, "x", {}, [300], [1, "2"], [-1]][random(7)] }),
+      (value) => ({ ...value, data: value.data.slice(0, random(value.data.length)) }),
+      (value) => ({ ...value, data: replaced(value.data, random(value.data.length), random(256)) }),
+      (value) => ({ ...value, data: [...value.data, ...Array.from({ length: random(9) + 1 }, () => random(256))] }),
+    ];
+    const dumps = DUMPS.map((name) => recordsOf(readDump(name)));
+    /** The home table's values that are no tables, as records again. */
+    const values = async (records) => {
+      let home;
+      await imported(records, {}, async (hearth) => {
+        home = (await hearth.exportLegacy()).records[0].data;
+      });
+      return Object.fromEntries(Object.entries(home).filter(([, { data }]) => data[0] !== 7));
+    };
+    const clean = await Promise.all(dumps.map(values));
+    for (let round = 0; round < 200 * Number(process.env.HEARTH_TEST_ROUNDS ?? 1); round++) {
+      const which = random(dumps.length);
+      const records = structuredClone(dumps[which]);
+      const { data } = records[random(records.length - 1)];
+      const keys = Object.keys(data);
+      const key = keys[random(keys.length)];
+      data[key] = damages[random(damages.length)](data[key]);
+      const [found, expected] = [await values(records), { ...clean[which] }];
+      if (data === records[0].data) {
+        delete found[key];
+        delete expected[key];
+      }
+      assert.deepEqual(found, expected, `HEARTH_TEST_SEED=${seed}, round ${round}, key ${key}`);
+    }
   });
 
   test("a damaged home id is for the user to choose; the store stays as it was", async () => {
