@@ -519,9 +519,10 @@ local function key_text(key)
   return key, integer_of(key) and "a string of digits: it reads as both, and comes back as an integer"
 end
 
--- A key as a report shows it, also where it has no text.
+-- A key as a report shows it that is no key of a record; without an address, so that reports repeat.
 local function shown(key)
-  return type(key) == "string" and string.format("%q", key) or tostring(key)
+  if type(key) == "string" then return string.format("%q", key) end
+  return (type(key) == "number" or type(key) == "boolean") and tostring(key) or "(a " .. type(key) .. ")"
 end
 
 local function write_entry(E, data, id, key, value)

@@ -542,7 +542,7 @@ test("what the format cannot hold is reported, entry by entry", function()
   for _, line in ipairs(report) do found[#found + 1] = line.what .. " " .. tostring(line.key) end
   table.sort(found)
   local expected = { "collision 8", "function cf", "identity b", "key \"\"", "key \"__ext_table_id\"", "key \"\\xff\"", "key 2.5", "key 7",
-    "key \"\u{FEFF}x\"", "key true", "key " .. tostring(shared), "key " .. tostring(0.1 + 0.2), "long long", "metatable nil",
+    "key \"\u{FEFF}x\"", "key true", "key (a table)", "key " .. tostring(0.1 + 0.2), "long long", "metatable nil",
     "thread co", "upvalues up", "userdata ud" }
   for i, text in ipairs(expected) do expected[i] = text == 'key "\\xff"' and "key " .. string.format("%q", "\xff") or text end
   table.sort(expected)
