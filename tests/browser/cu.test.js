@@ -289,6 +289,21 @@ describe("taking over", () => {
     assert.equal(await page.evaluate(() => cu.getLegacyState()), undefined);
   });
 
+  test("a store that was deleted is filled again", async () => {
+    const page = await freshPage();
+    await fill(page, 1, FIRST);
+    await begin(page, {}, "_home.n = 2");
+    await call(page, "saveState");
+    await page.evaluate(async () => {
+      await cu.getHearth().close();
+      await asked(indexedDB.deleteDatabase("hearth:cu"));
+      localStorage.clear(); // else the store is "lost"
+    });
+    await reload(page);
+    assert.equal(await begin(page), 1);
+    assert.equal(await page.evaluate(() => cu.getLegacyState().report.entries), 1);
+  });
+
   test("autoRestore: false takes it over and begins empty", async () => {
     const page = await freshPage();
     await fill(page, 1, FIRST);

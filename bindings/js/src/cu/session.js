@@ -4,7 +4,7 @@
  * It owns its store; or reads it only, while another tab owns it; or has none, where the browser offers none.
  */
 import { Hearth, HearthError } from "../hearth.js";
-import { Takeover, setAside } from "./takeover.js";
+import { Takeover, isNew, setAside } from "./takeover.js";
 
 const PATIENCE = 5000; // milliseconds for another tab to make the store, whose first commit may be a takeover
 const PAUSE = 50;
@@ -16,7 +16,7 @@ const IO_TABLE = 2, FIRST_TABLE = 3; // the legacy runtime's numbers
 const PREPARE = `
 ext = {table = function() return {} end}
 _io = {}
-local io = _io
+local home, channel = _home, _io
 
 local shown = {boolean = true, integer = true, float = true, string = true}
 
@@ -41,9 +41,9 @@ local function id_of(t)
 end
 
 local function tables(home_id)
-  ids[_home], ids[io] = home_id, ${IO_TABLE}
-  local queue, seen, list = {_home}, {[_home] = true}, {}
-  if next(io) ~= nil then queue[2], seen[io] = io, true end
+  ids[home], ids[channel] = home_id, ${IO_TABLE}
+  local queue, seen, list = {home}, {[home] = true}, {}
+  if next(channel) ~= nil then queue[2], seen[channel] = channel, true end
   for _, t in ipairs(queue) do
     local keys = {}
     for key, value in next, t do
@@ -59,8 +59,8 @@ local function tables(home_id)
 end
 
 return run, tables,
-  function(key, value) io[key] = value end,
-  function(key) return io[key] end`;
+  function(key, value) channel[key] = value end,
+  function(key) return channel[key] end`;
 
 /** The store is another tab's; a new one becomes readable with its owner's first commit. */
 async function openOwnedOrRead(options) {
@@ -110,7 +110,7 @@ export class Session {
       if (legacy !== undefined) session.#takeover = new Takeover(session.hearth, session.#store, legacy, importing);
       if (owns && session.#store.startsWith("indexeddb:")) await session.#takeover?.begin();
       else if (owns || session.#store === undefined) await session.#takeover?.show();
-      if (owns) await session.hearth.commit(); // a new store is there from now on: another tab reads it
+      if (owns && isNew(session.hearth)) await session.hearth.commit(); // from now on another tab can read it
       if (!autoRestore) setAside(session.hearth).release();
       [session.#run, session.#tables, session.#setIo, session.#getIo] = session.hearth.run(PREPARE, { name: "=cu" });
     } catch (error) {

@@ -24,6 +24,9 @@ const stampOf = (records) => savedAt(records) ?? `contents ${hashOf(JSON.stringi
 
 const run = (hearth) => (code, ...args) => hearth.run(code, { name: "=legacy", args });
 
+/** Nothing was ever stored in it. */
+export const isNew = (hearth) => hearth.stat().storage.sequence === 0;
+
 const isEmpty = (hearth) => hearth.run("return next(_home) == nil and debug.getmetatable(_home) == nil")[0];
 
 export class Takeover {
@@ -64,8 +67,7 @@ export class Takeover {
     const stamp = await this.#stamp();
     if (stamp === undefined) return;
     const note = await noteOf(this.#key);
-    const empty = isEmpty(this.#hearth);
-    if (empty && !note?.done) {
+    if (isNew(this.#hearth) || (isEmpty(this.#hearth) && !note?.done)) { // new again: the store of the note is gone
       const records = await read(this.#name);
       await setNote(this.#key, { stamp: stampOf(records), done: false });
       await this.#done(records, await this.#fill(records));
