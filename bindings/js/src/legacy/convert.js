@@ -24,7 +24,6 @@ return true, split(report)`;
 
 const EXPORT = `${LOAD}
 local _, options = ...
-options.is_external = type(ext) == "table" and ext.is or nil
 local records, report, code = legacy.export(_home, options)
 if not records then return nil, report, code end
 return records, split(report)`;
