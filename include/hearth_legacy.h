@@ -30,12 +30,13 @@ extern "C" {
 ** table, or 0:
 **   keys         "integer" (the default): the decimal text of an integer becomes an integer key, since the legacy
 **                runtime did not tell 1 from "1"; "number": that of floats too; "text": none
-**   home         number of the home table, where the metadata does not tell it
+**   home         number of the home table, where the metadata does not tell it; INVALID where there is no such table
 **   unreachable  name: tables that nothing refers to are kept as home[name][id]; without it they are only reported
 **   globals      table for the first upvalue of functions (default: that of the store's environment)
 **   warn         function(line) (default: the store's)
-** DAMAGED when the metadata does not tell the home table: the message lists the tables. EXISTS when the home table
-** is not empty. INVALID for records or options that are none. UNSUPPORTED, NOMEM. The home table is empty after a failure.
+** EXISTS when the home table is not empty, whatever is wrong besides; it is empty after every other failure. DAMAGED when the
+** metadata does not tell the home table: the message lists the tables. INVALID for records or options that are none.
+** RAISED by the warn function. UNSUPPORTED, NOMEM.
 */
 HEARTH_API hearth_status hearth_import_legacy(lua_State *L, hearth_store *store, int records, int options,
                                               hearth_error *err);
@@ -43,7 +44,7 @@ HEARTH_API hearth_status hearth_import_legacy(lua_State *L, hearth_store *store,
 /*
 ** [-0, +2, m] Pushes the records of what the home table holds now, and the report, which names everything that a legacy
 ** database cannot hold or its runtime not read. `options` is the index of a table, or 0:
-**   runtime   "2.1" (the default), or "2.0", which knows no tables in tables
+**   runtime   "2.1" (the default), or "2.0", which knows no tables in tables: they are left out
 **   saved_at  text for the metadata (default: the time now)
 **   globals   as above
 ** INVALID for options that are none. RAISED, IO and the like when an external table cannot be read. UNSUPPORTED, NOMEM.

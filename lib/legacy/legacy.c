@@ -39,7 +39,8 @@ static void push_functions(lua_State *L, hearth_error *err) {
   static const char *const libraries[] = {"string", "table", "math", "utf8", "debug"};
   for (size_t i = 0; i < sizeof libraries / sizeof *libraries; i++) {
     if (lua_getglobal(L, libraries[i]) != LUA_TTABLE) {
-      hearth_fail(err, HEARTH_UNSUPPORTED, "legacy data needs Lua's library '%s', which this state has not", libraries[i]);
+      hearth_fail(err, HEARTH_UNSUPPORTED, "legacy data needs Lua's library '%s', which this state has not",
+                  libraries[i]);
       fail(L, err);
     }
     lua_pop(L, 1);
@@ -142,6 +143,14 @@ static int import_protected(lua_State *L) {
   return 1;
 }
 
+static bool is_empty(lua_State *L, hearth_store *S) {
+  store_push_value(L, S, STORE_HOME);
+  lua_pushnil(L);
+  bool empty = !lua_next(L, -2);
+  lua_pop(L, empty ? 1 : 3);
+  return empty;
+}
+
 /* Needs no memory: the keys are there. */
 static void clear(lua_State *L, int table) {
   lua_pushnil(L);
@@ -167,13 +176,15 @@ hearth_status hearth_import_legacy(lua_State *L, hearth_store *S, int records, i
   hearth_status status = store_enter(S, err);
   if (status != HEARTH_OK) return status;
   if (!lua_checkstack(L, LUA_MINSTACK)) return hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
+  if (!is_empty(L, S))
+    return hearth_fail(err, HEARTH_EXISTS, "the home table is not empty: legacy data is imported into an empty one");
   LegacyCall call = {S, err};
   records = lua_absindex(L, records);
   if (options != 0) options = lua_absindex(L, options);
   lua_pushvalue(L, records);
   push_argument(L, options);
   status = protect(L, import_protected, &call, 2, 1, err);
-  if (status == HEARTH_OK || status == HEARTH_EXISTS) return status;
+  if (status == HEARTH_OK) return status;
   store_push_value(L, S, STORE_HOME);
   clear(L, lua_gettop(L));
   lua_pop(L, 1);

@@ -12,7 +12,8 @@
 --   07 table     u32 id         a table without entries has no record
 --
 -- This chunk is called with `load_chunk(bytes, globals)`, which loads a chunk that may be damaged (hearth.load_chunk),
--- and returns `{import = , export = }`. It calls nothing that is loaded, and consults no metatable.
+-- and returns `{import = , export = }`. It calls nothing that is loaded, and consults no metatable of
+-- what it reads and writes, but that of external tables.
 local load_chunk = ...
 
 local error, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, utf8, warn =
@@ -97,6 +98,13 @@ local function sorted_keys(t)
   return keys
 end
 
+-- A key or an id as a report shows it that is none of a record; without an address, so that reports repeat.
+local function shown(value)
+  if type(value) == "string" then return string.format("%q", value) end
+  if type(value) == "number" or type(value) == "boolean" or value == nil then return tostring(value) end
+  return "(a " .. type(value) .. ")"
+end
+
 -- "007", "-0" and "9223372036854775808" are no integers that Lua would have written so.
 local function integer_of(text)
   local n = text:find "^-?%d+$" and math.tointeger(text)
@@ -147,6 +155,7 @@ local function bytes_of(value)
       data = value
     end
   end
+  if type(data) == "table" and rawget(data, "$uint8array") ~= nil then data = rawget(data, "$uint8array") end
   if type(data) == "string" then return data, false end
   if type(data) ~= "table" then return nil, "it has no bytes" end
   local bytes, why = pack_bytes(data)
@@ -166,16 +175,16 @@ end
 
 local constant_sizes = { [0x00] = 0, [0x01] = 0, [0x11] = 0, [0x03] = 8, [0x13] = 8 }
 
--- Where the descriptors of the upvalues of a well-formed chunk begin, three bytes each, how many there are, and the line
--- on which its function begins: 0 for a whole program text.
+-- Where the descriptors of the upvalues of a well-formed chunk begin, three bytes each, how many there are, the line
+-- on which its function begins (0 for a whole program text), where its instructions are, four bytes each, and how many.
 local function upvalue_descriptors(chunk)
-  local size, at, count, line
+  local size, at, count, line, code, instructions
   size, at = varint(chunk, 33) -- after the header and the number of upvalues: the source's name
   at = at + (size > 0 and size - 1 or 0)
   line, at = varint(chunk, at)
   count, at = varint(chunk, at) -- the last line
-  count, at = varint(chunk, at + 3) -- code, after parameters, vararg and stack
-  count, at = varint(chunk, at + 4 * count)
+  instructions, code = varint(chunk, at + 3) -- after parameters, vararg and stack
+  count, at = varint(chunk, code + 4 * instructions)
   for _ = 1, count do
     local fixed = constant_sizes[chunk:byte(at)]
     at = at + 1
@@ -187,7 +196,25 @@ local function upvalue_descriptors(chunk)
     end
   end
   count, at = varint(chunk, at)
-  return at, count, line
+  return at, count, line, code, instructions
+end
+
+local GETUPVAL, SETUPVAL, GETTABUP, SETTABUP = 9, 10, 11, 15 -- lopcodes.h: op 7 bits, A 8, k 1, B 8, C 8
+
+-- Is the first upvalue of a well-formed chunk nothing that the globals table would do for? It is taken from the stack
+-- of the function around it, which has the globals as an upvalue; or it is read or set, and never indexed by a name.
+local function first_was_variable(chunk)
+  local at, count, line, code, instructions = upvalue_descriptors(chunk)
+  if count == 0 or line == 0 then return false end
+  if chunk:byte(at) ~= 0 then return true end
+  local used = false
+  for i = code, code + 4 * (instructions - 1), 4 do
+    local instruction = string.unpack("<I4", chunk, i)
+    local op, a, b = instruction & 0x7F, instruction >> 7 & 0xFF, instruction >> 16 & 0xFF
+    if op == GETTABUP and b == 0 or op == SETTABUP and a == 0 then return false end
+    used = used or (op == GETUPVAL or op == SETUPVAL) and b == 0
+  end
+  return used
 end
 
 -- Everything that importing knows: I.
@@ -204,29 +231,33 @@ readers[0x05] = function(I, bytes, id, key)
   local chunk = string.unpack("<s4", bytes, 2)
   local f, message = load_chunk(chunk, I.globals)
   if f == nil then return false, "its function does not load: " .. message end
-  local at, count, line = upvalue_descriptors(chunk)
-  -- The globals come from the function around it; a variable of that function is "in its stack".
-  local first = count > 0 and line > 0 and chunk:byte(at) ~= 0
-  local lost = math.max(count - 1, 0) + (first and 1 or 0)
-  if lost > 0 then
-    note(I.report, "upvalues", id, key, "%d of the function's %d upvalues were variables, whose values were never stored: "
-      .. "%s", lost, count, first and "the first is the globals table now, as in the legacy runtime" or "they are nil now")
+  local _, count = upvalue_descriptors(chunk)
+  if count > 1 or first_was_variable(chunk) then
+    note(I.report, "upvalues", id, key, "the values of the function's %d upvalues were never stored: the first is the "
+      .. "globals table now, as in the legacy runtime%s", count, count > 1 and ", the others are nil" or "")
   end
   return true, f
 end
 
+local NAMELESS = "was a C function, which the legacy runtime stored without its name: set it again"
+
 -- The function can be stored: it needs nothing but `error`.
-local function raising(message)
+local function raising(key)
+  local message = "'" .. key .. "' " .. NAMELESS
   return function() error(message, 2) end
 end
 
--- What tells it from other functions, also after Hearth stored it: everything before its upvalues.
-local RAISING = string.dump(raising "", true)
-RAISING = RAISING:sub(1, upvalue_descriptors(RAISING) - 1)
+-- The same functions, also after Hearth stored them, by their two upvalues.
+local function is_raising(f)
+  local _, first = getupvalue(f, 1)
+  local _, second = getupvalue(f, 2)
+  return rawequal(first, error) and type(second) == "string" and second:sub(-#NAMELESS) == NAMELESS
+end
 
-readers[0x06] = function(I, _, id, key)
+readers[0x06] = function(I, bytes, id, key)
+  if bytes:sub(2, 3) ~= "\xFF\xFF" then return false, "a C function as no version wrote it" end
   note(I.report, "function", id, key, "a C function, whose name was never stored: it raises when it is called")
-  return true, raising("'" .. key .. "' was a C function, which the legacy runtime stored without its name: set it again")
+  return true, raising(key)
 end
 
 readers[0x07] = function(I, bytes, id)
@@ -268,8 +299,11 @@ local function read_text(I, text, id, key)
       if not length then return false, string.format("it is cut short: its length was not %d bytes", #body) end
     end
   end
-  if length ~= #body then
-    note(I.report, "lossy", id, key, "it was stored as text: bytes that were no UTF-8 are U+FFFD now")
+  if body:find(REPLACEMENT, 1, true) then -- also where the length agrees: three bytes may have become one U+FFFD
+    note(I.report, "lossy", id, key, "it was stored as text: bytes that were no UTF-8 %s U+FFFD now",
+      length == #body and "may be" or "are")
+  elseif length ~= #body then
+    return false, string.format("it is cut short: %d bytes of %d", #body, length)
   end
   return true, body
 end
@@ -298,7 +332,24 @@ local function read_entry(I, id, text, value)
     note(I.report, what or "damaged", id, text, "%s", result)
   elseif result ~= nil then
     rawset(into, key_of(I, text, id), result)
-    I.report.entries = I.report.entries + 1
+    I.entries[id] = I.entries[id] + 1
+  end
+end
+
+-- Keys are texts; a number is taken for its text, unless that is there too.
+local function read_entries(I, id)
+  local data = I.records[id]
+  I.references[id], I.entries[id] = {}, 0
+  for key, value in next, data do
+    if type(key) == "string" then
+      read_entry(I, id, key, value)
+    elseif type(key) ~= "number" then
+      note(I.report, "damaged", id, shown(key), "no key of a record")
+    elseif rawget(data, tostring(key)) ~= nil then
+      note(I.report, "collision", id, tostring(key), "a number and a string with the same text: the string counts")
+    else
+      read_entry(I, id, tostring(key), value)
+    end
   end
 end
 
@@ -318,13 +369,20 @@ local function index_records(I, records)
       end
       I.metadata = I.metadata or type(data) == "table" and data
     elseif type(data) ~= "table" then
-      note(I.report, "damaged", id or type(raw) == "string" and raw or nil, nil, "record %s has no entries", tostring(at))
-    elseif id and not I.records[id] then
+      note(I.report, "damaged", id or type(raw) == "string" and raw or nil, nil, "record %s has no entries", shown(at))
+      if id then I.records[id] = I.records[id] or {} end -- as a table without entries: what refers to it is whole
+    elseif id then
+      local earlier = I.records[id]
+      if earlier and next(earlier) ~= nil then
+        local name = string.format("%d (before record %s)", id, shown(at))
+        note(I.report, "collision", name, nil,
+          "two records have the number %d: the last one counts, as in the legacy runtime", id)
+        I.records[name] = earlier
+      end
       I.records[id] = data
     else
-      local name = string.format("%s (record %s)", tostring(raw), tostring(at))
-      note(I.report, id and "collision" or "damaged", name, nil,
-        id and "another record has the number %s, and counts" or "%s is no number of a table", tostring(raw))
+      local name = string.format("%s (record %s)", type(raw) == "string" and raw or shown(raw), shown(at))
+      note(I.report, "damaged", name, nil, "%s is no number of a table", shown(raw))
       I.records[name] = data
     end
   end
@@ -347,7 +405,13 @@ end
 
 -- The home table's number, where it can be told.
 local function home_id(I, chosen)
-  if chosen ~= nil then return table_id(chosen) or fail("invalid", "option 'home': no number of a table") end
+  if chosen ~= nil then
+    local id = table_id(chosen) or fail("invalid", "option 'home': %s is no number of a table", shown(chosen))
+    local named = I.metadata and (table_id(rawget(I.metadata, "homeTableId")) == id or
+      table_id(rawget(I.metadata, "memoryTableId")) == id)
+    if I.records[id] or named then return id end
+    fail("invalid", "option 'home': there is no table %d; the tables are %s", id, tables_there(I))
+  end
   if I.metadata_damaged and not I.metadata then
     fail("damaged", "the metadata is damaged: choose the home table yourself; the tables are %s", tables_there(I))
   end
@@ -360,11 +424,12 @@ local function home_id(I, chosen)
     if name == "memoryTableId" then I.warn(DEPRECATED) end
     local other = rawget(metadata, "memoryTableId")
     if other ~= nil and table_id(other) ~= id then
-      I.warn(string.format("homeTableId %d and memoryTableId %s are two tables: the first is the home table", id, tostring(other)))
+      I.warn(string.format("homeTableId %d and memoryTableId %s are two tables: the first is the home table", id,
+        shown(other)))
     end
     return id
   end
-  fail("damaged", "%s %s %s: choose the home table yourself; the tables are %s", name, tostring(raw),
+  fail("damaged", "%s %s %s: choose the home table yourself; the tables are %s", name, shown(raw),
     id and "names no table" or "is no number of a table", tables_there(I))
 end
 
@@ -381,6 +446,10 @@ local function treat_unreachable(I, home, name)
   end
   local kept
   for _, id in ipairs(sorted_keys(I.records)) do
+    if reached[id] or name then
+      I.report.tables = I.report.tables + 1
+      I.report.entries = I.report.entries + I.entries[id]
+    end
     if not reached[id] then
       note(I.report, "unreachable", id, nil, name and "nothing refers to it: it is kept in '%s'"
         or "nothing refers to it: it is left out", name)
@@ -390,10 +459,12 @@ local function treat_unreachable(I, home, name)
       end
     end
   end
-  if kept and rawget(I.table_of(home), name) ~= nil then
+  local home_table = I.table_of(home)
+  if kept and rawget(home_table, name) ~= nil then
+    for key in next, home_table do rawset(home_table, key, nil) end -- as it was
     fail("invalid", "option 'unreachable': the home table has an entry '%s' already", name)
   end
-  if kept then rawset(I.table_of(home), name, kept) end
+  if kept then rawset(home_table, name, kept) end
 end
 
 -- import(records, options) -> home, report
@@ -407,7 +478,7 @@ local function import(records, options)
   local unreachable = check_option(options, "unreachable", "string")
   local tables = {}
   local I = {
-    report = new_report(), records = {}, references = {}, metadata = nil,
+    report = new_report(), records = {}, references = {}, entries = {}, metadata = nil,
     keys = check_choice(options, "keys", "integer", "integer", "number", "text"),
     globals = check_option(options, "globals", "table") or globals_of_this,
     warn = check_option(options, "warn", "function") or warn,
@@ -424,11 +495,7 @@ local function import(records, options)
   local home = home_id(I, options.home)
   tables[home] = home_table
   I.records[home] = I.records[home] or {}
-  for _, id in ipairs(sorted_keys(I.records)) do
-    I.references[id] = {}
-    I.report.tables = I.report.tables + 1
-    for key, value in next, I.records[id] do read_entry(I, id, tostring(key), value) end
-  end
+  for _, id in ipairs(sorted_keys(I.records)) do read_entries(I, id) end
   treat_unreachable(I, home, unreachable)
   I.report.home = home
   local saved_at = I.metadata and rawget(I.metadata, "savedAt")
@@ -452,12 +519,16 @@ writers.string = function(_, value) return string.pack("<Bs4", 0x04, value) end
 
 -- The legacy runtime puts its globals table into the first upvalue, and nil into the others.
 writers["function"] = function(E, value, id, key)
+  if E.functions[value] then
+    note(E.report, "identity", id, key, "a function that is stored more than once: it comes back as several")
+  end
+  E.functions[value] = true
   if getinfo(value, "S").what == "C" then
     note(E.report, "function", id, key, "a C function is stored without its name: it raises when it is called")
     return "\x06\xFF\xFF"
   end
   local lost, chunk = {}, string.dump(value, true)
-  if chunk:sub(1, #RAISING) == RAISING then
+  if is_raising(value) then
     note(E.report, "function", id, key, "a C function that an import could not tell: it raises when it is called")
     return "\x06\xFF\xFF"
   end
@@ -484,13 +555,15 @@ local function write_table(E, value, id, key)
   end
   local to = E.ids[value]
   if to then
-    note(E.report, "identity", id, key, "table %d is referred to more than once: the legacy runtime reads a copy each time", to)
+    note(E.report, "identity", id, key,
+      "table %d is referred to more than once: the legacy runtime reads a copy each time", to)
   else
     to = E.next_id
     E.next_id = to + 1
     E.ids[value] = to
     E.queue[#E.queue + 1] = value
   end
+  E.inner = E.inner + 1
   return string.pack("<BI4", 0x07, to)
 end
 
@@ -514,15 +587,11 @@ local function key_text(key)
   if type(key) ~= "string" then return nil, "a " .. type(key) .. " is no key of a legacy table" end
   if key == "" then return nil, "the empty string is no key of a legacy table" end
   if key == "__ext_table_id" then return nil, "the legacy runtime keeps its own number under this key" end
-  if not utf8.len(key, 1, -1, false) or key:sub(1, 3) == "\u{FEFF}" then return nil, "a key that is no UTF-8, or begins with a byte order mark" end
+  if not utf8.len(key) or key:sub(1, 3) == "\u{FEFF}" then
+    return nil, "a key that is no UTF-8, or begins with a byte order mark"
+  end
   if #key > LONGEST_VALUE then return nil, "a key of over 16,384 bytes" end
   return key, integer_of(key) and "a string of digits: it reads as both, and comes back as an integer"
-end
-
--- A key as a report shows it that is no key of a record; without an address, so that reports repeat.
-local function shown(key)
-  if type(key) == "string" then return string.format("%q", key) end
-  return (type(key) == "number" or type(key) == "boolean") and tostring(key) or "(a " .. type(key) .. ")"
 end
 
 local function write_entry(E, data, id, key, value)
@@ -579,7 +648,7 @@ local function export(home, options)
   options = options or {}
   if type(home) ~= "table" then fail("invalid", "home: a table expected, got a %s", type(home)) end
   local E = {
-    report = new_report(), ids = { [home] = 1 }, queue = { home }, next_id = FIRST_TABLE,
+    report = new_report(), functions = {}, inner = 0, ids = { [home] = 1 }, queue = { home }, next_id = FIRST_TABLE,
     runtime = check_choice(options, "runtime", "2.1", "2.0", "2.1"),
     globals = check_option(options, "globals", "table") or globals_of_this,
   }
@@ -599,6 +668,10 @@ local function export(home, options)
       tableCount = #table_ids, tableIds = table_ids,
     },
   }
+  if E.inner > 0 then
+    note(E.report, "table", 1, nil, "%d values are tables in tables, which version 2.1 reads and 2.0 does not: "
+      .. "runtime \"2.0\" leaves them out", E.inner)
+  end
   E.report.home = 1
   E.report.saved_at = saved_at
   return records, sort_report(E.report)
