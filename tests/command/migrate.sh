@@ -198,7 +198,6 @@ mkdir keep
 printf 'Memory.x = 1\n' >keep/file.lua
 chmod 2751 keep/file.lua
 printf 'return 1, "Memory"\n' >keep/same.lua
-ln keep/file.lua keep/other-name
 ln -s file.lua keep/link.lua
 ln -s "$folder/keep/link.lua" far.lua
 inode=$(stat -c %i keep/same.lua)
@@ -206,9 +205,30 @@ ok 'through links' 0 "$hearth" migrate --write far.lua keep/same.lua
 holds keep/file.lua "$(printf '_home.x = 1\n.')"
 ok 'the mode stays' 0 test "$(stat -c %a keep/file.lua)" = 2751
 ok 'the links stay' 0 test -L far.lua -a -L keep/link.lua
-holds keep/other-name "$(printf 'Memory.x = 1\n.')"
 ok 'a file without a change is not replaced' 0 test "$(stat -c %i keep/same.lua)" = "$inode"
-ok 'nothing else is left behind' 0 test "$(ls -A keep | tr '\n' ' ')" = 'file.lua link.lua other-name same.lua '
+ok 'nothing else is left behind' 0 test "$(ls -A keep | tr '\n' ' ')" = 'file.lua link.lua same.lua '
+
+mkdir refused
+for path in linked read-only nobody good; do printf 'Memory.x = 1\n' >refused/$path.lua; done
+ln refused/linked.lua refused/other-name
+chmod 444 refused/read-only.lua
+chmod 464 refused/nobody.lua # its owner shall not write, whoever else may
+ok 'files that are not to be replaced: the others are done' 1 "$hearth" migrate --write refused
+says err 'hearth: refused/linked.lua: it has other names (hard links), which would keep the old text'
+says err 'hearth: refused/read-only.lua: it is read-only'
+says err 'hearth: refused/nobody.lua: it is read-only'
+ok 'one error for each' 0 test "$(grep -c '^hearth: refused/' err)" = 3
+for path in linked read-only nobody; do holds refused/$path.lua "$(printf 'Memory.x = 1\n.')"; done
+holds refused/good.lua "$(printf '_home.x = 1\n.')"
+ok 'the names stay one file' 0 test refused/linked.lua -ef refused/other-name
+ok 'the mode stays' 0 test "$(stat -c %a refused/read-only.lua)" = 444
+ok 'nothing is left behind' 0 test "$(ls -A refused | tr '\n' ' ')" = \
+  'good.lua linked.lua nobody.lua other-name read-only.lua '
+printf 'return "Memory"\n' >refused/good.lua
+chmod 444 refused/good.lua
+ok 'a file without a change may be anything' 0 "$hearth" migrate --write refused/good.lua
+ok 'a dry run shows what would be refused' 0 "$hearth" migrate refused/read-only.lua
+says out '+_home.x = 1'
 mkfifo pipe.lua
 migrate_pipe() {
   printf 'return Memory\n' >pipe.lua &
@@ -230,7 +250,7 @@ ok 'leaves nothing behind' 0 test "$(ls -A full)" = file.lua
 
 mkdir locked
 printf 'Memory.x = 1\n' >locked/file.lua
-chmod 644 locked/file.lua
+chmod 666 locked/file.lua
 chmod 555 locked
 as_user=()
 if [ "$(id -u)" -eq 0 ]; then # whom no mode stops
@@ -238,6 +258,15 @@ if [ "$(id -u)" -eq 0 ]; then # whom no mode stops
   as_user=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 fi
 if "${as_user[@]}" "$hearth" --version >/dev/null 2>&1; then
+  mkdir theirs # a folder that everybody may write, and a file that only its owner may
+  chmod 777 theirs
+  printf 'Memory.x = 1\n' >theirs/file.lua
+  chmod 644 theirs/file.lua
+  if [ ${#as_user[@]} -gt 0 ]; then
+    ok "somebody else's file" 1 "${as_user[@]}" "$hearth" migrate --write theirs/file.lua
+    says err 'hearth: theirs/file.lua: it is read-only'
+    holds theirs/file.lua "$(printf 'Memory.x = 1\n.')"
+  fi
   ok 'a folder that cannot be written' 1 "${as_user[@]}" "$hearth" migrate --write locked/file.lua
   says err 'hearth: locked/file.lua: cannot make a file beside it: Permission denied'
   holds locked/file.lua "$(printf 'Memory.x = 1\n.')"

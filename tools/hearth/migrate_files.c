@@ -156,11 +156,22 @@ static bool sync_folder(const char *folder) {
   return ok;
 }
 
+/* Replacing needs only the folder's leave: what says that the file shall stay is asked here. */
+static int refuse(const char *path, const char *target, struct stat *st) {
+  if (stat(target, st) != 0) return complain_errno(STATUS_FAILED, path, "cannot look at it");
+  if (!S_ISREG(st->st_mode)) return complain(STATUS_FAILED, "%s: it is no file that could be replaced", path);
+  if (st->st_nlink > 1)
+    return complain(STATUS_FAILED, "%s: it has other names (hard links), which would keep the old text", path);
+  if ((st->st_mode & S_IWUSR) == 0 || access(target, W_OK) != 0) /* root may write to all: the mode counts too */
+    return complain(STATUS_FAILED, "%s: it is read-only", path);
+  return STATUS_OK;
+}
+
 /* With the file at the end of all links, and the name of a temporary file beside it. */
 static int replace(const char *path, char *target, char *temporary, const Source *before, const Buffer *after) {
   struct stat st;
-  if (stat(target, &st) != 0) return complain_errno(STATUS_FAILED, path, "cannot look at it");
-  if (!S_ISREG(st.st_mode)) return complain(STATUS_FAILED, "%s: it is no file that could be replaced", path);
+  int refused = refuse(path, target, &st);
+  if (refused != STATUS_OK) return refused;
   int fd = mkostemp(temporary, O_CLOEXEC);
   if (fd < 0) return complain_errno(STATUS_FAILED, path, "cannot make a file beside it");
   bool filled = fill(fd, &st, after);
