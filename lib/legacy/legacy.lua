@@ -450,7 +450,7 @@ local function treat_unreachable(I, home, name)
       I.report.tables = I.report.tables + 1
       I.report.entries = I.report.entries + I.entries[id]
     end
-    if not reached[id] then
+    if not reached[id] and next(I.records[id]) ~= nil then
       note(I.report, "unreachable", id, nil, name and "nothing refers to it: it is kept in '%s'"
         or "nothing refers to it: it is left out", name)
       if name then
@@ -519,10 +519,6 @@ writers.string = function(_, value) return string.pack("<Bs4", 0x04, value) end
 
 -- The legacy runtime puts its globals table into the first upvalue, and nil into the others.
 writers["function"] = function(E, value, id, key)
-  if E.functions[value] then
-    note(E.report, "identity", id, key, "a function that is stored more than once: it comes back as several")
-  end
-  E.functions[value] = true
   if getinfo(value, "S").what == "C" then
     note(E.report, "function", id, key, "a C function is stored without its name: it raises when it is called")
     return "\x06\xFF\xFF"
@@ -532,6 +528,10 @@ writers["function"] = function(E, value, id, key)
     note(E.report, "function", id, key, "a C function that an import could not tell: it raises when it is called")
     return "\x06\xFF\xFF"
   end
+  if E.functions[value] then
+    note(E.report, "identity", id, key, "a function that is stored more than once: it comes back as several")
+  end
+  E.functions[value] = true
   local i, name, content = 1, getupvalue(value, 1)
   if name and rawequal(content, E.globals) then -- said as the compiler says it, also of a function that Hearth loaded
     local at = upvalue_descriptors(chunk)
@@ -669,8 +669,8 @@ local function export(home, options)
     },
   }
   if E.inner > 0 then
-    note(E.report, "table", 1, nil, "%d values are tables in tables, which version 2.1 reads and 2.0 does not: "
-      .. "runtime \"2.0\" leaves them out", E.inner)
+    note(E.report, "table", 1, nil,
+      'tables in tables (%d) are written: version 2.1 reads them, 2.0 does not; runtime "2.0" leaves them out', E.inner)
   end
   E.report.home = 1
   E.report.saved_at = saved_at

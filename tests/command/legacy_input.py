@@ -86,12 +86,13 @@ def test_records():
             metadata(homeTableId=1)]
     put_json("records.json", dump)
     out, _ = T.import_new("records.json", "--report")
-    T.equal("the record that is one", T.describe("file:s.hearth", ["_home.x"]), [["integer", "1"]])
+    T.equal("the last record of table 1", T.describe("file:s.hearth", ["_home.z", "_home.x"]),
+            [["integer", "3"], ["nil", "nil"]])
     for place in (1, 2, 3, 4, 5):
         T.check(f"-\t-\tdamaged\trecord {place} has no entries" in out.decode(), f"record {place} in {out}")
     for said in ("2\t-\tdamaged", "3\t-\tdamaged", '"(an object) (record 8)"\t-\tdamaged',
             '"4.5 (record 9)"\t-\tdamaged',
-                 '(record 12)"\t-\tcollision', "(record 10)\"\t-\tdamaged"):
+                 '(before record 12)"\t-\tcollision', "(record 10)\"\t-\tdamaged"):
         T.check(said in out.decode(), f"{said!r} in {out}")
 
 
