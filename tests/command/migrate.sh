@@ -76,12 +76,23 @@ ok 'there are ten files at least' 0 test "$(find new -name '*.lua' | wc -l)" -ge
 ok 'migrate' 0 "$hearth" migrate --write new
 silent out
 cp err list
-for place in 'compat.lua:7:12: a field' 'compat.lua:8:5: a computed field' 'compat.lua:11:5: code that is loaded' \
+for place in 'compat.lua:4:14: the table of globals' 'compat.lua:4:18: code that is loaded' \
+  'compat.lua:9:5: a computed field' 'compat.lua:11:10: a string' 'compat.lua:12:5: code that is loaded' \
+  'compat.lua:15:5: code that is loaded' 'compat.lua:16:20: _G or _ENV as' 'compat.lua:17:13: _G or _ENV as' \
   'sandbox.lua:5:3: a local _ENV' 'journal.lua:10:24: a string' 'main.lua:3:1: the global itself'; do
   says err "new/$place"
 done
 ok 'check after' 0 "$hearth" migrate --check new
 silent out
+cp -r "$project" unchanged
+sed -i -e 's/rawget(_G, "_home"),.*/rawget(_G, "Memory") or _home,/' -e 's/_G._home or Memory,.*/_G.Memory or Memory,/' \
+  unchanged/compat.lua
+ok 'migrate the project before what was changed by hand' 0 "$hearth" migrate --write unchanged
+says err ' places to look at, 2 of them uses that only you can change'
+ok 'check minds those' 1 "$hearth" migrate --check unchanged
+silent out
+says err 'unchanged/compat.lua:8:12: a field Memory of the table of globals: the global Memory, to be changed by hand'
+says err 'unchanged/compat.lua:10:5: a field Memory of the table of globals'
 ok 'what only has fields and locals of the name is as it was' 0 cmp "$project/cache.lua" new/cache.lua
 cd new || exit 1
 ok 'the project after, without the alias' 0 "$hearth" --store file:../new.hearth run main.lua

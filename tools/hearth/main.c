@@ -63,8 +63,11 @@ const Command commands[] = {
   {"migrate", "Rewrites uses of the global Memory, the old name, to _home in Lua sources", "FILE...",
    "FILE is a source, a folder (every *.lua below it), or - for standard input. Without an option a diff is\n"
    "printed and nothing is changed. What cannot be decided is listed on standard error.\n\n"
-   "  --write         rewrites the files\n"
-   "  --check         prints the places instead; exit status 1 when something is left to rewrite\n",
+   "  --write         rewrites the files; one that is read-only, or has other names (hard links), is an error\n"
+   "  --check         prints the places instead. Exit status 1: a use of the global is left, one to rewrite or one\n"
+   "                  to be changed by hand: where a local _home hides the new name or the file assigns a global\n"
+   "                  _home, _G.Memory, _ENV.Memory, and where a limit of the compiler leaves it undecided.\n"
+   "                  What else is listed may be a use, and does not count\n",
    command_migrate},
   {NULL, NULL, NULL, NULL, NULL},
 };

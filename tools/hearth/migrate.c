@@ -10,7 +10,7 @@
 typedef struct Migration {
   lua_State *L; /* compiles only */
   bool write, check;
-  size_t files, changed, rewritten, hidden, listed;
+  size_t files, changed, rewritten, left, listed; /* uses that are left, and all places that are listed */
 } Migration;
 
 static int compare_findings(const void *a, const void *b) {
@@ -37,27 +37,36 @@ static int show(const Migration *M, const char *path, const Source *source, cons
   return status;
 }
 
+/* Where a global _home is something else already, Memory would become the same variable: nothing is rewritten there. */
+static void hold_back(FindingList *findings) {
+  bool other_home = false;
+  for (size_t i = 0; i < findings->count; i++) other_home |= findings->items[i].reason == HOME_ASSIGNED;
+  for (size_t i = 0; other_home && i < findings->count; i++)
+    if (findings->items[i].reason == REWRITTEN) findings->items[i].reason = LEFT_OTHER_HOME;
+}
+
 /* Looks at a source that was read. */
 static int migrate_source(Migration *M, const char *path, const Source *source, FindingList *findings,
                           Buffer *message) {
-  NameList names = {NULL, 0, 0};
-  size_t rewritten = 0, hidden = 0;
+  NameList names = {NULL, 0, 0, false};
+  size_t rewritten = 0, uses = 0;
   names_find(source, &names);
   bool ok = scope_decide(M->L, source, &names, findings, message);
   if (ok) suspects_find(source, &names, findings);
   free(names.items);
   if (!ok) return complain(STATUS_FAILED, "%s:%s", source->name, (const char *)message->data);
+  hold_back(findings);
   if (findings->count > 0) qsort(findings->items, findings->count, sizeof *findings->items, compare_findings);
   for (size_t i = 0; i < findings->count; i++) {
     if (findings->items[i].reason == REWRITTEN) rewritten++;
-    if (findings->items[i].reason == LEFT_HIDDEN) hidden++;
+    if (reasons[findings->items[i].reason].is_use) uses++;
   }
   int status = show(M, path, source, findings, rewritten > 0);
   findings_print(stderr, source, findings, false);
   if (status != STATUS_OK) return status;
   M->changed += rewritten > 0;
   M->rewritten += rewritten;
-  M->hidden += hidden;
+  M->left += uses - rewritten;
   M->listed += findings->count - rewritten;
   return STATUS_OK;
 }
@@ -92,6 +101,8 @@ static void summarise(const Migration *M) {
                 M->files == 1 ? "" : "s", M->rewritten, M->rewritten == 1 ? "" : "s", done, M->changed,
                 M->changed == 1 ? "" : "s");
   if (M->listed > 0) (void)fprintf(stderr, "; %zu place%s to look at", M->listed, M->listed == 1 ? "" : "s");
+  if (M->left > 0)
+    (void)fprintf(stderr, ", %zu of them %s that only you can change", M->left, M->left == 1 ? "a use" : "uses");
   (void)fputc('\n', stderr);
 }
 
@@ -115,7 +126,7 @@ int command_migrate(Call *call) {
   paths_free(&paths);
   lua_close(M.L);
   summarise(&M);
-  if (status == STATUS_OK && M.check && M.rewritten + M.hidden > 0) status = STATUS_FAILED;
+  if (status == STATUS_OK && M.check && M.rewritten + M.left > 0) status = STATUS_FAILED;
   int printed = finish_output();
   return status != STATUS_OK ? status : printed;
 }

@@ -54,14 +54,16 @@ Token lexer_next(Lexer *lexer);
 
 bool token_is(const Source *source, Token token, const char *text);
 
-/* Does the string literal, after its escapes, contain Memory as a word; is it Memory? */
+/* Does the string literal, after its escapes, contain Memory as a word; is it the text? */
 bool string_has_name(const Source *source, Token literal);
-bool string_is_name(const Source *source, Token literal);
+bool string_is(const Source *source, Token literal, const char *text);
 
 /* -------------------------------------------------------------- the names */
 
-/* The names whose meaning is asked for. */
-enum { NAME_MEMORY, NAME_HOME, NAME_ENV, NAMES };
+/* The names whose meaning is asked for: those that decide what is rewritten, and those that are only listed. */
+enum { NAME_MEMORY, NAME_HOME, NAME_ENV, DECIDING_NAMES, NAME_GLOBALS = DECIDING_NAMES, NAME_LOADER, NAMES = 8 };
+
+extern const char *const name_texts[NAMES]; /* from NAME_LOADER on: load and its like */
 
 typedef enum Role {
   ROLE_UNKNOWN,     /* the compiler could not be asked: a limit of it is near */
@@ -76,9 +78,10 @@ typedef struct Name {
   bool in_constructor; /* stands where the lexer expects the key of a field */
   bool may_assign;     /* a comma follows: `Memory, x = 1, 2`, perhaps */
   bool assigned;       /* if it is a variable: `Memory =`, `function Memory(` */
+  bool after_comma;
   unsigned char which; /* NAME_... */
   Role role;
-  bool free[NAMES];    /* of a variable, at this place: which of the three names are no locals */
+  bool free[NAMES];    /* of a variable, at this place: are its own name, _ENV, and for Memory _home no locals? */
 } Name;
 
 #define NO_KEYWORD ((size_t)-1)
@@ -86,9 +89,19 @@ typedef struct Name {
 typedef struct NameList {
   Name *items;
   size_t count, capacity;
+  bool environment_assigned; /* the chunk's own _ENV, anywhere */
 } NameList;
 
-/* All of the three names that are neither fields after '.' or ':' nor labels, in order; roles are not known yet. */
+/* The name that begins there; NULL: none does. */
+const Name *name_at(const NameList *names, size_t start);
+
+/* Is it the chunk's own variable of this name, a field of what its _ENV was first? Where unknown: no. */
+bool name_is_global(const NameList *names, const Name *name);
+
+/* Is what is assigned behind `at` the home table already, as in `_home = _home or {}` and `_home = Memory`? */
+bool assigns_home_itself(const Source *source, const NameList *names, size_t at);
+
+/* All of the names that are neither fields after '.' or ':' nor labels, in order; roles are not known yet. */
 void names_find(const Source *source, NameList *names);
 
 /* --------------------------------------------------------------- variants */
@@ -118,18 +131,27 @@ typedef enum Reason {
   REWRITTEN, /* what is rewritten; all others are only listed */
   ASSIGNED,
   LEFT_HIDDEN,
+  LEFT_OTHER_HOME,
   LEFT_LOCAL_ENV,
   LEFT_ASSIGNED_ENV,
   LEFT_LIMIT,
   LEFT_STRING,
   LEFT_FIELD,
+  LEFT_PERHAPS_FIELD,
   LEFT_COMPUTED,
   LEFT_GLOBALS,
+  LEFT_GLOBALS_NAME,
   LEFT_CODE,
+  HOME_ASSIGNED,
   REASONS
 } Reason;
 
-extern const char *const reason_texts[REASONS];
+typedef struct ReasonInfo {
+  const char *text;
+  bool is_use; /* of the global, as far as can be told: --check fails */
+} ReasonInfo;
+
+extern const ReasonInfo reasons[REASONS];
 
 typedef struct Finding {
   size_t at; /* in the source */

@@ -184,12 +184,21 @@ static size_t contents(const Source *s, Token literal, size_t *end) {
   return literal.start + around;
 }
 
+/* The next byte that the literal stands for; -1: its contents end, which is where `end` says. */
+static int next_byte(Lexer *X, bool quoted, size_t end) {
+  while (X->at < end) {
+    int byte = (unsigned char)X->source->text[X->at++];
+    if (quoted && byte == '\\') byte = read_escape(X);
+    if (byte >= 0) return byte;
+  }
+  return -1;
+}
+
 /* Follows how much of the name was seen: words begin anew after what is no letter. */
 typedef struct Match {
   size_t seen;  /* letters of the name, in a row from a word's beginning */
   bool in_word; /* the last byte was a letter or a digit */
   bool whole;   /* the name was seen as a word */
-  size_t bytes;
 } Match;
 
 static void match_byte(Match *m, int byte) {
@@ -201,30 +210,24 @@ static void match_byte(Match *m, int byte) {
   else
     m->seen = 0;
   m->in_word = letter;
-  m->bytes++;
-}
-
-static Match match_string(const Source *s, Token literal) {
-  Match m = {.seen = 0};
-  size_t end;
-  Lexer X = {.source = s, .at = contents(s, literal, &end)};
-  bool quoted = s->text[literal.start] != '[';
-  while (X.at < end) {
-    int byte = (unsigned char)s->text[X.at++];
-    if (quoted && byte == '\\') byte = read_escape(&X);
-    if (byte >= 0) match_byte(&m, byte);
-  }
-  size_t bytes = m.bytes;
-  match_byte(&m, '\n');
-  m.bytes = bytes;
-  return m;
 }
 
 bool string_has_name(const Source *s, Token literal) {
-  return match_string(s, literal).whole;
+  Match m = {.seen = 0};
+  size_t end;
+  int byte;
+  Lexer X = {.source = s, .at = contents(s, literal, &end)};
+  while ((byte = next_byte(&X, s->text[literal.start] != '[', end)) >= 0) match_byte(&m, byte);
+  match_byte(&m, '\n');
+  return m.whole;
 }
 
-bool string_is_name(const Source *s, Token literal) {
-  Match m = match_string(s, literal);
-  return m.whole && m.bytes == sizeof OLD_NAME - 1;
+bool string_is(const Source *s, Token literal, const char *text) {
+  size_t end;
+  int byte;
+  if (literal.kind != TOKEN_STRING) return false;
+  Lexer X = {.source = s, .at = contents(s, literal, &end)};
+  while ((byte = next_byte(&X, s->text[literal.start] != '[', end)) >= 0)
+    if (*text == '\0' || byte != (unsigned char)*text++) return false;
+  return *text == '\0';
 }

@@ -4,7 +4,7 @@
 
 #include "migrate.h"
 
-static const char *const name_texts[NAMES] = {OLD_NAME, NEW_NAME, "_ENV"};
+const char *const name_texts[NAMES] = {OLD_NAME, NEW_NAME, "_ENV", "_G", "load", "loadstring", "loadfile", "dofile"};
 
 /* What is open around a token: brackets, and blocks by their first word. */
 typedef struct Nesting {
@@ -57,6 +57,7 @@ static void add_name(NameList *names, const Source *s, const Nesting *nesting, i
     .in_constructor = in_braces && field && token_is(s, after, "="),
     .may_assign = token_is(s, after, ","),
     .assigned = token_is(s, after, "=") || (statement && token_is(s, after, "(")),
+    .after_comma = token_is(s, before, ","),
     .which = (unsigned char)which,
   };
 }
@@ -74,4 +75,28 @@ void names_find(const Source *s, NameList *names) {
     if (which < NAMES && !is_no_variable(s, around[0], around[2])) add_name(names, s, &nesting, which, around);
   }
   free(nesting.open);
+}
+
+static int compare_start(const void *start, const void *name) {
+  size_t a = *(const size_t *)start, b = ((const Name *)name)->start;
+  return (a > b) - (a < b);
+}
+
+const Name *name_at(const NameList *names, size_t start) {
+  return names->count == 0 ? NULL : bsearch(&start, names->items, names->count, sizeof *names->items, compare_start);
+}
+
+bool name_is_global(const NameList *names, const Name *name) {
+  return name->role == ROLE_VARIABLE && name->free[name->which] && name->free[NAME_ENV] && !names->environment_assigned;
+}
+
+/* Only a value that ends at once, or goes on with `or`. */
+bool assigns_home_itself(const Source *s, const NameList *names, size_t at) {
+  Lexer X = {.source = s, .at = at};
+  if (!token_is(s, lexer_next(&X), "=")) return false;
+  Token value = lexer_next(&X), after = lexer_next(&X);
+  const Name *name = name_at(names, value.start);
+  bool home = name != NULL && (name->which == NAME_HOME || name->which == NAME_MEMORY) && name_is_global(names, name);
+  return home && (after.kind == TOKEN_END || (after.kind == TOKEN_NAME && !token_is(s, after, "and")) ||
+                  token_is(s, after, ";") || token_is(s, after, "::"));
 }

@@ -8,18 +8,22 @@
 #define CONTEXT 3           /* unchanged lines around changed ones */
 #define LONGEST_LINE 200    /* bytes of a source line in a list */
 
-const char *const reason_texts[REASONS] = {
-  [REWRITTEN] = "the global Memory",
-  [ASSIGNED] = "the global itself is assigned: a store keeps the entries of its _home, not another table",
-  [LEFT_HIDDEN] = "the global Memory, but a local _home hides the new name here: rename the local",
-  [LEFT_LOCAL_ENV] = "a local _ENV is in scope: Memory may be a field of another table",
-  [LEFT_ASSIGNED_ENV] = "_ENV is assigned in this file: Memory may be a field of another table",
-  [LEFT_LIMIT] = "a limit of Lua's compiler is too near here to ask it what Memory is",
-  [LEFT_STRING] = "a string with the word Memory",
-  [LEFT_FIELD] = "a field Memory of the table of globals",
-  [LEFT_COMPUTED] = "a computed field of the table of globals",
-  [LEFT_GLOBALS] = "the table of globals as a value",
-  [LEFT_CODE] = "code that is loaded when the program runs",
+const ReasonInfo reasons[REASONS] = {
+  [REWRITTEN] = {"the global Memory", true},
+  [ASSIGNED] = {"the global itself is assigned: a store keeps the entries of its _home, not another table", false},
+  [LEFT_HIDDEN] = {"the global Memory, but a local _home hides the new name here: rename the local", true},
+  [LEFT_OTHER_HOME] = {"the global Memory, but this file assigns a global _home: rename that one", true},
+  [LEFT_LOCAL_ENV] = {"a local _ENV is in scope: Memory may be a field of another table", false},
+  [LEFT_ASSIGNED_ENV] = {"_ENV is assigned in this file: Memory may be a field of another table", false},
+  [LEFT_LIMIT] = {"a limit of Lua's compiler is too near here to ask it what Memory is", true},
+  [LEFT_STRING] = {"a string with the word Memory", false},
+  [LEFT_FIELD] = {"a field Memory of the table of globals: the global Memory, to be changed by hand", true},
+  [LEFT_PERHAPS_FIELD] = {"a field Memory of a local _G, which may be the table of globals", false},
+  [LEFT_COMPUTED] = {"a computed field of the table of globals", false},
+  [LEFT_GLOBALS] = {"the table of globals as a value", false},
+  [LEFT_GLOBALS_NAME] = {"_G or _ENV as a string or a field: perhaps the table of globals", false},
+  [LEFT_CODE] = {"code that is loaded when the program runs", false},
+  [HOME_ASSIGNED] = {"a global _home is assigned: Memory would be the same variable with the new name", false},
 };
 
 void found(FindingList *findings, size_t at, Reason reason) {
@@ -75,7 +79,7 @@ void findings_print(FILE *out, const Source *s, const FindingList *findings, boo
     go_to(&p, s, findings->items[i].at);
     if ((reason == REWRITTEN) != rewritten || lines[reason] == p.line) continue;
     lines[reason] = p.line;
-    (void)fprintf(out, "%s:%zu:%zu: %s\n    ", s->name, p.line, p.at - p.line_start + 1, reason_texts[reason]);
+    (void)fprintf(out, "%s:%zu:%zu: %s\n    ", s->name, p.line, p.at - p.line_start + 1, reasons[reason].text);
     print_line(out, s, p.line_start);
   }
 }

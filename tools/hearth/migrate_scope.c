@@ -3,11 +3,11 @@
 **
 ** A stripped dump holds no names of locals, but that of every global and field as a constant. Three questions follow:
 ** - All names get fresh ones. What turns up in the dump is a variable's use or a key, what does not is a declaration.
-** - All names Memory become m, all _home h, all _ENV e, and in place of a use of m stands a probe,
+** - All names Memory become m, all _home h, all _ENV e and so on, and in place of a use of m stands a probe,
 **     m[function() return "number", m, "end" end]
 **   among whose constants is m's text unless it is a local at this place. That it compiles there also proves that the
 **   place takes a variable, as a key's place takes ["key"].
-** - The same in place of m with h and e: what the new name, and globals at all, would mean there.
+** - The same in place of m with h and e: what the new name, and globals at all, would mean there; of others with e.
 ** Where the compiler is at a limit, 255 upvalues for instance, fewer names are asked for at once.
 */
 #include <stdlib.h>
@@ -26,7 +26,7 @@ typedef struct Scope {
   char prefix[LONGEST_PREFIX]; /* of fresh names: stands nowhere in the source or in its strings */
 } Scope;
 
-static const char marks[NAMES] = {'m', 'h', 'e'};
+static const char marks[NAMES] = {'m', 'h', 'e', 'g', 'l', 's', 'f', 'd'};
 
 static bool contains(const void *bytes, size_t size, const char *text) {
   return size > 0 && memmem(bytes, size, text, strlen(text)) != NULL;
@@ -160,8 +160,8 @@ static void pose_own(Scope *S, size_t index, bool asked) {
 
 static void pose_others(Scope *S, size_t index, bool asked) {
   const Name *name = &S->names->items[index];
-  if (asked && name->role == ROLE_VARIABLE && name->which == NAME_MEMORY && name->free[NAME_MEMORY])
-    put_probe(S, index, "he");
+  if (asked && name->role == ROLE_VARIABLE && name->which != NAME_ENV && name->free[name->which])
+    put_probe(S, index, name->which == NAME_MEMORY ? "he" : "e");
   else if (name->role != ROLE_KEY)
     rename_all(S, name);
 }
@@ -171,7 +171,8 @@ static void clear_own(Name *name) {
 }
 
 static void clear_others(Name *name) {
-  if (name->which == NAME_MEMORY) name->free[NAME_HOME] = name->free[NAME_ENV] = false;
+  if (name->which == NAME_MEMORY) name->free[NAME_HOME] = false;
+  if (name->which != NAME_ENV) name->free[NAME_ENV] = false;
 }
 
 /* A probe's constants stand together, its number first and its end last. */
@@ -205,7 +206,7 @@ static bool any_in_list(Scope *S, int which, size_t low, size_t high) {
   edit(&S->edits, S->source->body, S->source->body, "local %sc<const> =... return function(...) ", S->prefix);
   for (size_t i = low; i < high; i++) {
     const Name *name = &S->names->items[i];
-    if (!is_free_variable(name, which) || !name->may_assign) continue;
+    if (!is_free_variable(name, which) || !name->free[NAME_ENV] || !name->may_assign) continue;
     edit(&S->edits, name->start, name->end, "%sc", S->prefix);
     any = true;
   }
@@ -220,23 +221,26 @@ static bool any_assigned(Scope *S, int which) {
 }
 
 /* Lists them; halves the names, since the compiler says only that there is one. */
-static void find_in_lists(Scope *S, size_t low, size_t high, FindingList *findings) {
-  if (low == high || !any_in_list(S, NAME_MEMORY, low, high)) return;
+static void find_in_lists(Scope *S, int which, Reason reason, size_t low, size_t high, FindingList *findings) {
+  if (low == high || !any_in_list(S, which, low, high)) return;
   if (high - low == 1) {
-    found(findings, S->names->items[low].start, ASSIGNED);
+    found(findings, S->names->items[low].start, reason);
     return;
   }
-  find_in_lists(S, low, low + (high - low) / 2, findings);
-  find_in_lists(S, low + (high - low) / 2, high, findings);
+  find_in_lists(S, which, reason, low, low + (high - low) / 2, findings);
+  find_in_lists(S, which, reason, low + (high - low) / 2, high, findings);
 }
 
-static void find_assigned(Scope *S, FindingList *findings) {
+static void find_assigned(Scope *S, int which, Reason reason, FindingList *findings) {
   for (size_t i = 0; i < S->names->count; i++) {
     const Name *name = &S->names->items[i];
-    if (is_free_variable(name, NAME_MEMORY) && name->free[NAME_ENV] && name->assigned)
-      found(findings, name->start, ASSIGNED);
+    bool itself = which == NAME_HOME && !name->after_comma && assigns_home_itself(S->source, S->names, name->end);
+    bool certain = is_free_variable(name, which) && name->free[NAME_ENV] && name->assigned && !itself;
+    bool perhaps = which == NAME_HOME && name->which == which && name->role == ROLE_UNKNOWN &&
+                   (name->assigned || name->may_assign);
+    if (certain || perhaps) found(findings, name->start, reason);
   }
-  find_in_lists(S, 0, S->names->count, findings);
+  find_in_lists(S, which, reason, 0, S->names->count, findings);
 }
 
 /* --------------------------------------------------------------- decisions */
@@ -251,12 +255,13 @@ static Reason decide(const Name *name, bool environment_assigned) {
 /* A declaration of unknown extent could hide any use. */
 static bool has_unknown(const NameList *names) {
   for (size_t i = 0; i < names->count; i++)
-    if (names->items[i].role == ROLE_UNKNOWN) return true;
+    if (names->items[i].role == ROLE_UNKNOWN && names->items[i].which < DECIDING_NAMES) return true;
   return false;
 }
 
 static void decide_all(Scope *S, bool roles_known, FindingList *findings) {
   bool environment_assigned = any_assigned(S, NAME_ENV);
+  S->names->environment_assigned = environment_assigned;
   for (size_t i = 0; i < S->names->count; i++) {
     const Name *name = &S->names->items[i];
     if (name->which != NAME_MEMORY || name->role == ROLE_DECLARATION || name->role == ROLE_KEY) continue;
@@ -295,7 +300,7 @@ static void pose_proof(Scope *S, const FindingList *findings, int which, char de
 ** and the program stays the same one, none of them is in the way.
 */
 static bool is_proven(Scope *S, const FindingList *findings) {
-  for (int which = 0; which < NAMES; which++) {
+  for (int which = 0; which < DECIDING_NAMES; which++) {
     pose_proof(S, findings, which, 'q');
     if (!try_variant(S, &S->dump)) return false;
     pose_proof(S, findings, which, 'p');
@@ -315,9 +320,12 @@ static bool say(Buffer *message, const char *text) {
   return false;
 }
 
-static bool has_name(const NameList *names) {
-  for (size_t i = 0; i < names->count; i++)
-    if (names->items[i].which != NAME_HOME) return true;
+/* A file that only reads _home has nothing to ask for. */
+static bool has_question(const NameList *names) {
+  for (size_t i = 0; i < names->count; i++) {
+    const Name *name = &names->items[i];
+    if (name->which != NAME_HOME || name->assigned || name->may_assign) return true;
+  }
   return false;
 }
 
@@ -328,7 +336,7 @@ static bool decide_scopes(Scope *S, FindingList *findings, Buffer *message) {
     lua_settop(S->L, 0);
     return false;
   }
-  if (!has_name(S->names)) return true;
+  if (!has_question(S->names)) return true;
   if (!choose_prefix(S)) return say(message, " its names leave none that are fresh");
   ask(S, &about_roles, 0, S->names->count);
   bool roles_known = !has_unknown(S->names);
@@ -336,7 +344,8 @@ static bool decide_scopes(Scope *S, FindingList *findings, Buffer *message) {
   ask(S, &about_others, 0, S->names->count);
   decide_all(S, roles_known, findings);
   if (!is_proven(S, findings)) return say(message, " what would be rewritten cannot be proven to mean the same");
-  find_assigned(S, findings);
+  find_assigned(S, NAME_MEMORY, ASSIGNED, findings);
+  find_assigned(S, NAME_HOME, HOME_ASSIGNED, findings);
   return true;
 }
 
