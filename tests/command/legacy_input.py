@@ -77,6 +77,40 @@ def test_values():
     T.equal("keys come back", sorted(json.loads(exported)[0]["data"]), sorted(data))
 
 
+def test_surrogates():
+    """Halves of surrogate pairs, as JSON.stringify writes them: U+FFFD, and nothing else is lost."""
+    lost = "\ufffd"
+    for escaped, expected in (
+            ("\\ud800", lost), ("\\udbff", lost), ("\\udc00", lost), ("\\uDFFF", lost), ("\\uDabc", lost),
+            ("\\ude00\\ud83d", lost * 2), ("\\ud83d\\ude00", "\U0001f600"), ("\\uD83D\\uDE00", "\U0001f600"),
+            ("\\ud800\\udc00\\udbff\\udfff", "\U00010000\U0010ffff"),
+            ("\\ud83d\\ud83d\\ude00", lost + "\U0001f600"), ("\\ud83d\\ude00\\ude00", "\U0001f600" + lost),
+            ("\\ud800x\\udc00", f"{lost}x{lost}"), ("\\\\ud800", "\\ud800"), ("\\\\\\ud800", "\\" + lost),
+            ("\\\\\\\\udc00", "\\\\udc00"), ("\\ud800\\\\udc00", lost + "\\udc00"), ("\\ud800\\n", lost + "\n"),
+            ("\\ud800\\u0000", lost + "\0"), ("\\u0000\\ud800\\u0001", f"\0{lost}\1"), ("\\u0001\\udc00", "\1" + lost),
+            ("\\ud7ff\\ue000", "\ud7ff\ue000"), ("\\ud800d800", lost + "d800"), ("\\u0001\\u0003d800\\ud800",
+            "\1\3d800" + lost)):
+        header = "".join(f"\\u{byte:04x}" for byte in text(expected)["data"][:5])
+        write("half.json", json.dumps([{"id": 1, "data": {"KEY": integer(7), "text": "TEXT", "n": text("kept")}},
+                metadata(homeTableId=1, savedAt="SAVED")]).replace("KEY", escaped).replace("SAVED", escaped)
+                .replace("TEXT", header + escaped))
+        out, _ = T.import_new("half.json", "--report")
+        *report, summary = out.decode().splitlines()
+        T.equal(f"{escaped}: key, text, neighbour", T.describe("file:s.hearth",
+                [f"_home[{lua_text(expected)}]", "_home.text", "_home.n"]),
+                [["integer", "7"], as_string(expected), as_string("kept")])
+        T.equal(f"{escaped}: all entries", summary.split(",")[1], " 3 entries")
+        T.equal(f"{escaped}: lossy, the key and the text", [len(report), sum('\t"text"\t' in line for line in report)],
+                [2, 1] if lost in expected else [0, 0])
+        T.check(all(line.split("\t")[2] == "lossy" for line in report), out)
+    write("halves.json", '[{"id":1,"data":{"\\ud800":{"_type":"binary","data":[1,0]},"\\udc00":{"_type":"binary",'
+          '"data":[1,1]},"\ufffd\ufffd":{"_type":"binary","data":[0]},"\ufffd":{"$uint8array":[4,0,0,0,0]}}}]')
+    T.import_new("halves.json")
+    T.equal("keys that differ in what is lost", T.describe("file:s.hearth",
+            [f"_home[{lua_text(lost * n)}]" for n in range(1, 6)]),
+            [as_string(""), ["nil", "nil"], ["boolean", "false"], ["boolean", "true"], ["nil", "nil"]])
+
+
 def test_records():
     """Records that are none, in their places."""
     whole = {"id": 1, "data": {"x": integer(1)}}
@@ -126,7 +160,10 @@ def test_json():
             ("[1,]", "byte 3 (line 1, column 4)"), ("[\n\n  1, x]", "byte 8 (line 3, column 6)"),
             ("[1", "byte 2 (line 1, column 3)"),
             ('[{"a":1,"a":2}]', "duplicate object key"), (b'["ab\xff"]', "byte 4 (line 1, column 5)"),
-            ('["\\ud800"]', "\\uD800"),
+            ('["\\ud800", x]', "byte 11 (line 1, column 12)"), ('["\\ud800', "byte 8 "), ('["\\ud800\\', "byte "),
+            ('["\\ud800\\ud8', "byte "), ('["\\ud83d\\ude00", "\\udc00",\n x]', "byte 28 (line 2, column 2)"),
+            ('["\\ud8zz"]', "byte "), ('[{"\\ud800":1,"\\ud800":1}]', "duplicate object key"),
+            ("[1e400]", "overflow"), ("[-1e400]", "overflow"),
             (b'["\xed\xa0\x80"]', "byte 2 "), ('["\x01"]', "byte 1 "), (deep, "depth"), ("[1e999]", "overflow"),
             ("[01]", "byte "),
             ("[] x", "byte 3 "), ("[NaN]", "byte "), ("[]\0", "byte 2 "), (json.dumps([1]).encode("utf-16"), "byte 0 "),
@@ -143,7 +180,7 @@ def test_json():
 
 with tempfile.TemporaryDirectory() as folder:
     os.chdir(folder)
-    for test in (test_forms, test_values, test_records, test_home, test_json):
+    for test in (test_forms, test_values, test_surrogates, test_records, test_home, test_json):
         test()
     os.chdir("/")
 T.finish()

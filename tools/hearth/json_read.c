@@ -121,18 +121,37 @@ static void push_value(lua_State *L, const JsonText *text, const json_t *json) {
 
 typedef void PushValue(lua_State *L, const JsonText *text, const json_t *json);
 
+/* Keys that differ only in what U+FFFD stands for: behind the second one stands another U+FFFD, and so on. */
+static void push_free_key(lua_State *L, const JsonText *text, const char *key) {
+  json_text_push(L, text, key, strlen(key));
+  for (lua_pushvalue(L, -1); lua_rawget(L, -3) != LUA_TNIL; lua_pushvalue(L, -1)) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "\xEF\xBF\xBD");
+    lua_concat(L, 2);
+  }
+  lua_pop(L, 1);
+}
+
+/* The keys that lose nothing come first, and keep their texts. */
+static void push_object(lua_State *L, const JsonText *text, json_t *data, bool replaced, PushValue *push) {
+  const char *key;
+  json_t *value;
+  json_object_foreach(data, key, value) {
+    if (json_text_has_replacement(text, key) != replaced) continue;
+    push_free_key(L, text, key);
+    push(L, text, value);
+    lua_rawset(L, -3);
+  }
+}
+
 /* A list has the entries "0", "1", ..., as in JavaScript. */
 static void push_entries(lua_State *L, const JsonText *text, json_t *data, PushValue *push) {
-  const char *key;
   char index[24];
   json_t *value;
   size_t i;
   lua_newtable(L);
-  json_object_foreach(data, key, value) {
-    json_text_push(L, text, key, strlen(key));
-    push(L, text, value);
-    lua_rawset(L, -3);
-  }
+  push_object(L, text, data, false, push);
+  if (text->marked) push_object(L, text, data, true, push);
   json_array_foreach(data, i, value) {
     (void)snprintf(index, sizeof index, "%zu", i);
     push(L, text, value);

@@ -1,6 +1,7 @@
 /*
 ** A file of JSON as Jansson's tree. Numbers are doubles, as in the JavaScript that wrote it. Jansson takes no NUL in
-** keys: where the text has one it is marked before it is parsed, and json_text_push takes the marks out.
+** keys, and no half of a surrogate pair, which JSON.stringify writes as an escape: where the text has one it is marked
+** before it is parsed, and json_text_push takes the marks out.
 */
 #include <errno.h>
 #include <lauxlib.h>
@@ -14,6 +15,8 @@
 
 #define FLAGS (JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL)
 #define ESCAPE_SIZE 6 /* of \u0000 */
+#define DIGITS 4
+#define REPLACEMENT "\xEF\xBF\xBD" /* U+FFFD: what an encoder to UTF-8 makes of half a pair */
 #define CHUNK 65536
 
 static const char *const byte_order_mark = "\xEF\xBB\xBF";
@@ -48,24 +51,62 @@ static bool is_escape(const unsigned char *at, const unsigned char *end, const c
   return end - at >= ESCAPE_SIZE && memcmp(at, escape, ESCAPE_SIZE) == 0;
 }
 
-/* How much of the text the backslash at `at` takes, with what it escapes. */
-static size_t escape_size(const unsigned char *at, const unsigned char *end) {
-  if (is_escape(at, end, "\\u0000") || is_escape(at, end, "\\u0001")) return ESCAPE_SIZE;
-  return end - at > 1 ? 2 : 1;
+static bool is_hex(unsigned char c) {
+  return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
-static bool has_nul(const Buffer *text) {
+/* The third digit of an escape from \uD800 to \uDFFF, a lower case letter or a digit; 0: it is another one. */
+static unsigned char surrogate_digit(const unsigned char *at, const unsigned char *end) {
+  if (end - at < ESCAPE_SIZE || at[0] != '\\' || at[1] != 'u' || (at[2] | 0x20) != 'd') return 0;
+  if (!is_hex(at[3]) || !is_hex(at[4]) || !is_hex(at[5])) return 0;
+  unsigned char digit = at[3] | 0x20; /* which leaves digits alone */
+  return digit >= '8' ? digit : 0;
+}
+
+typedef enum Escape { PLAIN, NUL, ONE, LONE_SURROGATE } Escape;
+
+/* What the backslash at `at` escapes, and how much of the text it takes; a pair of surrogates is taken as one. */
+static Escape escape_at(const unsigned char *at, const unsigned char *end, size_t *size) {
+  unsigned char digit = surrogate_digit(at, end);
+  *size = ESCAPE_SIZE;
+  if (is_escape(at, end, "\\u0000")) return NUL;
+  if (is_escape(at, end, "\\u0001")) return ONE;
+  if (digit != 0) {
+    bool high = digit == '8' || digit == '9' || digit == 'a' || digit == 'b';
+    if (!high || surrogate_digit(at + ESCAPE_SIZE, end) < 'c') return LONE_SURROGATE;
+    *size = 2 * ESCAPE_SIZE;
+    return PLAIN;
+  }
+  *size = end - at > 1 ? 2 : 1;
+  return PLAIN;
+}
+
+static bool needs_marks(const Buffer *text) {
   const unsigned char *end = text->data + text->size;
-  for (const unsigned char *p = text->data; p < end;) {
+  size_t size;
+  for (const unsigned char *p = text->data; p < end; p += size) {
     p = memchr(p, '\\', (size_t)(end - p));
     if (p == NULL) return false;
-    if (is_escape(p, end, "\\u0000")) return true;
-    p += escape_size(p, end);
+    Escape escape = escape_at(p, end, &size);
+    if (escape == NUL || escape == LONE_SURROGATE) return true;
   }
   return false;
 }
 
-/* Copies `text` with every NUL and U+0001 marked; answers where byte `wanted` of the copy comes from. */
+/* Half a pair keeps its digits behind the mark: keys that differ in nothing else are two keys. */
+static void put_escape(Buffer *out, Escape escape, const unsigned char *at, size_t size) {
+  switch (escape) {
+    case NUL: buffer_put(out, "\\u0001\\u0002", 2 * ESCAPE_SIZE); break;
+    case ONE: buffer_put(out, "\\u0001\\u0001", 2 * ESCAPE_SIZE); break;
+    case LONE_SURROGATE:
+      buffer_put(out, "\\u0001\\u0003", 2 * ESCAPE_SIZE);
+      buffer_put(out, at + 2, DIGITS);
+      break;
+    default: buffer_put(out, at, size);
+  }
+}
+
+/* Copies `text` with all that is marked; answers where byte `wanted` of the copy comes from. */
 static size_t mark(const Buffer *text, Buffer *out, size_t wanted) {
   const unsigned char *at = text->data, *end = at + text->size;
   while (at < end && out->size < wanted && !out->failed) {
@@ -74,12 +115,10 @@ static size_t mark(const Buffer *text, Buffer *out, size_t wanted) {
     if ((size_t)(next - at) >= wanted - out->size) return (size_t)(at - text->data) + (wanted - out->size);
     buffer_put(out, at, (size_t)(next - at));
     if (next == end) break;
-    size_t size = escape_size(next, end);
+    size_t size;
+    Escape escape = escape_at(next, end, &size);
+    put_escape(out, escape, next, size);
     at = next + size;
-    if (size == ESCAPE_SIZE)
-      buffer_put(out, next[ESCAPE_SIZE - 1] == '0' ? "\\u0001\\u0002" : "\\u0001\\u0001", 2 * ESCAPE_SIZE);
-    else
-      buffer_put(out, next, size);
   }
   return (size_t)(at - text->data);
 }
@@ -96,10 +135,21 @@ void json_text_push(lua_State *L, const JsonText *text, const char *bytes, size_
     const char *next = memchr(bytes, 1, (size_t)(end - bytes));
     luaL_addlstring(&b, bytes, (size_t)((next != NULL ? next : end) - bytes));
     if (next == NULL) break;
-    luaL_addchar(&b, next[1] == 1 ? '\1' : '\0');
     bytes = next + 2; /* nobody but mark writes U+0001, and always with something behind it */
+    if (next[1] == 3) {
+      luaL_addstring(&b, REPLACEMENT);
+      bytes += DIGITS;
+    } else {
+      luaL_addchar(&b, next[1] == 1 ? '\1' : '\0');
+    }
   }
   luaL_pushresult(&b);
+}
+
+bool json_text_has_replacement(const JsonText *text, const char *bytes) {
+  const char *at = text->marked ? strchr(bytes, 1) : NULL;
+  while (at != NULL && at[1] != 3) at = strchr(at + 2, 1);
+  return at != NULL;
 }
 
 /* ---------------------------------------------------------------- parsing */
@@ -138,7 +188,7 @@ static int parse(const char *name, const Buffer *text, JsonText *out) {
   Buffer copy;
   size_t skipped = text->size >= 3 && memcmp(text->data, byte_order_mark, 3) == 0 ? 3 : 0;
   buffer_init(&copy, &hearth_libc_allocator);
-  out->marked = text->size > 0 && has_nul(text);
+  out->marked = text->size > 0 && needs_marks(text);
   if (out->marked) {
     (void)mark(text, &copy, SIZE_MAX);
     if (copy.failed) {

@@ -10,7 +10,7 @@
 /* A text in JSON that was read. */
 typedef struct JsonText {
   json_t *root;  /* owned; NULL once it was let go of */
-  bool marked;   /* NUL in it, keys included, is U+0001 U+0002, and U+0001 is twice itself */
+  bool marked;   /* in its strings U+0001 stands twice, and is a mark before 2: NUL, and 3 XXXX: half a pair */
 } JsonText;
 
 /* Reads the file (- is standard input). Complains and answers a status to exit with, or 0. */
@@ -20,6 +20,9 @@ void json_text_free(JsonText *text);
 
 /* [+1, m] Pushes a string of the text, taking the marks out. Raises for want of memory. */
 void json_text_push(lua_State *L, const JsonText *text, const char *bytes, size_t size);
+
+/* Is there a half of a surrogate pair in it, in the place of which U+FFFD is pushed? */
+bool json_text_has_replacement(const JsonText *text, const char *bytes);
 
 /*
 ** The list of records in the forms that a dump may have: itself; {"records": [...]}; {"database": {"objectStores":

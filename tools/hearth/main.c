@@ -46,7 +46,8 @@ const Command commands[] = {
   {"import-legacy", "Reads what the legacy runtime cu stored into an empty store", "DUMP.json",
    "DUMP.json (- is standard input) is what getAll() of its IndexedDB gives, as JSON: a list of records, or a dump\n"
    "of the database with objectStores. What is damaged is left out and reported, and the rest imported: the exit\n"
-   "status is 0 then too. Where all of it fails, nothing is stored. Nothing that is imported is run.\n\n"
+   "status is 0 then too. Where all of it fails, nothing is stored. Nothing that is imported is run. Half of a\n"
+   "surrogate pair (\\ud800) becomes U+FFFD; a number out of a double's range (1e400) is an error.\n\n"
    "  --report        prints all there is to say about it: table, key, what, message; a line each\n"
    "  --home ID       the number of the home table, where the metadata does not tell it\n"
    "  --keys KIND     texts of numbers as keys: integer (default) takes those of integers for integers, number\n"
