@@ -27,6 +27,7 @@ local LONGEST_VALUE = 16384 -- bytes: the buffer in which the legacy runtime rea
 local EXTERNAL = "hearth.external" -- what the metatable of an external table shows
 local FIRST_TABLE = 3 -- 1 is the home table, and 2 is `_io` in 2.1, which empties it
 local DEPRECATED = '[Deprecated] Using legacy "memoryTableId" - please migrate to "homeTableId"'
+local MEMORY = "\x87Memory" -- as a constant of a chunk
 local REPLACEMENT = "\u{FFFD}" -- what a text has in place of each byte that was no UTF-8
 
 -- Ends the call with nil, message, code.
@@ -50,6 +51,18 @@ local function check_option(options, name, ...)
     if type(value) == kind then return value end
   end
   fail("invalid", "option '%s': a %s is not what it takes", name, type(value))
+end
+
+-- Options that nobody knows are mistakes: a misspelt home_table would fill another one.
+local function check_options(options, ...)
+  if options == nil then return {} end
+  if type(options) ~= "table" then fail("invalid", "options: a table expected, got a %s", type(options)) end
+  local known = {}
+  for _, name in ipairs { ... } do known[name] = true end
+  for name in next, options do
+    if not known[name] then fail("invalid", "unknown option '%s'", tostring(name)) end
+  end
+  return options
 end
 
 local function check_choice(options, name, default, ...)
@@ -236,6 +249,9 @@ readers[0x05] = function(I, bytes, id, key)
     note(I.report, "upvalues", id, key, "the values of the function's %d upvalues were never stored: the first is the "
       .. "globals table now, as in the legacy runtime%s", count, count > 1 and ", the others are nil" or "")
   end
+  if chunk:find(MEMORY, 1, true) then
+    note(I.report, "memory", id, key, "the function says Memory: it works while the alias is on or track")
+  end
   return true, f
 end
 
@@ -260,9 +276,12 @@ readers[0x06] = function(I, bytes, id, key)
   return true, raising(key)
 end
 
-readers[0x07] = function(I, bytes, id)
+readers[0x07] = function(I, bytes, id, key)
   local to = string.unpack("<I4", bytes, 2)
   if to == 0 then return false, "it refers to table 0, and there is none" end
+  if to >= I.next_id and not I.records[to] then
+    note(I.report, "dangling", id, key, "it refers to table %d, which never was: an empty table", to)
+  end
   local references = I.references[id]
   references[#references + 1] = to
   return true, I.table_of(to)
@@ -451,8 +470,8 @@ local function treat_unreachable(I, home, name)
       I.report.entries = I.report.entries + I.entries[id]
     end
     if not reached[id] and next(I.records[id]) ~= nil then
-      note(I.report, "unreachable", id, nil, name and "nothing refers to it: it is kept in '%s'"
-        or "nothing refers to it: it is left out", name)
+      note(I.report, "unreachable", id, nil, "nothing refers to it: its entries (%d) are %s", I.entries[id],
+        name and "kept in '" .. name .. "'" or "left out; the option 'unreachable' keeps them")
       if name then
         kept = kept or {}
         kept[id] = I.table_of(id)
@@ -469,7 +488,7 @@ end
 
 -- import(records, options) -> home, report
 local function import(records, options)
-  options = options or {}
+  options = check_options(options, "home_table", "keys", "home", "unreachable", "globals", "warn")
   if type(records) ~= "table" then fail("invalid", "records: a list expected, got a %s", type(records)) end
   local home_table = check_option(options, "home_table", "table") or {}
   if next(home_table) ~= nil then
@@ -492,8 +511,12 @@ local function import(records, options)
     return t
   end
   index_records(I, records)
+  if next(I.records) == nil and not I.metadata and not I.metadata_damaged then
+    fail("invalid", "there is no record of a legacy database: {id = 1, data = {...}}")
+  end
   local home = home_id(I, options.home)
   tables[home] = home_table
+  I.next_id = I.metadata and table_id(rawget(I.metadata, "nextTableId")) or math.huge
   I.records[home] = I.records[home] or {}
   for _, id in ipairs(sorted_keys(I.records)) do read_entries(I, id) end
   treat_unreachable(I, home, unreachable)
@@ -645,7 +668,7 @@ end
 
 -- export(home, options) -> records, report
 local function export(home, options)
-  options = options or {}
+  options = check_options(options, "runtime", "saved_at", "globals")
   if type(home) ~= "table" then fail("invalid", "home: a table expected, got a %s", type(home)) end
   local E = {
     report = new_report(), functions = {}, inner = 0, ids = { [home] = 1 }, queue = { home }, next_id = FIRST_TABLE,

@@ -67,6 +67,12 @@ ok 'before, the alias counting' 0 "$hearth" --store memory: run --alias track ma
 says err 'players.lua:4: Memory is the old name of _home'
 ok 'before, without the alias, it is another table' 0 "$hearth" --store memory: run main.lua
 says out 'home of 2	false'
+ok 'a Memory of the program is told' 0 "$hearth" --store memory: eval 'Memory = Memory or {}'
+says err 'warning: the global Memory is a table that nothing saves: it is a name of _home with --alias on'
+ok 'none is not' 0 "$hearth" --store memory: eval --alias on 'Memory.x'
+silent err
+ok 'uses are counted' 0 "$hearth" --store memory: eval --alias track 'Memory.x, Memory.y'
+says err 'uses of the name Memory: 2'
 ok 'an alias that is none' 2 "$hearth" --store memory: run --alias maybe main.lua
 says err "hearth: --alias: 'maybe' is none of off, on, track"
 cd .. || exit 1

@@ -456,6 +456,22 @@ test("arguments", function()
   fails("exists", "not empty", legacy.import({}, { home_table = { 1 } }))
   fails("invalid", "home", legacy.export(5))
   fails("invalid", "runtime", legacy.export({}, { runtime = "3" }))
+  fails("invalid", "unknown option 'home_tabel'", legacy.import(home_of {}, { home_tabel = {} }))
+  fails("invalid", "unknown option 'keys'", legacy.export({}, { keys = "text" }))
+  fails("invalid", "options", legacy.import({}, 5))
+  for _, none in ipairs { {}, { 1, 2, "x" }, { { key = 1, value = 2 } }, { id = 1, data = {} } } do
+    fails("invalid", "there is no record of a legacy database", legacy.import(none))
+  end
+end)
+
+test("functions that say Memory, and references to tables that never were", function()
+  local says = string.dump(function() Memory.n = 1 end, true)
+  local nested = string.dump(function() return function() return Memory end end, true)
+  local not_it = string.dump(function() return memory, MemoryOf end, true)
+  local home, report = import(home_of { says = binary(string.pack("<Bs4", 5, says)), nested = binary(string.pack("<Bs4", 5, nested)),
+    other = binary(string.pack("<Bs4", 5, not_it)), far = binary "\7\99\0\0\0", near = binary "\7\2\0\0\0" })
+  equal(lines(report), "1 far dangling; 1 nested memory; 1 says memory")
+  equal(next(home.far), nil)
 end)
 
 test("damaged numbers of tables cost none of their entries", function()

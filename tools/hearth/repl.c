@@ -133,5 +133,6 @@ int command_repl(Call *call) {
     (void)printf("hearth %s, %s, %s: .help for help\n", hearth_version(), LUA_RELEASE, call->uri);
   status = run_lines(&s);
   if (status == STATUS_OK) status = finish_output();
+  script_tell_memory(&s);
   return script_close(&s, status);
 }

@@ -46,6 +46,7 @@ static int run_and_commit(Call *call, bool eval) {
   status = script_open(call, readonly ? HEARTH_OPEN_READONLY : 0, &s);
   if (status != STATUS_OK) return status;
   status = run(&s, call, eval);
+  script_tell_memory(&s);
   if (status == STATUS_OK)
     status = script_commit(&s);
   else

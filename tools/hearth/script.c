@@ -139,6 +139,29 @@ int script_print(lua_State *L, int first) {
   return script_call(L, count, 0);
 }
 
+/* Is the global Memory a table of the program's own? */
+static int memory_is_other(lua_State *L) {
+  Script *s = lua_touserdata(L, 1);
+  lua_pushglobaltable(L);
+  lua_pushliteral(L, "Memory");
+  lua_rawget(L, -2);
+  hearth_push_home(L, s->store);
+  lua_pushboolean(L, lua_istable(L, -2) && !lua_rawequal(L, -1, -2));
+  return 1;
+}
+
+void script_tell_memory(Script *s) {
+  hearth_stat stat = {.size = sizeof stat, .storage = {.size = sizeof stat.storage}};
+  hearth_error err;
+  lua_pushcfunction(s->L, memory_is_other);
+  lua_pushlightuserdata(s->L, s);
+  if (lua_pcall(s->L, 1, 1, 0) == LUA_OK && lua_toboolean(s->L, -1))
+    print_warning(NULL, "the global Memory is a table that nothing saves: it is a name of _home with --alias on");
+  lua_pop(s->L, 1);
+  if (hearth_store_stat(s->store, &stat, &err) >= 0 && stat.alias_uses > 0)
+    (void)complain(STATUS_OK, "uses of the name Memory: %llu", (unsigned long long)stat.alias_uses);
+}
+
 int script_commit(Script *s) {
   hearth_error err;
   if (hearth_commit(s->L, s->store, HEARTH_DEFAULT_DURABILITY, &err) >= 0) return STATUS_OK;

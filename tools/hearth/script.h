@@ -31,6 +31,12 @@ int script_call(lua_State *L, int nargs, int nresults);
 /* Prints the values from index `first` up as print would. Complains when that raises. */
 int script_print(lua_State *L, int first);
 
+/*
+** Warns where the program made a global Memory of its own, which nothing saves, and says how often the name was used
+** while it was tracked.
+*/
+void script_tell_memory(Script *s);
+
 /* Commits, or complains: STATUS_FAILED, and nothing is committed. */
 int script_commit(Script *s);
 
