@@ -27,6 +27,13 @@ local function keys(table_of_names)
   return table.concat(list, " ")
 end
 
+test("hearth.legacy.d.lua has the functions of its module", function()
+  local inside = package.loaded["harness.host"] -- WebAssembly, where the package brings the text
+  local legacy = inside and load(t.source "lib/legacy/legacy.lua")(hearth.load_chunk) or require "hearth.legacy"
+  local described = assert(load(read "hearth.legacy.d.lua", "=hearth.legacy.d.lua", "t", {}))()
+  equal(keys(described), keys(legacy))
+end)
+
 test("it is Lua", function()
   assert(load(annotations, "=hearth.d.lua", "t", {}))
 end)
