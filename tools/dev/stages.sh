@@ -104,6 +104,28 @@ stage_m32() {
   stage build-m32 configure_target m32 native && suites m32 "$build/m32" -t 2
 }
 
+# fuzz_target PROGRAM: the committed corpus, and what earlier runs found, for a while; what crashes it is kept beside that.
+fuzz_target() {
+  local name=${1##*/fuzz_} found
+  found=$build/fuzz-found/$name
+  mkdir -p "$found/corpus"
+  "$1" -max_total_time="${HEARTH_FUZZ_SECONDS:-20}" -max_len=65536 -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
+    -artifact_prefix="$found/" "$found/corpus" "fuzz/corpus/$name"
+}
+
+# Every target in turn; a line each with how often it ran.
+stage_fuzz() {
+  local program name
+  stage build-fuzz configure_target fuzz native || return 1
+  for program in "$build"/fuzz/fuzz/fuzz_*; do
+    [ -f "$program" ] && [ -x "$program" ] || continue
+    name=fuzz-${program##*/fuzz_}
+    if stage "$name" fuzz_target "$program"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+    echo "  $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$logs/$name.log") executions," \
+      "$(grep -oE 'cov: [0-9]+ ft: [0-9]+' "$logs/$name.log" | tail -n 1)"
+  done
+}
+
 build_wasm() {
   need_acorn && configure_target wasm32 cross
 }
