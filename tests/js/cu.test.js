@@ -63,10 +63,11 @@ test("before load", async () => {
     () => cu.setMetadata(1),
   ])
     assert.throws(call, /not loaded/);
-  for (const name of ["saveState", "loadState", "clearPersistedState"]) {
-    assert.equal(await cu[name](), false);
-    assert.match(take().join(), /not loaded/);
-  }
+  assert.equal(await cu.saveState(), false);
+  assert.match(take().join(), /not loaded/);
+  assert.equal(await cu.loadState(), true, "load() reads it");
+  assert.equal(await cu.clearPersistedState(), false);
+  assert.match(take().join(), /clearPersistedState.*no IndexedDB/);
   assert.deepEqual(cu.getTableInfo(), {
     tableCount: 0,
     homeTableId: null,
@@ -480,6 +481,42 @@ describe("tables", () => {
 });
 
 describe("_io", () => {
+  test("what refers to it finds it again, and what is in it is not stored", async () => {
+    const store = await begin();
+    await result(`
+      local io = _io
+      function _home.input() return io.input end
+      _home.chan, _home.self = _io, {_io} return 1`);
+    cu.setInput("the first");
+    assert.equal(await result("return _home.input()"), "the first");
+    assert.equal(await cu.saveState(), true);
+    const check = async () => {
+      assert.equal(await result("return rawequal(_home.chan, _io) and rawequal(_home.self[1], _io)"), true);
+      assert.equal(await result("return next(_io) == nil"), true);
+      cu.setInput("the second");
+      assert.equal(await result("return _home.input() .. _home.chan.input"), "the secondthe second");
+    };
+    await begin({ store });
+    await check();
+    assert.equal(await cu.loadState(), true);
+    assert.equal(await result("return rawequal(_home.chan, _io)"), true);
+    await cu.getHearth().close();
+    const owner = await Hearth.open({ store, placeholders: true });
+    await cu.load({ store });
+    cu.init();
+    assert.match(take().join(), /not saved/);
+    await check();
+    await owner.close();
+    await cu.getHearth().close();
+    await assert.rejects(Hearth.open({ store }), failure("unknown", "'_io'"));
+    const named = await Hearth.open({
+      store,
+      sources: { cu_io: 'local io = {} require("hearth").register_permanent("_io", io) return io' },
+    });
+    assert.equal(named.run("_home.chan.input = 5 return _home.input()")[0], 5);
+    await named.close();
+  });
+
   test("input, output and meta", async () => {
     const store = await begin();
     assert.equal(cu.getOutput(), null);
@@ -573,5 +610,124 @@ describe("_io", () => {
     await begin({ keys: "text" });
     cu.setInput({ 1: "one" });
     assert.equal(await result("return _io.input['1'] == 'one' and _io.input[1] == nil"), true);
+  });
+});
+
+describe("what the user's code may do", () => {
+  const globals = (value) => `
+    saved = _home
+    local globals = _G
+    for k in next, globals do if k ~= "_home" and k ~= "Memory" and k ~= "saved" then globals[k] = ${value} end end
+    return "done"`;
+  for (const value of ["false", "function() return function() return 'USER' end end", "nil"])
+    test(`every global is ${value}`, async () => {
+      const store = await begin();
+      await result("_home.n, _home.t = 1, {x = 1} return 1");
+      assert.equal(await cu.saveState(), true);
+      assert.equal(await result(globals(value)), "done");
+      assert.equal(await result("return 1 + 1"), 2);
+      assert.equal((await compute("return ('x'):rep(3)")).result, "xxx");
+      assert.match((await compute("return +")).error, /^Error: .*unexpected symbol/);
+      take();
+      assert.equal(cu.runGc(), true);
+      assert.ok(cu.getMemoryStats().used > 0);
+      const { tables } = cu.getTableInfo();
+      const [home, inner] = tables.map(({ id, size, keys }) => [id, size, keys.sort()]);
+      assert.deepEqual([home, inner], [[1, 2, ["n", "t"]], [3, 1, ["x"]]]);
+      cu.setInput({ list: [1, 2] });
+      cu.setMetadata(5);
+      assert.deepEqual(cu.getTableInfo().tables.find(({ id }) => id === 2).keys.sort(), ["input", "meta"]);
+      assert.equal(cu.getOutput(), null);
+      cu.clearIo();
+      await result("saved.n = 2 return 1");
+      const { records } = await cu.getHearth().exportLegacy();
+      assert.deepEqual(records.map(({ id }) => id), [1, 3, "__metadata__"]);
+      assert.equal(await cu.saveState(), true);
+      assert.equal(await cu.clearPersistedState(), true);
+      assert.equal(await result("return saved.n"), 2, "the Lua state stays");
+      await begin({ store });
+      assert.equal(await result("return next(_home) == nil"), true, "it was removed");
+      await result("_home.n = 5 return 1");
+      await cu.saveState();
+      await result(globals(value));
+      assert.equal(await cu.loadState(), true);
+      assert.equal(await result("return saved.n"), 5);
+      cu.setMemoryAliasEnabled(false);
+      cu.setMemoryAliasEnabled(true);
+      assert.match(take().join(), /deprecated/);
+    });
+
+  test("what a source does when it is loaded", async () => {
+    await begin({ sources: { mine: "next, load, select, type = nil return {}" } });
+    assert.equal(await result("return 1"), 1);
+    assert.equal(cu.getTableInfo().tableCount, 1);
+  });
+
+  test("a key whose __tostring raises", async () => {
+    await begin();
+    await result(`
+      _home[setmetatable({}, {__tostring = function() error("no") end})] = 1
+      _home[setmetatable({}, {__tostring = function() return "named" end})] = 1
+      _home[setmetatable({}, {__tostring = function() return 5 end})] = 1
+      return 1`);
+    assert.deepEqual(cu.getTableInfo().tables[0].keys.sort(), ["(a table)", "5", "named"]);
+  });
+
+  test("ext.table gives plain tables, after loadState too", async () => {
+    await begin();
+    await cu.saveState();
+    await cu.loadState();
+    assert.equal(await result("return type(ext.table()) .. type(rawget(ext, 'table'))"), "tablefunction");
+  });
+
+  test("it goes on when getHearth() imported something", async () => {
+    await begin();
+    await result("_home.n = 7 return 1");
+    await cu.saveState();
+    const bytes = await cu.getHearth().export();
+    await result("_home.n = 8 return 1");
+    await cu.saveState();
+    await cu.getHearth().import(bytes, { replace: true });
+    cu.setInput(3);
+    assert.equal(await result("return tostring(_home.n) .. _io.input"), "73");
+    assert.equal(cu.getTableInfo().tableCount, 2);
+    assert.equal(await cu.saveState(), true);
+  });
+});
+
+test("load() of something that is no object with options", async () => {
+  for (const [given, told] of [[null, "null"], ["./lua.wasm", "a string"]]) {
+    assert.equal(await cu.load(given), true);
+    const said = take();
+    assert.equal(said.length, 2, said.join());
+    assert.match(said[0], new RegExp(`an object with options, and was given ${told}`));
+    assert.match(said[1], /no IndexedDB/);
+  }
+});
+
+describe("clearing what is not loaded", () => {
+  test("after a load that failed: the store that it named", async () => {
+    const store = await begin({ modules: { mine: { f() {} } } });
+    await result("_home.f = mine.f return 1");
+    await cu.saveState();
+    await assert.rejects(cu.load({ store }), failure("unknown", "mine.f"));
+    take();
+    assert.equal(await cu.loadState(), false);
+    assert.match(take().join(), /not loaded/);
+    assert.equal(await cu.clearPersistedState(), true);
+    await begin({ store });
+    assert.equal(await result("return next(_home) == nil"), true);
+  });
+
+  test("in turn with loads", async () => {
+    const store = await begin();
+    await result("_home.n = 1 return 1");
+    await cu.saveState();
+    const loaded = cu.load({ store });
+    const cleared = cu.clearPersistedState(); // of a session that is being closed, or of the next
+    assert.deepEqual(await Promise.all([loaded, cleared]), [true, true]);
+    cu.init();
+    await begin({ store });
+    assert.equal(await result("return _home.n"), null);
   });
 });

@@ -394,7 +394,11 @@ describe("exportLegacy", () => {
           }),
         ]);
         assert.deepEqual(structuredClone(records), records);
-        assert.deepEqual(report.items, []);
+        assert.deepEqual(
+          report.items.map(({ table, what }) => [table, what]),
+          [[1, "table"]],
+          "a table in a table",
+        );
         assert.equal(report.tables, 2);
       },
     ));
@@ -446,4 +450,33 @@ describe("exportLegacy", () => {
       await assert.rejects(other.exportLegacy(), failure("closed"));
       assert.ok(new HearthError("closed", "") instanceof Error);
     }));
+});
+
+test("exporting does not use the globals, which are the program's", async () => {
+  const hearth = await Hearth.open({});
+  hearth.run("_home.n, _home.t, home = 1, {x = 'text'}, _home");
+  const expected = await hearth.exportLegacy({ savedAt: "x" });
+  hearth.run("for k, v in pairs(_G) do if k ~= '_G' and k ~= 'home' then _G[k] = false end end");
+  assert.deepEqual(await hearth.exportLegacy({ savedAt: "x" }), expected);
+  hearth.run("home.n = 2");
+  assert.deepEqual((await hearth.exportLegacy()).records[0].data.n, binary(integer(2)));
+  await hearth.rollback();
+  hearth.run("_home.n = 3");
+  assert.deepEqual((await hearth.exportLegacy()).records[0].data.n, binary(integer(3)));
+  await hearth.close();
+});
+
+test("nor after an import; what a source replaces changes nothing", async () => {
+  const other = await Hearth.open({});
+  other.run("_home.n = 5");
+  await other.commit();
+  const bytes = await other.export();
+  await other.close();
+  for (const store of ["memory:", `file:${join(newFolder(), "imported.hearth")}`]) {
+    const hearth = await Hearth.open({ store, sources: { mine: "next, pairs, ipairs = nil return {}" } });
+    await hearth.import(bytes, { replace: true });
+    hearth.run("load = false");
+    assert.deepEqual((await hearth.exportLegacy()).records[0].data.n, binary(integer(5)), store);
+    await hearth.close();
+  }
 });

@@ -11,6 +11,7 @@ import {
   ALIAS, COMMIT, COMPACT, DECODE, DURABILITY, ENCODE, EXPORT_LEGACY, IMPORT, IMPORT_LEGACY, OPEN, RUN, check,
 } from "./options.js";
 import { Pending } from "./pending.js";
+import { PRISTINE, Pristine } from "./pristine.js";
 
 export { HearthError, LuaError };
 
@@ -70,6 +71,7 @@ export class Hearth {
   #uri;
   #autocommit;
   #failure;
+  #prelude;
   #state = "opening"; // then "open", "closed"
   #transacting = false;
   /** @type {Promise<void> | undefined} */
@@ -77,15 +79,16 @@ export class Hearth {
 
   static version = "0.1.0";
 
-  constructor(key, options) {
+  constructor(key, options, prelude) {
     if (key !== Hearth.#key) throw new TypeError("use Hearth.open()");
     this.#options = options;
     this.#uri = options.store ?? "memory:";
+    this.#prelude = prelude;
   }
   static #key = Symbol();
 
   static async open(options) {
-    const hearth = new Hearth(Hearth.#key, check(options, OPEN));
+    const hearth = new Hearth(Hearth.#key, check(options, OPEN), options?.[PRISTINE]);
     await hearth.#open();
     await hearth.#noticeLegacy();
     return hearth;
@@ -130,8 +133,11 @@ export class Hearth {
     this.#autocommit = new Autocommit(this, this.#options);
   }
 
-  /** Lua code that nobody asked to be run: what it changes is committed by whoever runs it. */
-  #runLegacy = (code, ...args) => this.#opened().call("js_run", [code, "=legacy", undefined, ...args]);
+  [PRISTINE](name, code, ...args) {
+    return this.#opened().pristine.run(name, code, ...args);
+  }
+
+  #runLegacy = (code, ...args) => this[PRISTINE]("=legacy", code, ...args);
 
   /** A new store, beside the database of the legacy runtime: it is said how that is taken over. */
   async #noticeLegacy() {
@@ -172,6 +178,7 @@ export class Hearth {
     };
     const instance = await Instance.make(this.#module, host);
     try {
+      instance.pristine = new Pristine(instance, this.#prelude);
       if (modules !== undefined) instance.call("js_run", [REGISTER_MODULES, "=modules", undefined, modules]);
       if (sources !== undefined) instance.call("js_run", [REGISTER_SOURCES, "=sources", undefined, sources]);
     } catch (error) {
@@ -196,6 +203,7 @@ export class Hearth {
     if (this.#storage !== undefined) offer(instance, this.#storage);
     try {
       instance.call("js_open", [this.#uri, { ...this.#storeOptions(), ...other }]);
+      instance.pristine.opened();
     } catch (error) {
       instance.delete();
       throw error;
@@ -421,6 +429,7 @@ export class Hearth {
     try {
       instance.call("js_import", [bytes, false]);
       instance.call("js_open", ["memory:", this.#storeOptions()]);
+      instance.pristine.opened();
     } catch (error) {
       instance.delete();
       throw error;

@@ -71,6 +71,8 @@ export class Instance {
   /** @type {WebAssembly.Memory} */
   memory;
   exports;
+  /** @type {import("./pristine.js").Pristine} set by whoever made the instance */
+  pristine;
   #bridge = 0;
   #lines;
   #references;

@@ -6,6 +6,7 @@ import { DATABASE } from "../legacy/database.js";
 import { Buffer, decodeResult, encodeResult } from "./buffer.js";
 import { Session, ioTableId } from "./session.js";
 import { fromLua, toLua } from "./values.js";
+import { warn } from "./warn.js";
 
 const STORE = "indexeddb:cu";
 const OPENING = ["wasm", "takeover", "persist", "acceptLoss", "modules", "sources", "print", "warn"]; // of Hearth.open
@@ -15,6 +16,8 @@ const OPTIONS = [
 
 /** @type {Session | undefined} */
 let session;
+let latest = {}; // options of the latest load()
+let failed = false; // that one
 /** @type {Promise<unknown>} loads come one after the other */
 let loading = Promise.resolve();
 const buffer = new Buffer();
@@ -22,10 +25,6 @@ let aliasEnabled = true;
 let integerKeys = true;
 
 const encoder = new TextEncoder();
-
-function warn(text) {
-  console.warn(`[hearth-lua/cu] ${text}`);
-}
 
 function loaded() {
   if (session === undefined) throw new Error("not loaded: call load() first");
@@ -42,19 +41,30 @@ function hasIndexedDB() {
 
 /* ------------------------------------------------------------------ loading */
 
+/** What there is to say about the legacy state, where there is something. */
+function tellOf({ database, savedAt, takenOver, newer, failure }) {
+  const commands = "takeLegacyState() puts it in place of what is here; clearLegacyState() removes it.";
+  if (failure !== undefined) return `${database} could not be taken over: ${failure.message}. It is as it was`;
+  if (!newer) return undefined;
+  return takenOver === undefined
+    ? `it is not known whether ${database} was taken over: the store is in use, and there is no note of it. ${commands}`
+    : `the legacy database ${database} was saved (${savedAt}) after it had been taken over (${takenOver}): ` +
+      `an old tab may still be writing. ${commands}`;
+}
+
 function tellLegacy(state, onLegacyState) {
   if (state === undefined) return;
-  const { database, savedAt, takenOver, newer, report } = state;
-  if (newer) {
-    const since = takenOver === undefined ? "was not taken over, since the store was in use already"
-      : `was saved (${savedAt}) after it had been taken over (${takenOver}): an old tab may still be writing`;
-    warn(`the legacy database ${database} ${since}. takeLegacyState() puts it in place of what is here; ` +
-      "clearLegacyState() removes it.");
-  }
+  const line = tellOf(state);
+  if (line !== undefined) warn(line);
+  const { database, report } = state;
   const lost = report === undefined ? 0 : report.items.length;
   if (lost > 0)
     warn(`${lost} things in ${database} could not be taken over as they were: getLegacyState().report lists them`);
-  onLegacyState?.(state);
+  try {
+    onLegacyState?.(state);
+  } catch (error) {
+    console.error("onLegacyState failed:", error);
+  }
 }
 
 async function closeSession() {
@@ -67,27 +77,46 @@ async function closeSession() {
   }
 }
 
-async function openSession(options) {
-  const { autoRestore = true, store, legacy = DATABASE, onLegacyState, keys, home, unreachable, ...rest } = options;
-  for (const name of Object.keys(options)) if (!OPTIONS.includes(name)) warn(`load() knows no option '${name}'`);
+/** What a session is opened with. */
+function settingsOf({ autoRestore = true, store, legacy = DATABASE, keys, home, unreachable, ...rest }) {
   const opening = Object.fromEntries(Object.entries(rest).filter(([name]) => OPENING.includes(name)));
-  await closeSession();
-  session = await Session.open({
+  return {
     store: store ?? (hasIndexedDB() ? STORE : undefined), autoRestore,
     legacy: hasIndexedDB() ? legacy : undefined,
     importing: { keys, home, unreachable },
     opening: { ...opening, alias: aliasEnabled ? "on" : "off", legacyNotice: false },
-  });
-  integerKeys = keys !== "text";
+  };
+}
+
+async function openSession(options) {
+  latest = options;
+  failed = true;
+  for (const name of Object.keys(options)) if (!OPTIONS.includes(name)) warn(`load() knows no option '${name}'`);
+  await closeSession();
+  session = await Session.open(settingsOf(options));
+  failed = false;
+  integerKeys = options.keys !== "text";
   if (session.unsaved !== undefined) warn(session.unsaved);
-  tellLegacy(session.legacy, onLegacyState);
+  tellLegacy(session.legacy, options.onLegacyState);
+}
+
+function checked(options) {
+  if (typeof options === "object" && options !== null) return options;
+  warn(`load() takes an object with options, and was given ${options === null ? "null" : `a ${typeof options}`}`);
+  return {};
+}
+
+/** f, when all that was begun before is done; what is loaded after it waits for it. */
+function inTurn(f) {
+  const done = loading.then(f);
+  loading = done.catch(() => {});
+  return done;
 }
 
 export async function load(options = {}) {
-  const opened = loading.then(() => openSession(options));
-  loading = opened.catch(() => {});
   try {
-    await opened;
+    const given = checked(options);
+    await inTurn(() => openSession(given));
     return true;
   } catch (error) {
     console.error("load() failed:", error);
@@ -153,7 +182,7 @@ export const getMemoryStats = () => attempt("getMemoryStats", { total: 0, used: 
 });
 
 export const runGc = () => attempt("runGc", false, () => {
-  session.hearth.run("collectgarbage()");
+  session.collect();
   return true;
 });
 
@@ -162,7 +191,7 @@ export const runGc = () => attempt("runGc", false, () => {
 /** Did it succeed? Why not is on the console. */
 async function succeeded(name, f) {
   try {
-    await f(loaded());
+    await f();
     return true;
   } catch (error) {
     console.error(`${name}() failed:`, error);
@@ -170,11 +199,21 @@ async function succeeded(name, f) {
   }
 }
 
-export const saveState = () => succeeded("saveState", (current) => current.save());
+/** While a load() is under way there is no session. One that is there is called at once: a page may be going away. */
+async function withSession(f, otherwise) {
+  if (session === undefined) await loading;
+  if (session !== undefined || otherwise === undefined) await f(loaded());
+  else await inTurn(() => (session === undefined ? otherwise() : f(session)));
+}
 
-export const loadState = () => succeeded("loadState", (current) => current.restore());
+export const saveState = () => succeeded("saveState", () => withSession((current) => current.save()));
 
-export const clearPersistedState = () => succeeded("clearPersistedState", (current) => current.clear());
+/** Before load() there is nothing to be done: that reads what is saved. */
+export const loadState = () => succeeded("loadState", () =>
+  withSession((current) => current.restore(), failed ? undefined : () => {}));
+
+export const clearPersistedState = () => succeeded("clearPersistedState", () =>
+  withSession((current) => current.clear(), () => Session.clear(settingsOf(latest))));
 
 /* --------------------------------------------------------- the legacy state */
 
@@ -182,7 +221,8 @@ export const getLegacyState = () => loaded().legacy;
 
 export const takeLegacyState = async () => loaded().takeLegacy();
 
-export const clearLegacyState = () => succeeded("clearLegacyState", (current) => current.clearLegacy());
+export const clearLegacyState = () => succeeded("clearLegacyState", () =>
+  withSession((current) => current.clearLegacy(), () => Session.clearLegacy(settingsOf(latest))));
 
 /* ------------------------------------------------------------------- tables */
 

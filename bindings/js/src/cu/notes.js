@@ -1,7 +1,8 @@
 /**
- * What was taken over from the legacy database, in a small database of its own, since workers have no localStorage: for
- * each store { stamp, done }. The stamp tells one saved legacy state from another. It is noted before the one commit
- * that takes the state over, and marked as done after it.
+ * What was taken over from the legacy database, in a small database of its own, since workers have no localStorage:
+ * for each store { stamp, done }. The stamp tells one saved legacy state from another. It is noted before the one
+ * commit that takes the state over, and marked as done after it. Of a state that was found beside a store in use, and
+ * not taken over, it is { seen, done: true }.
  */
 import { asked, factory, openFailure } from "../indexeddb/database.js";
 
@@ -35,7 +36,9 @@ async function withNotes(mode, f) {
   }
 }
 
-/** @returns {Promise<{stamp: string, done: boolean} | undefined>} */
+/** @returns {Promise<{stamp?: string, seen?: string, done: boolean} | undefined>} */
 export const noteOf = (key) => withNotes("readonly", (notes) => notes.get(key));
 
 export const setNote = (key, note) => withNotes("readwrite", (notes) => notes.put(note, key));
+
+export const removeNote = (key) => withNotes("readwrite", (notes) => notes.delete(key));

@@ -4,76 +4,38 @@
  * It owns its store; or reads it only, while another tab owns it; or has none, where the browser offers none.
  */
 import { Hearth, HearthError } from "../hearth.js";
-import { Takeover, isNew, setAside } from "./takeover.js";
+import { PRISTINE } from "../pristine.js";
+import { IO_TABLE, PRELUDE, call } from "./prelude.js";
+import { Takeover, clearLegacy, isNew, setAside, withAdvice } from "./takeover.js";
+import { warn } from "./warn.js";
 
-const PATIENCE = 5000; // milliseconds for another tab to make the store, whose first commit may be a takeover
-const PAUSE = 50;
+const PATIENCE = 60000; // milliseconds for another tab to make the store, whose first commit may be a takeover
+const SILENCE = 5000; // milliseconds until it is said what this tab waits for
+const PAUSE = 100;
 const ANOTHER = "another tab of this site has the store open, and what this one changes is not saved";
-
-const IO_TABLE = 2, FIRST_TABLE = 3; // the legacy runtime's numbers
-
-/* ext.table() gave a table that the home table can refer to: a plain one is. */
-const PREPARE = `
-ext = {table = function() return {} end}
-_io = {}
-local home, channel = _home, _io
-
-local shown = {boolean = true, integer = true, float = true, string = true}
-
-local function run(code)
-  local f, message = load(code, code, "t")
-  if not f then error(message, 0) end
-  local function last(n, ...)
-    local value = nil
-    if n > 0 then value = (select(n, ...)) end
-    local kind = math.type(value) or type(value)
-    return kind, shown[kind] and value
-  end
-  local function all(...) return last(select("#", ...), ...) end
-  return all(f())
-end
-
-local ids, next_id = setmetatable({}, {__mode = "k"}), ${FIRST_TABLE}
-
-local function id_of(t)
-  if not ids[t] then ids[t], next_id = next_id, next_id + 1 end
-  return ids[t]
-end
-
-local function tables(home_id)
-  ids[home], ids[channel] = home_id, ${IO_TABLE}
-  local queue, seen, list = {home}, {[home] = true}, {}
-  if next(channel) ~= nil then queue[2], seen[channel] = channel, true end
-  for _, t in ipairs(queue) do
-    local keys = {}
-    for key, value in next, t do
-      keys[#keys + 1] = tostring(key)
-      if type(value) == "table" and not seen[value] then
-        seen[value] = true
-        queue[#queue + 1] = value
-      end
-    end
-    list[#list + 1] = {id = id_of(t), size = #keys, keys = keys}
-  end
-  return list, next_id
-end
-
-return run, tables,
-  function(key, value) channel[key] = value end,
-  function(key) return channel[key] end`;
+const NOWHERE = "there is no IndexedDB here; option 'store' names another store";
 
 /** The store is another tab's; a new one becomes readable with its owner's first commit. */
 async function openOwnedOrRead(options) {
-  for (const end = Date.now() + PATIENCE; ;) {
+  let said = false;
+  for (const began = Date.now(); ;) {
+    let busy;
     try {
       return { hearth: await Hearth.open(options), owns: true };
     } catch (error) {
       if (error.code !== "busy") throw error;
-      try {
-        return { hearth: await Hearth.open({ ...options, readonly: true }), owns: false };
-      } catch (other) {
-        if (other.code !== "notfound" || Date.now() > end) throw other.code === "notfound" ? error : other;
-      }
+      busy = error;
+    }
+    try {
+      return { hearth: await Hearth.open({ ...options, readonly: true }), owns: false };
+    } catch (error) {
+      if (error.code !== "notfound") throw error;
+    }
+    const waited = Date.now() - began;
+    if (waited > PATIENCE) throw busy;
+    if (waited > SILENCE && !said) {
+      said = true;
+      warn(`another tab is making the store ${options.store}: this one waits for it`);
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE));
   }
@@ -88,10 +50,6 @@ export class Session {
   #store;
   /** @type {Takeover | undefined} */
   #takeover;
-  #run;
-  #tables;
-  #setIo;
-  #getIo;
 
   /**
    * @param {object} options
@@ -104,20 +62,48 @@ export class Session {
   static async open({ store, autoRestore, legacy, importing, opening }) {
     const session = new Session();
     session.#store = store;
-    if (store === undefined) session.#unsaved = "there is no IndexedDB here; option 'store' names another store";
-    const owns = await session.#open(opening);
+    if (store === undefined) session.#unsaved = NOWHERE;
+    const owns = await session.#open({ ...opening, [PRISTINE]: PRELUDE });
     try {
-      if (legacy !== undefined) session.#takeover = new Takeover(session.hearth, session.#store, legacy, importing);
-      if (owns && session.#store.startsWith("indexeddb:")) await session.#takeover?.begin();
-      else if (owns || session.#store === undefined) await session.#takeover?.show();
-      if (owns && isNew(session.hearth)) await session.hearth.commit(); // from now on another tab can read it
+      if (legacy !== undefined) {
+        session.#takeover = new Takeover(session.hearth, session.#store, legacy, importing);
+        await session.#takeOver(owns, autoRestore);
+      }
+      if (owns && session.#takeover?.failure === undefined) await session.#begin();
       if (!autoRestore) setAside(session.hearth).release();
-      [session.#run, session.#tables, session.#setIo, session.#getIo] = session.hearth.run(PREPARE, { name: "=cu" });
     } catch (error) {
       await session.hearth.close();
       throw error;
     }
     return session;
+  }
+
+  /**
+   * Removes what is saved in a store that is not loaded, and the legacy state.
+   * @param {object} options as for open
+   */
+  static async clear({ store, legacy, opening }) {
+    if (store === undefined) throw new HearthError("unsupported", NOWHERE);
+    let hearth;
+    try {
+      hearth = await Hearth.open({ ...opening, store, create: false, placeholders: true, [PRISTINE]: PRELUDE });
+    } catch (error) {
+      if (error.code !== "notfound") throw error; // nothing is saved
+    }
+    try {
+      if (hearth !== undefined) {
+        call(hearth, "empty");
+        await hearth.commit();
+      }
+    } finally {
+      await hearth?.close();
+    }
+    if (legacy !== undefined) await clearLegacy(legacy, hearth === undefined ? undefined : store);
+  }
+
+  /** Removes the legacy state alone. */
+  static async clearLegacy({ legacy }) {
+    if (legacy !== undefined) await clearLegacy(legacy);
   }
 
   /** Does this tab own the store? */
@@ -138,6 +124,27 @@ export class Session {
     return false;
   }
 
+  async #takeOver(owns, autoRestore) {
+    const isKept = this.#store !== undefined && !this.#store.startsWith("memory:");
+    try {
+      if (owns && isKept) await this.#takeover.begin(autoRestore);
+      else if (isKept) await this.#takeover.compare();
+      else await this.#takeover.show(autoRestore);
+    } catch (error) {
+      throw withAdvice(error);
+    }
+  }
+
+  /** A store that is new can be read by another tab after its first commit. */
+  async #begin() {
+    if (!isNew(this.hearth)) return;
+    try {
+      await this.hearth.commit();
+    } catch (error) {
+      warn(`the store is new and nothing could be saved in it: ${error.message}. saveState() tries it again`);
+    }
+  }
+
   get unsaved() {
     return this.#unsaved;
   }
@@ -148,8 +155,9 @@ export class Session {
 
   /** Runs code: what it printed, and the last value that it returned. */
   compute(code) {
+    const [run] = this.hearth[PRISTINE]("=cu", "return cu.run");
     const captured = this.hearth.capture("local run, code = ... return run(code)",
-      { name: "=compute", args: [this.#run, code] });
+      { name: "=compute", args: [run, code] });
     const [kind, value] = captured.values;
     return { output: captured.output, kind, value };
   }
@@ -160,6 +168,7 @@ export class Session {
 
   async save() {
     this.#owned();
+    if (this.#takeover?.unsettled) await this.#takeover.settle();
     await this.hearth.commitNow(); // pages save when they are left
   }
 
@@ -168,6 +177,8 @@ export class Session {
     if (this.#store === undefined) throw new HearthError("unsupported", this.#unsaved);
     if (this.#unsaved === undefined) await this.hearth.rollback();
     else await this.hearth.refresh();
+    call(this.hearth, "install");
+    await this.#takeover?.refill();
   }
 
   /** Removes what is saved, the legacy state too; the Lua state stays as it is. */
@@ -193,7 +204,7 @@ export class Session {
 
   tables() {
     const homeTableId = this.hearth.stat().homeId;
-    const [tables, nextTableId] = this.#tables(homeTableId);
+    const [tables, nextTableId] = call(this.hearth, "tables", homeTableId);
     const texts = (keys) => (Array.isArray(keys) ? keys : []); // an empty table comes over as an object
     return {
       tableCount: tables.length, homeTableId, memoryTableId: homeTableId, nextTableId,
@@ -202,11 +213,15 @@ export class Session {
   }
 
   setIo(key, value) {
-    this.#setIo(key, value);
+    call(this.hearth, "set_io", key, value);
   }
 
   getIo(key) {
-    return this.#getIo(key)[0];
+    return call(this.hearth, "get_io", key)[0];
+  }
+
+  collect() {
+    this.hearth[PRISTINE]("=cu", "collectgarbage()");
   }
 
   async close() {

@@ -11,24 +11,22 @@ local function split(report)
   return list, {home = report.home, tables = report.tables, entries = report.entries, saved_at = report.saved_at,
     counts = report.counts}
 end
-local hearth = require "hearth"
-local legacy = assert(load((...), "=hearth.legacy", "t"))(hearth.load_chunk)
+local source, options = ...
+local legacy = assert(load(source, "=hearth.legacy", "t", _ENV))(hearth.load_chunk)
 `;
 
 const IMPORT = `${LOAD}
-local _, records, options = ...
-options.home_table = _home
-local home, report, code = legacy.import(records, options)
-if not home then return nil, report, code end
+options.home_table = home()
+local filled, report, code = legacy.import(select(3, ...), options)
+if not filled then return nil, report, code end
 return true, split(report)`;
 
 const EXPORT = `${LOAD}
-local _, options = ...
-local records, report, code = legacy.export(_home, options)
+local records, report, code = legacy.export(home(), options)
 if not records then return nil, report, code end
 return records, split(report)`;
 
-/** @typedef {(code: string, ...args: any[]) => any[]} Run runs Lua code: what it returned */
+/** @typedef {(code: string, ...args: any[]) => any[]} Run runs Lua code as in pristine.js: what it returned */
 
 /** Runs code that answers nil, message, code where it fails. */
 function answer(run, code, ...args) {
@@ -59,7 +57,7 @@ export function recordsOf(from) {
  * @param {{keys?: string, home?: number | string, unreachable?: string}} options
  */
 export function fill(run, records, { keys, home, unreachable }) {
-  const [, items, fields] = answer(run, IMPORT, recordsToLua(records), { keys, home, unreachable });
+  const [, items, fields] = answer(run, IMPORT, { keys, home, unreachable }, recordsToLua(records));
   return reportFromLua(items, fields);
 }
 
