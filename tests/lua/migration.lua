@@ -142,13 +142,19 @@ test("the commands and their options are there", function()
   end
 end)
 
-test("links lead somewhere", function()
+local function anchors_of(text)
   local anchors = {}
-  for title in page:gmatch "\n#+ ([^\n]+)" do
-    anchors["#" .. title:lower():gsub("[^%w %-]", ""):gsub(" ", "-")] = true
+  for title in ("\n" .. text):gmatch "\n#+ ([^\n]+)" do
+    anchors[title:lower():gsub("[^%w %-]", ""):gsub(" ", "-")] = true
   end
+  return anchors
+end
+
+test("links lead somewhere", function()
   for target in page:gmatch "%]%(([^)]+)%)" do
-    if target:sub(1, 1) == "#" then assert(anchors[target], target) else assert(#t.source("docs/" .. target) > 0) end
+    local file, anchor = target:match "^([^#]*)#?(.*)$"
+    local text = file == "" and page or t.source("docs/" .. file)
+    assert(#text > 0 and (anchor == "" or anchors_of(text)[anchor]), target)
   end
 end)
 
