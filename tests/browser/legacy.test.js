@@ -286,3 +286,32 @@ test("a new store beside a legacy database: said once, and only then", async () 
   assert.deepEqual(await open({ store: "indexeddb:first" }), [], "once in a page");
   assert.deepEqual(await page.evaluate(async () => (await legacyContents()).records.length), 2);
 });
+
+test("the notice fails nothing and holds nothing up", async () => {
+  const open = (page, store) =>
+    page.evaluate(async (store) => {
+      const hearth = await Hearth.open({
+        store,
+        warn() {
+          throw new Error("the page's own");
+        },
+      });
+      await hearth.close();
+      return "opened";
+    }, store);
+  const page = await freshPage();
+  await page.evaluate(() => fillLegacy(saved(1, "x")));
+  assert.equal(await open(page, "indexeddb:told"), "opened");
+  assert.match(consoles.take().join(), /the page's own/);
+  assert.equal(await open(page, "indexeddb:told"), "opened", "nothing holds it");
+  const other = await freshPage();
+  await other.evaluate(() => {
+    const { open } = IDBFactory.prototype;
+    IDBFactory.prototype.open = function (name, ...rest) {
+      return name === "LuaPersistentDB" ? {} : open.call(this, name, ...rest); // it never answers
+    };
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = (f, after) => (after < 2000 ? setTimeout(f, after) : 0); // nor is it given up
+  });
+  assert.equal(await open(other, "indexeddb:told"), "opened");
+});

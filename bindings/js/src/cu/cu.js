@@ -199,10 +199,9 @@ async function succeeded(name, f) {
   }
 }
 
-/** While a load() is under way there is no session. One that is there is called at once: a page may be going away. */
-async function withSession(f, otherwise) {
-  if (session === undefined) await loading;
-  if (session !== undefined || otherwise === undefined) await f(loaded());
+/** A session that is there is called at once, since a page may be going away; else after the load() under way. */
+async function withSession(f, otherwise = loaded) {
+  if (session !== undefined) await f(session);
   else await inTurn(() => (session === undefined ? otherwise() : f(session)));
 }
 
@@ -210,7 +209,7 @@ export const saveState = () => succeeded("saveState", () => withSession((current
 
 /** Before load() there is nothing to be done: that reads what is saved. */
 export const loadState = () => succeeded("loadState", () =>
-  withSession((current) => current.restore(), failed ? undefined : () => {}));
+  withSession((current) => current.restore(), () => failed && loaded()));
 
 export const clearPersistedState = () => succeeded("clearPersistedState", () =>
   withSession((current) => current.clear(), () => Session.clear(settingsOf(latest))));
