@@ -13,7 +13,6 @@ static int write_dump(lua_State *L, const void *bytes, size_t size, void *ud) {
 
 static void inspect(lua_State *L, int function) {
   lua_Debug ar;
-  for (int n = 1; lua_getlocal(L, NULL, n) != NULL; n++) continue; /* of the nil below: none */
   lua_pushvalue(L, function);
   FUZZ_CHECK(lua_getinfo(L, ">Sut", &ar));
   for (int n = 1; n <= 255; n++) {
@@ -22,7 +21,7 @@ static void inspect(lua_State *L, int function) {
     lua_pop(L, 1);
     if (name == NULL) break;
   }
-  if (ar.source[0] != '=' || strcmp(ar.source, "=?") != 0) { /* lines of a stripped vararg function crash 5.4.4 itself */
+  if (!ar.isvararg) { /* the lines of a vararg function without line information crash 5.4.4 itself */
     lua_pushvalue(L, function);
     FUZZ_CHECK(lua_getinfo(L, ">L", &ar));
     lua_pop(L, 1);

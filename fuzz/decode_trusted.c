@@ -5,94 +5,13 @@
 **
 ** HEARTH_FUZZ_SEEDS=FOLDER writes the samples there, as the first inputs.
 */
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "fuzz.h"
 #include "known.h"
-#include "samples.h"
+#include "samples_state.h"
 #include "view.h"
 
 #define INSTRUCTIONS 20000
 #define MEMORY_OF_CODE ((size_t)32 << 20)
-
-/* --------------------------------------- a type in C, as the golden blobs have it */
-
-static int new_point(lua_State *L) {
-  lua_Number x = luaL_checknumber(L, 1), y = luaL_checknumber(L, 2);
-  lua_Number *p = lua_newuserdatauv(L, 2 * sizeof *p, 0);
-  p[0] = x;
-  p[1] = y;
-  luaL_setmetatable(L, "Point");
-  return 1;
-}
-
-static int encode_point(lua_State *L) {
-  const lua_Number *p = luaL_checkudata(L, 1, "Point");
-  lua_createtable(L, 2, 0);
-  for (int i = 0; i < 2; i++) {
-    lua_pushnumber(L, p[i]);
-    lua_rawseti(L, -2, i + 1);
-  }
-  return 1;
-}
-
-static int decode_point(lua_State *L) {
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_rawgeti(L, 1, 1);
-  lua_rawgeti(L, 1, 2);
-  lua_remove(L, 1);
-  return new_point(L);
-}
-
-/* A state that has decoded something: what it keeps is set up. */
-static lua_State *new_state(FuzzMemory *m) {
-  hearth_error e;
-  lua_State *L = fuzz_state(m);
-  lua_register(L, "point", new_point);
-  luaL_newmetatable(L, "Point");
-  if (hearth_register_type(L, "point", -1, encode_point, decode_point, &e) != HEARTH_OK) fuzz_fail("%s", e.message);
-  lua_getglobal(L, "point");
-  FUZZ_CHECK(hearth_register_permanent(L, -1, "point", &e) == HEARTH_OK);
-  FUZZ_CHECK(hearth_encode(L, -1, NULL, &e) == HEARTH_OK);
-  size_t size;
-  const char *bytes = lua_tolstring(L, -1, &size);
-  hearth_codec_options o = {.size = sizeof o, .flags = HEARTH_TRUSTED};
-  FUZZ_CHECK(hearth_decode(L, bytes, size, &o, &e) == HEARTH_OK);
-  lua_settop(L, 0);
-  return L;
-}
-
-/* --------------------------------------------------------------- samples */
-
-static void write_seed(const char *folder, size_t number, const char *bytes, size_t size) {
-  char name[4096];
-  (void)snprintf(name, sizeof name, "%s/sample-%zu", folder, number);
-  FILE *f = fopen(name, "wb");
-  FUZZ_CHECK(f != NULL && fwrite(bytes, 1, size, f) == size && fclose(f) == 0);
-}
-
-static void learn(void) {
-  const char *folder = getenv("HEARTH_FUZZ_SEEDS");
-  size_t number = 0;
-  known_add_folder(HEARTH_GOLDEN);
-  for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
-    for (unsigned strip = 0; strip < 2; strip++) {
-      FuzzMemory m = {0};
-      hearth_error e;
-      size_t size;
-      lua_State *L = new_state(&m);
-      hearth_codec_options o = {.size = sizeof o, .flags = strip ? HEARTH_STRIP : 0};
-      if (luaL_loadbuffer(L, samples[i], strlen(samples[i]), "=sample") != LUA_OK || lua_pcall(L, 0, 1, 0) != LUA_OK)
-        fuzz_fail("%s", lua_tostring(L, -1));
-      if (hearth_encode(L, 1, &o, &e) != HEARTH_OK) fuzz_fail("sample %zu: %s", i, e.message);
-      const char *bytes = lua_tolstring(L, -1, &size);
-      known_add(bytes, size);
-      if (folder != NULL) write_seed(folder, number++, bytes, size);
-      lua_close(L);
-    }
-  }
-}
 
 /* ---------------------------------------------- everything that can be reached */
 
@@ -160,6 +79,19 @@ static void call_all(lua_State *L) {
 
 /* ------------------------------------------------------------------ decode */
 
+static void write_seeds(void) {
+  FuzzMemory m = {0};
+  lua_State *L = samples_state(&m);
+  for (size_t i = 0; samples_folder() != NULL && samples_push(L, i); i++) {
+    size_t size;
+    FUZZ_CHECK(hearth_encode(L, -1, NULL, NULL) == HEARTH_OK);
+    const char *bytes = lua_tolstring(L, -1, &size);
+    samples_write(samples_folder(), "sample", i, bytes, size);
+    lua_settop(L, 0);
+  }
+  lua_close(L);
+}
+
 /* The value at 1, encoded: what the encoder writes is a blob. */
 static void encode(lua_State *L, unsigned flags) {
   hearth_error e;
@@ -178,7 +110,7 @@ static void encode(lua_State *L, unsigned flags) {
 static void decode(const uint8_t *data, size_t size, unsigned flags, bool call) {
   FuzzMemory m = {0};
   hearth_error e;
-  lua_State *L = new_state(&m);
+  lua_State *L = samples_state(&m);
   hearth_codec_options o = {.size = sizeof o, .flags = flags};
   size_t before = m.peak = m.used, promised = size * (flags & HEARTH_PLACEHOLDERS ? 1024 : 128) + ((size_t)256 << 10);
   m.limit = before + MEMORY_OF_CODE + promised;
@@ -204,7 +136,10 @@ static void decode(const uint8_t *data, size_t size, unsigned flags, bool call) 
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static bool learned;
-  if (!learned) learn();
+  if (!learned) {
+    samples_learn();
+    write_seeds();
+  }
   learned = true;
   bool known = known_all(data, size);
   unsigned flags = known ? HEARTH_TRUSTED : HEARTH_ALLOW_FUNCTIONS | HEARTH_ALLOW_PERMANENTS;

@@ -15,14 +15,14 @@ static struct {
 } known[MOST_KNOWN];
 static size_t count;
 
-static bool is_known(const void *bytes, size_t size) {
+bool known_prototype(const void *bytes, size_t size) {
   for (size_t i = 0; i < count; i++)
     if (known[i].size == size && memcmp(known[i].bytes, bytes, size) == 0) return true;
   return false;
 }
 
 static void add(const void *bytes, size_t size) {
-  if (is_known(bytes, size)) return;
+  if (known_prototype(bytes, size)) return;
   FUZZ_CHECK(count < MOST_KNOWN);
   known[count].bytes = malloc(size);
   FUZZ_CHECK(known[count].bytes != NULL);
@@ -75,7 +75,7 @@ bool known_all(const void *blob, size_t size) {
   bool all = view_open_blob(&v, blob, size, &hearth_libc_allocator, NULL) == HEARTH_OK;
   for (size_t i = 0; all && i < v.header.prototypes; i++) {
     ViewPlace place = place_of(&v, i);
-    all = is_known(v.bytes + place.position, place.size);
+    all = known_prototype(v.bytes + place.position, place.size);
   }
   view_close(&v);
   return all;

@@ -17,4 +17,7 @@ void known_add_folder(const char *path);
 /* Is it a blob, and every prototype in it known? */
 bool known_all(const void *blob, size_t size);
 
+/* Is it the record of a known prototype? */
+bool known_prototype(const void *record, size_t size);
+
 #endif

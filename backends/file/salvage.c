@@ -63,16 +63,17 @@ static int verify_gap(void *ud, uint64_t at, uint64_t length, bool last) {
 
 /* A gap at the end is a torn tail unless something says that what stood there was on the device. */
 static bool tail_is_torn(const LogReport *log) {
-  return log->tail_at != HEARTH_NO_POSITION && log->sequence >= log->synced && log->sequence >= log->header.synced;
+  return log->tail_at != HEARTH_NO_POSITION && !log->tail_synced && log->sequence >= log->synced && log->sequence >= log->header.synced;
 }
 
 static hearth_status judge(const Salvage *s, hearth_error *err) {
   const LogReport *log = s->log;
   uint64_t at = log->first_gap;
-  if (log->header_state == LOG_HEADER_DAMAGED) at = 0;
+  if (log->header_state == LOG_HEADER_DAMAGED || log->header.first == 0) at = 0; /* open refuses both */
   else if (at == HEARTH_NO_POSITION && log->sequence < log->header.synced) at = s->source.length; /* cut off */
   else if (log->gaps == 1 && tail_is_torn(log)) at = HEARTH_NO_POSITION;
   if (s->bad_value < at) at = s->bad_value;
+  if (log->first_disorder < at) at = log->first_disorder;
   if (at == HEARTH_NO_POSITION) return HEARTH_OK;
   return hearth_fail_at(err, HEARTH_DAMAGED, at, "%s: damaged at byte %" PRIu64, s->from, at);
 }

@@ -39,6 +39,10 @@ static LogStep choose_salt(Inspection *in) {
   return log_scan_search(scan, LOG_HEADER_SIZE, &found, &f);
 }
 
+static void note_disorder(Inspection *in, uint64_t at) {
+  if (in->report->first_disorder == HEARTH_NO_POSITION) in->report->first_disorder = at;
+}
+
 static bool visit_frame(Inspection *in) {
   const LogFrame *f = &in->scan.frame;
   const LogVisitor *v = in->visitor;
@@ -56,6 +60,7 @@ static bool visit_frame(Inspection *in) {
     r->operations++;
     if (v->op != NULL && !goes_on(in, v->op(v->ud, &op))) return false;
   }
+  if (ops.bad) note_disorder(in, in->scan.frame_at);
   return true;
 }
 
@@ -83,10 +88,13 @@ static LogStep walk(Inspection *in) {
     uint64_t gap = scan->at, found;
     step = log_scan_resync(scan, gap, &found);
     if (step == LOG_STEP_END) {
+      uint64_t proof;
       (void)visit_gap(in, gap, scan->source.length - gap, true);
-      return LOG_STEP_END;
+      step = log_scan_proof(scan, &in->report->tail_synced, &proof);
+      return step == LOG_STEP_FRAME ? LOG_STEP_END : step;
     }
     if (step != LOG_STEP_FRAME) return step;
+    if (found == gap) note_disorder(in, gap);
     if (!visit_gap(in, gap, found - gap, false)) return LOG_STEP_END;
   }
 }
@@ -96,7 +104,7 @@ LogStep log_inspect(const LogSource *source, const hearth_allocator *allocator, 
   static const LogVisitor nobody = {0};
   Inspection in = {.visitor = visitor != NULL ? visitor : &nobody, .report = report};
   memset(report, 0, sizeof *report);
-  report->first_gap = report->tail_at = HEARTH_NO_POSITION;
+  report->first_gap = report->tail_at = report->first_disorder = HEARTH_NO_POSITION;
   log_scan_init(&in.scan, source, allocator);
   LogStep step = begin(&in);
   if (step == LOG_STEP_FRAME && report->header_state == LOG_HEADER_DAMAGED) {

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "diskstore.h"
+#include "encode.h"
 #include "scenario.h"
 
 #define SAVED "/saved.hearth"
@@ -213,12 +214,99 @@ static void every_failure_leaves_no_file(void **state) {
   free(bytes);
 }
 
+/* ------------------------------------------------- verify and open agree */
+
+static uint64_t number_at(const unsigned char *p) {
+  uint64_t n = 0;
+  for (unsigned i = 0; i < 8; i++) n |= (uint64_t)p[i] << (8 * i);
+  return n;
+}
+
+static bool opens(DiskStore *d) {
+  if (diskstore_open(d, HEARTH_OPEN_READONLY) != HEARTH_OK) return false;
+  assert_int_equal(diskstore_close(d), HEARTH_OK);
+  return true;
+}
+
+/* Verify answers the status for these bytes, and open one that fits it. */
+static void assert_verified(const void *bytes, size_t size, hearth_status expected) {
+  DiskStore d;
+  LogReport report;
+  diskstore_init(&d);
+  disk_put(d.disk, PLACE, bytes, size);
+  hearth_status status = verify(&d, &report);
+  if (status != expected) fail_msg("%s: %s", hearth_status_name(status), d.err.message);
+  assert_int_equal(opens(&d), expected == HEARTH_OK);
+  diskstore_done(&d);
+}
+
+/* A frame header that is whole says that earlier batches were synced, though its own payload is damaged. */
+static void damage_up_to_the_end_is_no_torn_tail(void **state) {
+  (void)state;
+  DiskStore d;
+  diskstore_init(&d);
+  assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
+  for (int i = 0; i < 3; i++) {
+    hearth_op op = {HEARTH_PUT, 1, "key", 3, "value", 5};
+    assert_int_equal(file->submit(d.store, &op, 1, 0, HEARTH_DURABLE, NULL, &d.err), HEARTH_OK);
+  }
+  assert_int_equal(diskstore_close(&d), HEARTH_OK);
+  size_t size, at = LOG_HEADER_SIZE;
+  unsigned char *bytes = (unsigned char *)(uintptr_t)disk_bytes(d.disk, PLACE, &size);
+  assert_verified(bytes, size, HEARTH_OK);
+  for (int i = 0; i < 3; i++) {
+    bytes[at + LOG_FRAME_SIZE] ^= 1;
+    at += LOG_FRAME_SIZE + (size_t)number_at(bytes + at + 8);
+  }
+  assert_int_equal(at + LOG_FRAME_SIZE, size); /* the mark at the end goes: it is whole */
+  assert_verified(bytes, at, HEARTH_DAMAGED);
+  diskstore_done(&d);
+}
+
+/* A whole frame for the place where it stands, but with another one before it. */
+static void a_frame_out_of_order(void **state) {
+  (void)state;
+  LogHeader h = {.write_version = LOG_WRITE_VERSION, .read_version = LOG_READ_VERSION, .salt = 5, .first = 1};
+  LogFrame f = {.kind = LOG_SYNCED, .sequence = 4, .synced = 4};
+  unsigned char bytes[LOG_HEADER_SIZE + LOG_FRAME_SIZE];
+  log_encode_header(bytes, &h);
+  log_encode_mark(bytes + LOG_HEADER_SIZE, h.salt, LOG_HEADER_SIZE, h.check, &f);
+  assert_verified(bytes, sizeof bytes, HEARTH_DAMAGED);
+}
+
+/* Right by their checks, but nothing that Hearth writes. */
+static void senseless_but_checked(void **state) {
+  (void)state;
+  LogHeader h = {.write_version = LOG_WRITE_VERSION, .read_version = LOG_READ_VERSION, .salt = 5, .first = 1};
+  LogFrame f = {.kind = LOG_BATCH, .sequence = 1};
+  unsigned char bytes[LOG_HEADER_SIZE + LOG_FRAME_SIZE + 1];
+  Buffer frame;
+  buffer_init(&frame, &hearth_libc_allocator);
+  for (unsigned char kind = 0; kind <= HEARTH_DROP; kind++) { /* a payload of one byte: no operation is so short */
+    log_encode_header(bytes, &h);
+    log_encode_begin(&frame);
+    buffer_byte(&frame, kind);
+    log_encode_end(&frame, h.salt, LOG_HEADER_SIZE, h.check, &f);
+    assert_int_equal(frame.size, LOG_FRAME_SIZE + 1);
+    memcpy(bytes + LOG_HEADER_SIZE, frame.data, frame.size);
+    assert_verified(bytes, sizeof bytes, HEARTH_DAMAGED);
+  }
+  buffer_free(&frame);
+  assert_verified(bytes, LOG_HEADER_SIZE, HEARTH_OK);
+  h.first = 0; /* batches count from 1 */
+  log_encode_header(bytes, &h);
+  assert_verified(bytes, LOG_HEADER_SIZE, HEARTH_DAMAGED);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_whole_store_is_verified_and_saved),
       cmocka_unit_test(every_flipped_byte_loses_little),
       cmocka_unit_test(stretches_of_zeros),
       cmocka_unit_test(every_failure_leaves_no_file),
+      cmocka_unit_test(damage_up_to_the_end_is_no_torn_tail),
+      cmocka_unit_test(a_frame_out_of_order),
+      cmocka_unit_test(senseless_but_checked),
   };
   return cmocka_run_group_tests_name("file salvage", tests, NULL, NULL);
 }
