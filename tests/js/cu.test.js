@@ -511,9 +511,9 @@ describe("_io", () => {
     await assert.rejects(Hearth.open({ store }), failure("unknown", "'_io'"));
     const named = await Hearth.open({
       store,
-      sources: { cu_io: 'local io = {} require("hearth").register_permanent("_io", io) return io' },
+      sources: { cu_io: '_io = {} require("hearth").register_permanent("_io", _io) return {}' },
     });
-    assert.equal(named.run("_home.chan.input = 5 return _home.input()")[0], 5);
+    assert.equal(named.run("_io.input = 5 return _home.input()")[0], 5);
     await named.close();
   });
 

@@ -19,7 +19,9 @@ import cu, * as named from "hearth-lua/cu";
 import type { LegacyState, LoadOptions, TableInfo } from "hearth-lua/cu";
 const options: LoadOptions = {
   autoRestore: true, wasmPath: "./lua.wasm", wasm: "/hearth.wasm", store: "indexeddb:mine", legacy: "LuaPersistentDB",
-  onLegacyState(state: LegacyState) { console.log(state.savedAt, state.takenOver, state.newer, state.report?.items); },
+  onLegacyState({ savedAt, takenOver, newer, report, failure }: LegacyState) {
+    console.log(savedAt, takenOver, newer, report?.items, failure?.message);
+  },
   keys: "integer", home: 1, unreachable: "rest", takeover: false, persist: true, acceptLoss: false,
 };
 const loaded: boolean = await cu.load(options) && await cu.loadLuaWasm() && await named.load({});

@@ -3,7 +3,8 @@ import type { Hearth, LegacyReport, Options } from "../hearth.js";
 
 export interface LoadOptions
   extends Pick<Options, "wasm" | "takeover" | "persist" | "acceptLoss" | "modules" | "sources" | "print" | "warn"> {
-  /** false: begins with an empty home table; what is saved stays until saveState(). Default: true. */
+  /** false: begins with an empty home table; what is saved stays until saveState(), and loadState() gives it. What the
+   *  legacy runtime saved is taken over too; where that cannot be done, nothing is. Default: true. */
   autoRestore?: boolean;
   /** Where the legacy runtime's file was; not used. `wasm` says where hearth.wasm is, if not beside its module. */
   wasmPath?: string;
@@ -23,12 +24,16 @@ export interface LegacyState {
   database: string;
   /** When the legacy runtime saved it, as text; of a database too old to know, a hash of what it holds. */
   savedAt: string;
-  /** The same of the state that was taken over; undefined: none was, since the store was in use before. */
+  /** The same of the state that was taken over; undefined: that is not known, since the store was in use when the
+   *  legacy state was first seen, or the note of it is gone. */
   takenOver?: string;
-  /** It is not the one that was taken over: an old tab has saved since. */
+  /** It is not the one that was taken over: an old tab has saved since; or that is not known. */
   newer: boolean;
-  /** Of the takeover, when this load() did it. */
+  /** Of the takeover; only in the load() that did it, and of takeLegacyState(). */
   report?: LegacyReport;
+  /** Why it could not be taken over by this load(), with autoRestore: false; or why what was taken over could not be
+   *  stored: then saveState() tries it again. */
+  failure?: Error;
 }
 
 export interface TableInfo {
@@ -62,18 +67,19 @@ export function readBuffer(ptr: number, len: number): string;
 export function readResult(ptr: number, len: number): { output: string; result: any };
 export function writeBuffer(ptr: number, text: string): number;
 
-/** Resolves when _home is on the device; to false, and why on the console, when it is not. */
+/** Resolves when _home is on the device; to false, and why on the console, when it is not. Before load(): false. */
 export function saveState(): Promise<boolean>;
-/** Back to what was saved last. */
+/** Back to what was saved last. Before load(): true, and nothing is done. */
 export function loadState(): Promise<boolean>;
-/** Removes what is saved, and what the legacy runtime saved; the Lua state stays as it is. */
+/** Removes what is saved, and what the legacy runtime saved; the Lua state stays as it is. Before load(), or after one
+ *  that failed: in the store that the latest load() named, else in the default one. */
 export function clearPersistedState(): Promise<boolean>;
 
 /** Undefined where there is none. */
 export function getLegacyState(): LegacyState | undefined;
-/** Puts the legacy state in place of all that is in _home, and saves. Where that fails, nothing has changed. */
+/** Puts the legacy state in place of all that is in _home, and saves. Where it rejects, nothing has changed. */
 export function takeLegacyState(): Promise<LegacyReport>;
-/** Removes what the legacy runtime saved. */
+/** Removes what the legacy runtime saved; before load() too. */
 export function clearLegacyState(): Promise<boolean>;
 
 export function getTableInfo(): TableInfo;
@@ -83,9 +89,11 @@ export function getHomeTableId(): number | null;
 export function setMemoryAliasEnabled(enabled: boolean): void;
 
 export function getIoTableId(): number;
-/** Becomes _io.input: arrays, objects, Map, Set, text, numbers, bigint, booleans, Uint8Array. */
+/** Becomes _io.input: arrays, objects, Map, Set, text, numbers, bigint, booleans, Uint8Array (a Lua string). Throws
+ *  for a bigint of more than 64 bits. */
 export function setInput(value: unknown): void;
-/** _io.output: null for nil and for what has no form in JavaScript, [] for an empty table, keys as text. */
+/** _io.output: null for nil and for what has no form in JavaScript, [] for an empty table, keys as text; a bigint
+ *  beyond 2^53 - 1, a Uint8Array for text that is no UTF-8. */
 export function getOutput(): any;
 export function setMetadata(value: unknown): void;
 /** Empties _io. */
