@@ -63,12 +63,25 @@ static int open_libraries(lua_State *L) {
   return 0;
 }
 
-lua_State *fuzz_state(FuzzMemory *m) {
+static lua_State *new_state(FuzzMemory *m, lua_CFunction open) {
   lua_State *L = lua_newstate(fuzz_alloc, m);
   FUZZ_CHECK(L != NULL);
-  lua_pushcfunction(L, open_libraries);
+  lua_pushcfunction(L, open);
   if (lua_pcall(L, 0, 0, 0) != LUA_OK) fuzz_fail("%s", lua_tostring(L, -1));
   return L;
+}
+
+lua_State *fuzz_state(FuzzMemory *m) {
+  return new_state(m, open_libraries);
+}
+
+static int open_whole(lua_State *L) {
+  luaL_openlibs(L);
+  return 0;
+}
+
+lua_State *fuzz_whole_state(FuzzMemory *m) {
+  return new_state(m, open_whole);
 }
 
 /* Raises at every instruction from now on, so that nothing goes on by catching it. */

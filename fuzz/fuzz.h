@@ -55,6 +55,9 @@ static inline hearth_allocator fuzz_allocator(FuzzMemory *m) {
 */
 lua_State *fuzz_state(FuzzMemory *m);
 
+/* A state with all of the libraries, for code of the target's own. */
+lua_State *fuzz_whole_state(FuzzMemory *m);
+
 /* From now on code in L may run `instructions`; after that each one raises. */
 void fuzz_limit_instructions(lua_State *L, int instructions);
 
