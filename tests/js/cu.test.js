@@ -5,6 +5,7 @@ import { join } from "node:path";
 import test, { after, afterEach, beforeEach, describe } from "node:test";
 import { pathToFileURL } from "node:url";
 import { promises } from "./cu_promises.js";
+import { memoryIndexedDB } from "./memory_indexeddb.js";
 import { Hearth, failure, newFolder, packageFolder } from "./testing.js";
 
 const cu = await import(pathToFileURL(join(packageFolder, "src/cu/cu.js")).href);
@@ -729,5 +730,63 @@ describe("clearing what is not loaded", () => {
     cu.init();
     await begin({ store });
     assert.equal(await result("return _home.n"), null);
+  });
+});
+
+describe("a file as the store, where there is IndexedDB", () => {
+  const saved = (n, savedAt) => [
+    { id: 1, data: { n: { _type: "binary", data: [2, n, 0, 0, 0, 0, 0, 0, 0] } } },
+    { id: "__metadata__", data: { homeTableId: 1, savedAt } },
+  ];
+  const fill = (records) =>
+    new Promise((resolve) => {
+      const request = indexedDB.open("LuaPersistentDB");
+      request.onupgradeneeded = () => request.result.createObjectStore("externalTables", { keyPath: "id" });
+      request.onsuccess = () => {
+        const tables = request.result.transaction().objectStore("externalTables");
+        for (const record of records) tables.put(record);
+        resolve();
+      };
+    });
+  beforeEach(() => (globalThis.indexedDB = memoryIndexedDB()));
+  afterEach(() => delete globalThis.indexedDB);
+
+  test("taken over once, and told when an old tab saves again", async () => {
+    await fill(saved(1, "first"));
+    const store = await begin();
+    assert.equal(await result("_home.n = _home.n + 10 return _home.n"), 11);
+    assert.equal(await cu.saveState(), true);
+    await begin({ store });
+    assert.equal(await result("_home.n = _home.n + 10 return _home.n"), 21);
+    assert.deepEqual([cu.getLegacyState().newer, cu.getLegacyState().takenOver], [false, "first"]);
+    assert.equal(await cu.saveState(), true);
+    await fill(saved(2, "second"));
+    await begin({ store });
+    assert.equal(await result("return _home.n"), 21);
+    assert.match(take().join(), /old tab/);
+    const report = await cu.takeLegacyState();
+    assert.equal(report.entries, 1);
+    assert.equal(await result("return _home.n"), 2);
+    assert.equal(await cu.clearPersistedState(), true);
+    await begin({ store });
+    assert.equal(await result("return _home.n"), null);
+  });
+
+  test("a store in memory shows it", async () => {
+    await fill(saved(1, "first"));
+    for (let i = 0; i < 2; i++) {
+      await begin({ store: "memory:" });
+      assert.equal(await result("return _home.n"), 1);
+      assert.equal(await cu.saveState(), true);
+    }
+  });
+
+  test("with the globals replaced, it can be taken again", async () => {
+    await fill(saved(1, "first"));
+    await begin();
+    await result("local g = _G for k in next, g do if k ~= '_home' and k ~= 'Memory' then g[k] = false end end");
+    await fill(saved(2, "second"));
+    assert.equal((await cu.takeLegacyState()).home, 1);
+    assert.equal(await result("return _home.n"), 2);
   });
 });
