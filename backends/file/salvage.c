@@ -63,7 +63,8 @@ static int verify_gap(void *ud, uint64_t at, uint64_t length, bool last) {
 
 /* A gap at the end is a torn tail unless something says that what stood there was on the device. */
 static bool tail_is_torn(const LogReport *log) {
-  return log->tail_at != HEARTH_NO_POSITION && !log->tail_synced && log->sequence >= log->synced && log->sequence >= log->header.synced;
+  return log->tail_at != HEARTH_NO_POSITION && !log->tail_synced && log->sequence >= log->synced &&
+         log->sequence >= log->header.synced;
 }
 
 static hearth_status judge(const Salvage *s, hearth_error *err) {
