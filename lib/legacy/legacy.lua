@@ -19,6 +19,7 @@ local load_chunk = ...
 local error, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, utf8, warn =
   error, ipairs, math, next, pairs, pcall, string, table, tonumber, tostring, type, utf8, warn
 local rawget, rawset, rawequal, getmetatable = rawget, rawset, rawequal, getmetatable
+local byte, find, match, sub = string.byte, string.find, string.match, string.sub -- methods may be the program's own
 local getinfo, getupvalue, date = debug.getinfo, debug.getupvalue, os and os.date
 local globals_of_this = _G
 
@@ -120,13 +121,13 @@ end
 
 -- "007", "-0" and "9223372036854775808" are no integers that Lua would have written so.
 local function integer_of(text)
-  local n = text:find "^-?%d+$" and math.tointeger(text)
+  local n = find(text, "^-?%d+$") and math.tointeger(text)
   if n and tostring(n) == text then return n end
 end
 
 -- Floats that are the text of themselves and no integers as keys: "2.5", "1e+100".
 local function float_of(text)
-  local n = text:find "^-?[%d.]+e?[+-]?%d*$" and tonumber(text)
+  local n = find(text, "^-?[%d.]+e?[+-]?%d*$") and tonumber(text)
   if math.type(n) == "float" and not math.tointeger(n) and tostring(n) == text then return n end
 end
 
@@ -145,10 +146,10 @@ local function pack_bytes(list)
   local bytes, pieces, count = {}, {}, 0
   for _ in next, list do count = count + 1 end
   for i = 1, count do
-    local byte = rawget(list, first == 0 and tostring(i - 1) or i)
-    byte = type(byte) == "number" and math.tointeger(byte)
-    if not byte or byte < 0 or byte > 255 then return nil, "its bytes are no list of numbers from 0 to 255" end
-    bytes[#bytes + 1] = string.char(byte)
+    local number = rawget(list, first == 0 and tostring(i - 1) or i)
+    number = type(number) == "number" and math.tointeger(number)
+    if not number or number < 0 or number > 255 then return nil, "its bytes are no list of numbers from 0 to 255" end
+    bytes[#bytes + 1] = string.char(number)
     if #bytes == 4096 then
       pieces[#pieces + 1], bytes = table.concat(bytes), {}
     end
@@ -179,10 +180,10 @@ end
 local function varint(bytes, at)
   local n = 0
   for i = at, at + 9 do
-    local byte = bytes:byte(i)
-    if byte == nil then return end
-    n = n << 7 | byte & 0x7F
-    if byte >= 0x80 then return n, i + 1 end
+    local seven = byte(bytes, i)
+    if seven == nil then return end
+    n = n << 7 | seven & 0x7F
+    if seven >= 0x80 then return n, i + 1 end
   end
 end
 
@@ -199,7 +200,7 @@ local function upvalue_descriptors(chunk)
   instructions, code = varint(chunk, at + 3) -- after parameters, vararg and stack
   count, at = varint(chunk, code + 4 * instructions)
   for _ = 1, count do
-    local fixed = constant_sizes[chunk:byte(at)]
+    local fixed = constant_sizes[byte(chunk, at)]
     at = at + 1
     if fixed then
       at = at + fixed
@@ -219,7 +220,7 @@ local GETUPVAL, SETUPVAL, GETTABUP, SETTABUP = 9, 10, 11, 15 -- lopcodes.h: op 7
 local function first_was_variable(chunk)
   local at, count, line, code, instructions = upvalue_descriptors(chunk)
   if count == 0 or line == 0 then return false end
-  if chunk:byte(at) ~= 0 then return true end
+  if byte(chunk, at) ~= 0 then return true end
   local used = false
   for i = code, code + 4 * (instructions - 1), 4 do
     local instruction = string.unpack("<I4", chunk, i)
@@ -235,7 +236,7 @@ local readers = {}
 
 -- Each gets I, the bytes, and where they are: table id and key. They answer true and a value, or false and why.
 readers[0x00] = function() return true, nil end
-readers[0x01] = function(_, bytes) return true, bytes:byte(2) ~= 0 end
+readers[0x01] = function(_, bytes) return true, byte(bytes, 2) ~= 0 end
 readers[0x02] = function(_, bytes) return true, (string.unpack("<i8", bytes, 2)) end
 readers[0x03] = function(_, bytes) return true, (string.unpack("<d", bytes, 2)) end
 readers[0x04] = function(_, bytes) return true, (string.unpack("<s4", bytes, 2)) end
@@ -249,7 +250,7 @@ readers[0x05] = function(I, bytes, id, key)
     note(I.report, "upvalues", id, key, "the values of the function's %d upvalues were never stored: the first is the "
       .. "globals table now, as in the legacy runtime%s", count, count > 1 and ", the others are nil" or "")
   end
-  if chunk:find(MEMORY, 1, true) then
+  if find(chunk, MEMORY, 1, true) then
     note(I.report, "memory", id, key, "the function says Memory: it works while the alias is on or track")
   end
   return true, f
@@ -267,11 +268,11 @@ end
 local function is_raising(f)
   local _, first = getupvalue(f, 1)
   local _, second = getupvalue(f, 2)
-  return rawequal(first, error) and type(second) == "string" and second:sub(-#NAMELESS) == NAMELESS
+  return rawequal(first, error) and type(second) == "string" and sub(second, -#NAMELESS) == NAMELESS
 end
 
 readers[0x06] = function(I, bytes, id, key)
-  if bytes:sub(2, 3) ~= "\xFF\xFF" then return false, "a C function as no version wrote it" end
+  if sub(bytes, 2, 3) ~= "\xFF\xFF" then return false, "a C function as no version wrote it" end
   note(I.report, "function", id, key, "a C function, whose name was never stored: it raises when it is called")
   return true, raising(key)
 end
@@ -291,7 +292,7 @@ local sizes = { [0] = 1, 2, 9, 9, 5, 5, 3, 5 } -- in bytes, of the fixed part, t
 
 -- true and the value, or false and why.
 local function read(I, bytes, id, key)
-  local tag = bytes:byte(1)
+  local tag = byte(bytes, 1)
   local size = tag and sizes[tag]
   if not tag then return false, "it has no bytes" end
   if not size then return false, string.format("tag %02X is unknown", tag) end
@@ -306,19 +307,19 @@ end
 -- The same for a text: the UTF-8 decoding of the bytes, in which each byte that was none became U+FFFD. Values were at
 -- most LONGEST_VALUE bytes then, so that the upper three bytes of a string's length are always ASCII.
 local function read_text(I, text, id, key)
-  if not text:find(REPLACEMENT, 1, true) then return read(I, text, id, key) end -- then it is what the bytes were
-  if text:byte(1) ~= 0x04 then return false, "its bytes were stored as text, and those over 7F are lost", "lossy" end
-  local low, high, body = text:match "^\4([\0-\x7F])([\0-\x7F])\0\0(.*)$"
-  local length = low and low:byte() | high:byte() << 8
+  if not find(text, REPLACEMENT, 1, true) then return read(I, text, id, key) end -- then it is what the bytes were
+  if byte(text, 1) ~= 0x04 then return false, "its bytes were stored as text, and those over 7F are lost", "lossy" end
+  local low, high, body = match(text, "^\4([\0-\x7F])([\0-\x7F])\0\0(.*)$")
+  local length = low and byte(low) | byte(high) << 8
   if not low then
-    high, body = text:match("^\4" .. REPLACEMENT .. "([\0-\x7F])\0\0(.*)$")
+    high, body = match(text, "^\4" .. REPLACEMENT .. "([\0-\x7F])\0\0(.*)$")
     if not high then return false, "its length was stored as text, and is lost", "lossy" end
-    if not body:find(REPLACEMENT, 1, true) then
-      length = #body & 0x80 ~= 0 and #body >> 8 == high:byte() and #body
+    if not find(body, REPLACEMENT, 1, true) then
+      length = #body & 0x80 ~= 0 and #body >> 8 == byte(high) and #body
       if not length then return false, string.format("it is cut short: its length was not %d bytes", #body) end
     end
   end
-  if body:find(REPLACEMENT, 1, true) then -- also where the length agrees: three bytes may have become one U+FFFD
+  if find(body, REPLACEMENT, 1, true) then -- also where the length agrees: three bytes may have become one U+FFFD
     note(I.report, "lossy", id, key, "it was stored as text: bytes that were no UTF-8 %s U+FFFD now",
       length == #body and "may be" or "are")
   elseif length ~= #body then
@@ -330,7 +331,7 @@ end
 local function key_of(I, text, id)
   local integer = I.keys ~= "text" and integer_of(text)
   local float = not integer and float_of(text)
-  if text:find(REPLACEMENT, 1, true) then
+  if find(text, REPLACEMENT, 1, true) then
     note(I.report, "lossy", id, text, "bytes of the key that were no UTF-8 may be U+FFFD now")
   elseif float and I.keys == "integer" then
     note(I.report, "key", id, text, "the key may have been the number: it is a string now")
@@ -558,7 +559,7 @@ writers["function"] = function(E, value, id, key)
   local i, name, content = 1, getupvalue(value, 1)
   if name and rawequal(content, E.globals) then -- said as the compiler says it, also of a function that Hearth loaded
     local at = upvalue_descriptors(chunk)
-    chunk = chunk:sub(1, at - 1) .. "\0" .. chunk:sub(at + 1)
+    chunk = sub(chunk, 1, at - 1) .. "\0" .. sub(chunk, at + 1)
   end
   while name do
     if i > 1 or not rawequal(content, E.globals) then lost[#lost + 1] = name == "" and "#" .. i or name end
@@ -610,7 +611,7 @@ local function key_text(key)
   if type(key) ~= "string" then return nil, "a " .. type(key) .. " is no key of a legacy table" end
   if key == "" then return nil, "the empty string is no key of a legacy table" end
   if key == "__ext_table_id" then return nil, "the legacy runtime keeps its own number under this key" end
-  if not utf8.len(key) or key:sub(1, 3) == "\u{FEFF}" then
+  if not utf8.len(key) or sub(key, 1, 3) == "\u{FEFF}" then
     return nil, "a key that is no UTF-8, or begins with a byte order mark"
   end
   if #key > LONGEST_VALUE then return nil, "a key of over 16,384 bytes" end
