@@ -89,7 +89,8 @@ hearth_backend_store *entries_open(const uint8_t *data, size_t size) {
   FUZZ_CHECK(hearth_memory_backend.open(&config, &store, &e) == HEARTH_OK);
   while (entries_next(&in, &entry)) {
     hearth_op op = {HEARTH_PUT, entry.table, entry.key, entry.key_size, entry.value, entry.value_size};
-    if (hearth_memory_backend.submit(store, &op, 1, 0, HEARTH_VISIBLE, NULL, &e) != HEARTH_OK) fuzz_fail("%s", e.message);
+    if (hearth_memory_backend.submit(store, &op, 1, 0, HEARTH_VISIBLE, NULL, &e) != HEARTH_OK)
+      fuzz_fail("%s", e.message);
   }
   return store;
 }

@@ -1,6 +1,6 @@
 /*
 ** Code that may be run. Bytecode is not verified (docs/SECURITY.md), so a target calls functions only where every
-** prototype of its input is, byte for byte, one that this library made: of the golden blobs, or of the target's samples.
+** prototype of its input is, byte for byte, one that this library made: of the golden blobs, or of the samples.
 */
 #ifndef HEARTH_FUZZ_KNOWN_H
 #define HEARTH_FUZZ_KNOWN_H

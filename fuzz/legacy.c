@@ -128,7 +128,7 @@ static void ignore(void *ud, const char *message) {
   (void)ud, (void)message;
 }
 
-/* [-nargs, +2] legacy.NAME(...); false: it answered nil, a message and a code, and nothing is pushed. It never raises. */
+/* [-nargs, +2] legacy.NAME(...); false: it answered nil, a message and a code; nothing is pushed. */
 static bool call_legacy(lua_State *L, const char *name, int nargs) {
   lua_getglobal(L, "legacy");
   lua_getfield(L, -1, name);

@@ -1,6 +1,6 @@
 /*
-** The input is a program: it sets and deletes in the home table and in external tables, commits, rolls back, reopens, kills
-** the process and cuts the power, on a file in memory. A plain model in Lua does the same; after each step that
+** The input is a program: it sets and deletes in the home table and in external tables, commits, rolls back, reopens,
+** kills the process and cuts the power, on a file in memory. A plain model in Lua does the same; after each step that
 ** should leave them equal they are compared.
 */
 #include "disk.h"
@@ -26,7 +26,8 @@ static void ignore(void *ud, const char *message) {
 
 /*
 ** home and e (the external table home.e) are the store's; model and outer what they should hold, saved and saved_outer
-** what they held at the last commit. Values of the model are scalars and, for tables, tables of it: twin[table] = its model.
+** what they held at the last commit. Values of the model are scalars and, for tables, tables of it: twin[table] =
+** its model.
 */
 static const char code[] =
     "local next, type, tostring, pairs, error, math_type = next, type, tostring, pairs, error, math.type\n"
@@ -43,7 +44,8 @@ static const char code[] =
     "    local x, y = a() if x ~= b.x or y ~= b.y then error(path .. ': a function answers otherwise') end return\n"
     "  end\n"
     "  if type(a) ~= 'table' then\n"
-    "    if a ~= b or math_type(a) ~= math_type(b) then error(path .. ': ' .. tostring(a) .. ' for ' .. tostring(b)) end\n"
+    "    local same = a == b and math_type(a) == math_type(b)\n"
+    "    if not same then error(path .. ': ' .. tostring(a) .. ' for ' .. tostring(b)) end\n"
     "    return\n"
     "  end\n"
     "  if type(b) ~= 'table' then error(path .. ': a table for ' .. tostring(b)) end\n"
@@ -65,7 +67,10 @@ static const char code[] =
     "function committed() saved, saved_outer = copy(model), copy(outer) end\n"
     "function went_back() model, outer = copy(saved), copy(saved_outer) end\n"
     "model, outer = {}, {} committed()\n"
-    "local function key(n) if n % 3 == 0 then return n // 3 + 1 elseif n % 3 == 1 then return 'k' .. n // 3 end return n + 0.5 end\n"
+    "local function key(n)\n"
+    "  if n % 3 == 0 then return n // 3 + 1 elseif n % 3 == 1 then return 'k' .. n // 3 end\n"
+    "  return n + 0.5\n"
+    "end\n"
     "local function place(n)\n" /* a table of both, by a walk from home */
     "  local t, m = home, model\n"
     "  for _ = 1, 3 do\n"
@@ -81,7 +86,8 @@ static const char code[] =
     "  function(a, b, n) local t, m, k = place(a) k = key(b) t[k], m[k] = nil, nil end,\n"
     "  function(a, b, n) local t, m, k = place(a) k = 't' .. b % 4 t[k], m[k] = {}, {} end,\n"
     "  function(a, b, n) local t, m, k = place(a) k = 't' .. b % 4 t[k], m[k] = place(n) end,\n"
-    "  function(a, b, n) local t, m, k = place(a) k = 's' .. b % 4 local s = ('%x;'):format(n):rep(a) t[k], m[k] = s, s end,\n"
+    "  function(a, b, n) local t, m, k = place(a) k = 's' .. b % 4\n"
+    "    local s = ('%x;'):format(n):rep(a) t[k], m[k] = s, s end,\n"
     "  function(a, b, n) local t, m = place(a) for i = b % 16, b % 16 + n % 40 do t[i], m[i] = i * n, i * n end end,\n"
     "  function(a, b, n) local t, m = place(a) for i = 1, n % 64 do t['f' .. i], m['f' .. i] = nil, nil end end,\n"
     "  function(a, b, n) local t, m = place(a) for i = 1, n % 64 do t['f' .. i], m['f' .. i] = b, b end end,\n"
@@ -146,7 +152,8 @@ enum { CLOSED, KILLED, POWER_LOST };
 
 /* Opens again; what was not committed is gone. */
 static void reopen(World *w, int how, unsigned seed) {
-  if (how != CLOSED) disk_arm(w->disk, (DiskFault){DISK_ALL_CALLS, 0, 5 /* EIO */, true, false}); /* closing writes nothing */
+  if (how != CLOSED) /* closing writes nothing then */
+    disk_arm(w->disk, (DiskFault){DISK_ALL_CALLS, 0, 5 /* EIO */, true, false});
   (void)hearth_close(w->L, w->S);
   disk_disarm(w->disk);
   if (how == KILLED) disk_kill_process(w->disk);
