@@ -1,4 +1,4 @@
-/* Mutating a blob as what it is: records are dropped, doubled, swapped, renumbered, fields changed; lengths stay right. */
+/* Mutating a blob as a blob: records are dropped, doubled, swapped, renumbered, fields changed; lengths stay right. */
 #ifndef HEARTH_FUZZ_BLOB_MUTATOR_H
 #define HEARTH_FUZZ_BLOB_MUTATOR_H
 

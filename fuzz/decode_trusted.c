@@ -1,7 +1,7 @@
 /*
 ** A blob, decoded with functions, permanents and metatables. Where all its code is known (known.h), rebuilding
-** functions run, and then every function that can be reached is called, under a limit of instructions. Elsewhere metatables,
-** which bring rebuilding functions, are refused, and nothing is called.
+** functions run, and then every function that can be reached is called, under a limit of instructions. Elsewhere
+** metatables, which bring rebuilding functions, are refused, and nothing is called.
 **
 ** HEARTH_FUZZ_SEEDS=FOLDER writes the samples there, as the first inputs.
 */

@@ -1,7 +1,8 @@
 /*
-** What `hearth dump` makes of bytes, as text and as JSON, without Lua: of a blob, of a store's file (with its frames),
-** of a store's entries (entries.h), as the first bytes say. The JSON of what could be read is JSON. lib/view's verify and
-** paths read the same. The command's own sources are linked; its options, messages and opening are here.
+** What `hearth dump` makes of bytes, as text and as JSON, without Lua: of a blob, of a store's file (with its
+** frames), of a store's entries (entries.h), as the first bytes say. The JSON of what could be read is JSON.
+** lib/view's verify and paths read the same. The command's own sources are linked; its options, messages and
+** opening are here.
 */
 #include "dump.h"
 
@@ -125,8 +126,8 @@ static void on_step(void *ud, uint64_t done) {
 }
 
 static void read_otherwise(void) {
-  static const char *const paths[] = {"", "[1]", "[1].x", "external.a", "external[1]", "external.t[2][1]",
-                                      "self.self.map.k7", "[2]^metatable.__index", "[1][1]^1", "[5][1]^_ENV.print", "list[40]", "long"};
+  static const char *const paths[] = {"", "[1]", "[1].x", "external.a", "external[1]",
+                                      "external.t[2][1]", "self.self.map.k7", "[2]^metatable.__index", "[1][1]^1", "[5][1]^_ENV.print", "list[40]", "long"};
   hearth_error e;
   View v;
   hearth_status status = store != NULL ? view_open_store(&v, backend, store, &hearth_libc_allocator, &e)

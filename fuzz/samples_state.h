@@ -4,7 +4,7 @@
 
 #include "fuzz.h"
 
-/* fuzz_state with point(x, y), a userdata of a registered type, as in the golden blobs; it has encoded and decoded before. */
+/* fuzz_state with point(x, y), a userdata of a registered type, as in the golden blobs; it has decoded before. */
 lua_State *samples_state(FuzzMemory *m);
 
 /* [-0, +1] The value of sample i; false: there are fewer. */

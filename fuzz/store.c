@@ -1,6 +1,6 @@
 /*
-** The entries of a store (entries.h), opened in Lua: whatever they are, the store opens or says why not. What opened can
-** be walked, read, rolled back, committed, and opens again. Code runs only where it is known.
+** The entries of a store (entries.h), opened in Lua: whatever they are, the store opens or says why not. What
+** opened can be walked, read, rolled back, committed, and opens again. Code runs only where it is known.
 */
 #include "entries.h"
 #include "external_entry.h"
@@ -138,7 +138,7 @@ static void fill(lua_State *L, hearth_store *S) {
   lua_setglobal(L, "home");
   fuzz_run(L,
            "e.a, e[1], e[2.5], e[true], e.t, e.f = 1, 'x', 2.5, false, {1, {2}}, home[5][1]\n"
-           "home.long = 'a long string that is larger than a page of this store is, so that it has an entry of its own'\n"
+           "home.long = 'a long string that is larger than a page of this store is, with an entry of its own'\n"
            "home.list, home.map = {}, {} for i = 1, 40 do home.list[i] = i * i home.map['k' .. i] = i end\n"
            "home.self = home",
            "=fill");
