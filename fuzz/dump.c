@@ -127,7 +127,8 @@ static void on_step(void *ud, uint64_t done) {
 
 static void read_otherwise(void) {
   static const char *const paths[] = {"", "[1]", "[1].x", "external.a", "external[1]",
-                                      "external.t[2][1]", "self.self.map.k7", "[2]^metatable.__index", "[1][1]^1", "[5][1]^_ENV.print", "list[40]", "long"};
+                                      "external.t[2][1]", "self.self.map.k7", "[2]^metatable.__index",
+                                      "[1][1]^1", "[5][1]^_ENV.print", "list[40]", "long"};
   hearth_error e;
   View v;
   hearth_status status = store != NULL ? view_open_store(&v, backend, store, &hearth_libc_allocator, &e)
