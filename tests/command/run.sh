@@ -2,38 +2,9 @@
 # run.sh HEARTH ENCODER PYTHON JSON: the command as a user runs it. JSON is "yes" when it was built with Jansson.
 set -u
 hearth=$(realpath "$1") encoder=$(realpath "$2") python=$3 json=$4
-folder=$(mktemp -d) || exit 1
-trap 'rm -rf "$folder"' EXIT
+# shellcheck source=tests/command/testing.sh
+. "$(dirname "$(realpath "$0")")/testing.sh"
 cd "$folder" || exit 1
-unset HEARTH_STORE
-passed=0
-failed=0
-
-fail() {
-  failed=$((failed + 1))
-  printf 'FAILED: %s\n  %s\n' "$name" "$1"
-}
-
-# ok NAME EXPECTED-STATUS COMMAND...: runs it without input; leaves standard output and error in files.
-ok() {
-  local expected=$2 actual
-  name=$1
-  shift 2
-  "$@" >out 2>err </dev/null
-  actual=$?
-  if [ $actual -ne "$expected" ]; then
-    fail "exit status $actual, not $expected: $(head -c 300 out err)"
-  elif grep -qE 'Sanitizer|runtime error' err; then
-    fail "$(head -c 1000 err)"
-  else
-    passed=$((passed + 1))
-  fi
-}
-
-# says FILE TEXT: the file of the last command has this text.
-says() {
-  if grep -qF -- "$2" "$1"; then passed=$((passed + 1)); else fail "$1 has no '$2': $(head -c 300 "$1")"; fi
-}
 
 # prints TEXT: it is all of standard output.
 prints() {
