@@ -1,47 +1,11 @@
 /** Legacy data in a real IndexedDB: Hearth.importLegacy, exportLegacy and the notice at open, in Chromium. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { after, afterEach, before, test } from "node:test";
+import { test } from "node:test";
 
-import { Browser, repository } from "./chromium.js";
-import { Consoles, load, servePackage } from "./hearth_testing.js";
+import { browser, consoles, freshPage, readDump, recordsOf } from "./legacy_testing.js";
 
 const DUMPS = ["v1f-5b8eb35-web", "v2-a002643-web", "v21-af5905a-web"];
-const readDump = (name) => JSON.parse(readFileSync(join(repository, "tests/fixtures/legacy", `${name}.json`), "utf8"));
-const recordsOf = (dump) => dump.database.objectStores[0].records;
 const FROM = "LuaPersistentDB";
-
-let browser;
-const consoles = new Consoles();
-const servers = [];
-
-before(async () => {
-  browser = await Browser.start();
-});
-
-after(async () => {
-  await browser?.close();
-  for (const server of servers) await server.close();
-});
-
-afterEach(async () => {
-  for (const page of browser.context.pages()) if (page.url().startsWith("http")) await page.close();
-  assert.deepEqual(consoles.take(), [], "the console stays empty");
-});
-
-/** A page of an origin of its own, whose databases are its own. */
-async function freshPage() {
-  const server = await servePackage();
-  servers.push(server);
-  const page = await browser.page();
-  consoles.watch(page);
-  await page.goto(`${server.origin}/`);
-  await load(page);
-  await page.addScriptTag({ type: "module", url: "/tests/browser/legacy_page.js" });
-  await page.waitForFunction(() => globalThis.fillLegacy !== undefined);
-  return page;
-}
 
 for (const name of DUMPS)
   test(`${name}: from a real database, which stays as it is`, async () => {
