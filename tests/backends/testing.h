@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "../rounds.h"
 #include "hearth_status.h"
 
 typedef struct Counting {

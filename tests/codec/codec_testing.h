@@ -18,6 +18,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
+#include "../rounds.h"
 #include "hearth.h"
 
 /* --------------------------------------------------------------- memory */
@@ -273,13 +274,6 @@ static inline void in_new_state(const char *code) {
   lua_State *L = state_new(&m);
   run(L, code);
   state_close(L, &m);
-}
-
-/* HEARTH_TEST_ROUNDS multiplies the rounds of random tests; a fraction of `all` under valgrind, which is slow. */
-static inline size_t rounds(size_t all) {
-  const char *s = getenv("HEARTH_TEST_ROUNDS"), *preload = getenv("LD_PRELOAD");
-  if (s != NULL && atoi(s) > 0) return all * (size_t)atoi(s);
-  return preload != NULL && strstr(preload, "vgpreload") != NULL ? all / 40 + 1 : all;
 }
 
 /* xorshift64*, seeded: the same run gives the same numbers. */
