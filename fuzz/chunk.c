@@ -76,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   lua_gc(L, LUA_GCCOLLECT);
   lua_newtable(L);
   size_t before = memory.peak = memory.used;
+  memory.largest = fuzz_largest(size);
   hearth_status status = hearth_load_chunk(L, data, size, 1, &e);
   if (memory.peak - before > 128 * size + ((size_t)256 << 10))
     fuzz_fail("%zu bytes of memory for a chunk of %zu", memory.peak - before, size);

@@ -70,6 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (L == NULL) begin();
   lua_gc(L, LUA_GCCOLLECT);
   size_t before = memory.peak = memory.used;
+  memory.largest = fuzz_largest(size);
   hearth_status status = hearth_decode(L, data, size, NULL, &e);
   if (memory.peak - before > PROMISED_PER_BYTE * size + PROMISED_BESIDE)
     fuzz_fail("%zu bytes of memory for an input of %zu", memory.peak - before, size);

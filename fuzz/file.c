@@ -181,7 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   seeded = true;
   disk = disk_new();
   disk_put(disk, PLACE, data, size);
-  memory = (FuzzMemory){.largest = 64 * size + ((size_t)1 << 20)};
+  memory = (FuzzMemory){.largest = fuzz_largest(size)};
   hearth_allocator allocator = fuzz_allocator(&memory);
   hearth_status verified = file_verify(disk_environment(disk), &allocator, PLACE, ignore, NULL, &log, &e);
   FUZZ_CHECK(verified == e.code && memory.used == 0);

@@ -40,6 +40,11 @@ typedef struct FuzzMemory {
   size_t largest;    /* a single request over it is a finding; 0: none */
 } FuzzMemory;
 
+/* No input of `size` bytes earns a larger single request than this. */
+static inline size_t fuzz_largest(size_t size) {
+  return 64 * size + ((size_t)1 << 20);
+}
+
 /* A lua_Alloc; `ud` is a FuzzMemory. */
 void *fuzz_alloc(void *ud, void *ptr, size_t osize, size_t nsize);
 

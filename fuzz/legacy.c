@@ -216,6 +216,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static lua_State *L; /* one for all inputs: nothing that is imported stays */
   FuzzInput in = {data, data + size};
   if (L == NULL) L = begin(&m);
+  m.largest = fuzz_largest(size);
   unsigned choice = fuzz_byte(&in);
   lua_pushcfunction(L, push_records);
   lua_pushlightuserdata(L, &in);

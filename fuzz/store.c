@@ -102,6 +102,7 @@ static bool use(size_t size, bool known) {
   lua_State *L = samples_state(&m);
   bool committed = false;
   m.limit = m.used + ((size_t)32 << 20) + 1024 * size;
+  m.largest = known ? 0 : fuzz_largest(size); /* code asks for what it likes */
   fuzz_limit_instructions(L, INSTRUCTIONS);
   hearth_status status = hearth_open(L, backend(), "", &o, &S, &e);
   FUZZ_CHECK(e.code == status && lua_gettop(L) == 0);
@@ -119,7 +120,7 @@ static bool use(size_t size, bool known) {
     FUZZ_CHECK(hearth_close(L, S) == HEARTH_OK);
   }
   lua_sethook(L, NULL, 0, 0);
-  m.limit = 0;
+  m.limit = m.largest = 0;
   lua_close(L);
   FUZZ_CHECK(m.used == 0);
   return committed;
