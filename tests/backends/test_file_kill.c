@@ -15,6 +15,8 @@
 #include "hearth_environment.h"
 #include "scenario.h"
 
+#include "../killed.h"
+
 #define KILLS 200
 
 static const hearth_backend *file = &hearth_file_backend;
@@ -42,68 +44,191 @@ static hearth_status open_store(const char *path, unsigned flags, hearth_backend
   return file->open(&config, store, err);
 }
 
-/* In the child: commits batch after batch and writes the number of each to the pipe once it is acknowledged. */
-static void commit_for_ever(const char *path, int to) {
+/* In the child: opens, commits, compacts, closes, and again; each batch is acknowledged. */
+static void live(const Life *life) {
+  hearth_backend_store *store;
+  hearth_error err;
+  for (;;) {
+    hearth_backend_stat stat = {.size = sizeof stat};
+    atomic_store(life->phase, OPENING);
+    if (open_store(life->path, 0, &store, &err) != HEARTH_OK) {
+      (void)fprintf(stderr, "%s\n", err.message);
+      _exit(3);
+    }
+    if (file->stat(store, &stat, &err) != HEARTH_OK) _exit(4);
+    uint64_t last = stat.sequence + 8;
+    for (uint64_t n = stat.sequence + 1; n <= last; n++) {
+      atomic_store(life->phase, COMMITTING);
+      hearth_durability level = n % 3 == 0 ? HEARTH_COMPLETE : HEARTH_DURABLE;
+      if (scenario_submit(file, store, n, n % 2 == 0, level, &err) != HEARTH_OK) _exit(5);
+      life_acknowledge(life, n);
+      if (n != last - 2) continue;
+      atomic_store(life->phase, COMPACTING);
+      if (file->compact(store, (unsigned)(n % 4), &err) != HEARTH_OK) _exit(7);
+    }
+    atomic_store(life->phase, CLOSING);
+    if (file->close(store, &err) != HEARTH_OK) _exit(8);
+  }
+}
+
+/* What killed processes left has every batch up to the one acknowledged last, and at most one more of each of them. */
+static uint64_t look_after_kills(const char *path, uint64_t acknowledged, size_t processes, size_t *lost, bool all) {
   hearth_backend_store *store;
   hearth_error err;
   hearth_backend_stat stat = {.size = sizeof stat};
-  if (open_store(path, 0, &store, &err) != HEARTH_OK) {
-    (void)fprintf(stderr, "%s\n", err.message);
-    _exit(3);
-  }
-  if (file->stat(store, &stat, &err) != HEARTH_OK) _exit(4);
-  for (uint64_t n = stat.sequence + 1;; n++) {
-    if (scenario_submit(file, store, n, n % 2 == 0, n % 3 == 0 ? HEARTH_COMPLETE : HEARTH_DURABLE, &err) != HEARTH_OK) _exit(5);
-    if (write(to, &n, sizeof n) != (ssize_t)sizeof n) _exit(6);
-    if (n % 50 == 0 && file->compact(store, (unsigned)(n % 3), &err) != HEARTH_OK) _exit(7);
-  }
+  if (open_store(path, 0, &store, &err) != HEARTH_OK) fail_msg("after a kill: %s", err.message);
+  assert_int_equal(file->stat(store, &stat, NULL), HEARTH_OK);
+  if (stat.sequence < acknowledged) *lost += (size_t)(acknowledged - stat.sequence);
+  assert_true(stat.sequence <= acknowledged + processes); /* those that were under way */
+  if (all) (void)scenario_verify(file, store);
+  assert_int_equal(file->close(store, &err), HEARTH_OK);
+  return stat.sequence;
 }
 
-/* Starts the child, waits until it has acknowledged `first` batches and a little longer, kills it: the last number acknowledged. */
-static uint64_t run_and_kill(const char *path, unsigned first, long nanoseconds, uint64_t acknowledged) {
-  int ends[2], how;
-  assert_int_equal(pipe(ends), 0);
-  pid_t child = fork();
-  assert_true(child >= 0);
-  if (child == 0) {
-    (void)close(ends[0]);
-    commit_for_ever(path, ends[1]);
-  }
-  (void)close(ends[1]);
-  uint64_t n;
-  for (unsigned i = 0; i < first; i++) {
-    if (read(ends[0], &n, sizeof n) != (ssize_t)sizeof n) fail_msg("%s", "the child ended by itself");
-    acknowledged = n;
-  }
-  struct timespec wait = {0, nanoseconds};
-  (void)nanosleep(&wait, NULL);
-  assert_int_equal(kill(child, SIGKILL), 0);
-  assert_int_equal(waitpid(child, &how, 0), child);
-  assert_true(WIFSIGNALED(how));
-  while (read(ends[0], &n, sizeof n) == (ssize_t)sizeof n) acknowledged = n;
-  (void)close(ends[0]);
-  return acknowledged;
-}
-
+/* Half of the children find what the one before left when it was killed. */
 static void killed_at_any_moment(void **state) {
   Place *p = *state;
-  uint64_t acknowledged = 0;
+  Killer k;
+  size_t lost = 0, kills = rounds(KILLS), unseen = 0;
+  killer_init(&k, p->path, live);
   srand(1);
-  for (int i = 0; i < KILLS; i++) {
-    unsigned first = (unsigned)rand() % 3;
-    acknowledged = run_and_kill(p->path, first, rand() % 3000000, acknowledged);
-    hearth_backend_store *store;
-    hearth_error err;
-    hearth_backend_stat stat = {.size = sizeof stat};
-    if (open_store(p->path, 0, &store, &err) != HEARTH_OK) fail_msg("after kill %d: %s", i, err.message);
-    assert_int_equal(file->stat(store, &stat, NULL), HEARTH_OK);
-    if (stat.sequence < acknowledged) fail_msg("batch %d of %d is gone", (int)stat.sequence, (int)acknowledged);
-    assert_true(stat.sequence <= acknowledged + 1); /* at most the one that was under way */
-    if (i % 10 == 0) (void)scenario_verify(file, store);
-    assert_int_equal(file->close(store, &err), HEARTH_OK);
-    acknowledged = stat.sequence;
+  for (size_t i = 0; i < kills; i++) {
+    killer_kill(&k, i);
+    unseen++;
+    if (rand() % 2 == 0 && i + 1 < kills) continue;
+    k.acknowledged = look_after_kills(p->path, k.acknowledged, unseen, &lost, i % 8 == 0);
+    unseen = 0;
   }
-  assert_true(acknowledged > KILLS);
+  assert_true(k.acknowledgements > kills / 4);
+  killer_report(&k, "file", KILLS, lost);
+  killer_free(&k);
+}
+
+/* An environment in which a process dies at a call that the test chooses. */
+static hearth_environment fatal;
+static long calls_left;
+
+static void dies_here(void) {
+  if (calls_left-- == 0) (void)raise(SIGKILL);
+}
+
+static int fatal_open(void *ud, const char *path, unsigned flags, hearth_file *out) {
+  dies_here();
+  return hearth_system_environment.open(ud, path, flags, out);
+}
+
+static int fatal_close(void *ud, hearth_file f) {
+  dies_here();
+  return hearth_system_environment.close(ud, f);
+}
+
+/* Once before it writes, once when half is written. */
+static int fatal_pwrite(void *ud, hearth_file f, uint64_t offset, const void *bytes, size_t size) {
+  dies_here();
+  if (calls_left == 0) (void)hearth_system_environment.pwrite(ud, f, offset, bytes, size / 2);
+  dies_here();
+  return hearth_system_environment.pwrite(ud, f, offset, bytes, size);
+}
+
+static int fatal_sync(void *ud, hearth_file f) {
+  dies_here();
+  return hearth_system_environment.sync(ud, f);
+}
+
+static int fatal_sync_folder(void *ud, const char *path) {
+  dies_here();
+  return hearth_system_environment.sync_folder(ud, path);
+}
+
+static int fatal_truncate(void *ud, hearth_file f, uint64_t length) {
+  dies_here();
+  return hearth_system_environment.truncate(ud, f, length);
+}
+
+static int fatal_rename(void *ud, const char *from, const char *to) {
+  dies_here();
+  return hearth_system_environment.rename(ud, from, to);
+}
+
+static int fatal_unlink(void *ud, const char *path) {
+  dies_here();
+  return hearth_system_environment.unlink(ud, path);
+}
+
+static int fatal_lock(void *ud, hearth_file f) {
+  dies_here();
+  return hearth_system_environment.lock(ud, f);
+}
+
+static void make_fatal(long calls) {
+  fatal = hearth_system_environment;
+  fatal.open = fatal_open;
+  fatal.close = fatal_close;
+  fatal.pwrite = fatal_pwrite;
+  fatal.sync = fatal_sync;
+  fatal.sync_folder = fatal_sync_folder;
+  fatal.truncate = fatal_truncate;
+  fatal.rename = fatal_rename;
+  fatal.unlink = fatal_unlink;
+  fatal.lock = fatal_lock;
+  calls_left = calls;
+}
+
+/* One life, from open to close; the end of the process is its answer: 0 when it was not killed. */
+static void live_once(const char *path, int acknowledge) {
+  hearth_backend_store *store;
+  hearth_error err;
+  hearth_backend_stat stat = {.size = sizeof stat};
+  hearth_backend_config config = {.size = sizeof config, .location = path, .environment = &fatal};
+  if (file->open(&config, &store, &err) != HEARTH_OK || file->stat(store, &stat, &err) != HEARTH_OK) _exit(3);
+  for (uint64_t n = stat.sequence + 1, last = stat.sequence + 6; n <= last; n++) {
+    hearth_durability level = n % 3 == 0 ? HEARTH_COMPLETE : HEARTH_DURABLE;
+    if (scenario_submit(file, store, n, true, level, &err) != HEARTH_OK) _exit(5);
+    if (write(acknowledge, &n, sizeof n) != (ssize_t)sizeof n) _exit(6);
+    if (n == last - 1 && file->compact(store, (unsigned)(n % 3), &err) != HEARTH_OK) _exit(7);
+  }
+  _exit(file->close(store, &err) == HEARTH_OK ? 0 : 8);
+}
+
+/* Killed at call after call, every second time in the recovery of what the kill before left, too. */
+static void killed_at_every_call(void **state) {
+  Place *p = *state;
+  uint64_t acknowledged = 0, n;
+  size_t kills = 0, acknowledgements = 0, lost = 0;
+  bool ended = false;
+  for (long call = 0; !ended; call++) {
+    int ends[2], how;
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+      make_fatal(call);
+      live_once(p->path, ends[1]);
+    }
+    (void)close(ends[1]);
+    for (; read(ends[0], &n, sizeof n) == (ssize_t)sizeof n; acknowledgements++) acknowledged = n;
+    (void)close(ends[0]);
+    assert_int_equal(waitpid(child, &how, 0), child);
+    if (WIFEXITED(how) && WEXITSTATUS(how) != 0) fail_msg("the child ended by itself: %d", WEXITSTATUS(how));
+    ended = WIFEXITED(how);
+    kills += !ended;
+    if (call % 2 == 1 || ended) acknowledged = look_after_kills(p->path, acknowledged, 2, &lost, true);
+  }
+  assert_true(kills > 50);
+  printf("figure: file: %zu SIGKILLs, one at each call to the system, %zu acknowledged commits, %zu lost\n", kills,
+         acknowledgements, lost);
+  assert_int_equal(lost, 0);
+}
+
+/* In the child: commits for ever. */
+static void hold(const char *path, int to) {
+  hearth_backend_store *store;
+  hearth_error err;
+  if (open_store(path, 0, &store, &err) != HEARTH_OK) _exit(3);
+  for (uint64_t n = 1;; n++) {
+    if (scenario_submit(file, store, n, false, HEARTH_DURABLE, &err) != HEARTH_OK) _exit(5);
+    if (write(to, &n, sizeof n) != (ssize_t)sizeof n) _exit(6);
+  }
 }
 
 static void a_second_process_is_told_who_has_it(void **state) {
@@ -113,7 +238,7 @@ static void a_second_process_is_told_who_has_it(void **state) {
   assert_int_equal(pipe(ends), 0);
   pid_t child = fork();
   if (child == 0) {
-    commit_for_ever(p->path, ends[1]);
+    hold(p->path, ends[1]);
   }
   assert_int_equal(read(ends[0], &go, 1), 1);
   hearth_backend_store *store;
@@ -259,6 +384,7 @@ int main(void) {
 #define CHECK(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
       CHECK(killed_at_any_moment),
+      CHECK(killed_at_every_call),
       CHECK(a_second_process_is_told_who_has_it),
       CHECK(two_names_are_one_store),
       CHECK(bad_places_are_named),
