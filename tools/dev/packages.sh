@@ -8,6 +8,7 @@ test_packages=(libcmocka-dev clang libclang-rt-14-dev llvm valgrind libc6-dbg gc
 wasm_packages=(emscripten nodejs npm dpkg-dev)
 browser_packages=(chromium)
 fuzz_packages=(clang libclang-rt-14-dev llvm dpkg-dev)
+coverage_packages=(gcovr)
 
 is_debian() {
   [ -r /etc/os-release ] && command -v apt-get >/dev/null && (. /etc/os-release && [[ " $ID ${ID_LIKE:-} " == *" debian "* ]])

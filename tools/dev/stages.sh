@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Sourced by ./dev: the stages. Each writes a log, prints one line, and on failure the log's tail.
 
-build=$PWD/build
+build=${HEARTH_BUILD:-$PWD/build}
 logs=$build/logs
 passed=0
 failed=0
