@@ -213,6 +213,18 @@ static void the_last_operation_on_a_key_counts(void **state) {
   }
 }
 
+static void a_drop_takes_every_entry(void **state) {
+  Fixture *f = *state;
+  Text t;
+  assert_int_equal(SUBMIT(f, put(1, "a", "x"), put(2, "a", "x"), put(2, "b", "y"), put(2, "c", "z"), put(3, "a", "x")),
+                   HEARTH_OK);
+  assert_int_equal(SUBMIT(f, drop(2)), HEARTH_OK);
+  for (int i = 0; i < 2; i++) {
+    assert_string_equal(everything(f, &t), "1/a=x 3/a=x ");
+    reopen(f);
+  }
+}
+
 static void scans_keep_their_bounds(void **state) {
   Fixture *f = *state;
   Text t;
@@ -523,6 +535,7 @@ int conformance_run(const ConformanceSubject *s) {
       CHECK(a_new_store_is_empty),
       CHECK(puts_are_read_back_in_order),
       CHECK(the_last_operation_on_a_key_counts),
+      CHECK(a_drop_takes_every_entry),
       CHECK(scans_keep_their_bounds),
       CHECK(a_callback_ends_a_scan),
       CHECK(batches_are_numbered_by_one),

@@ -3,8 +3,8 @@
 
 #include <errno.h>
 
+#include "decode.h"
 #include "diskstore.h"
-#include "format.h"
 #include "scenario.h"
 
 #define OUT "/out.hearth"
@@ -62,6 +62,39 @@ static void the_same_bytes_from_every_backend(void **state) {
     memory->close(store, NULL);
     diskstore_done(&d);
   }
+}
+
+/* Tables by their numbers, keys by their bytes, each once. */
+static void entries_are_in_the_order_of_their_keys(void **state) {
+  (void)state;
+  DiskStore d;
+  diskstore_init(&d);
+  hearth_backend_store *store = memory_store(43);
+  assert_int_equal(export_to(&d, memory, store, OUT), HEARTH_OK);
+  size_t size;
+  const unsigned char *bytes = disk_bytes(d.disk, OUT, &size);
+  LogFrame f;
+  LogOps ops;
+  LogOp op, before = {.table = 0};
+  unsigned entries = 0;
+  for (uint64_t at = LOG_HEADER_SIZE; at < size; at += LOG_FRAME_SIZE + f.length) {
+    LogHeader h;
+    assert_int_equal(log_decode_header(bytes, size, &h), LOG_HEADER_GOOD);
+    assert_true(log_decode_frame(bytes + at, h.salt, at, &f));
+    log_ops(&ops, bytes + at + LOG_FRAME_SIZE, f.length, at + LOG_FRAME_SIZE);
+    for (; log_decode_op(&ops, &op); before = op, entries++) {
+      size_t common = op.key_size < before.key_size ? op.key_size : before.key_size;
+      int order = entries == 0 || op.table != before.table ? 0 : memcmp(before.key, op.key, common);
+      assert_int_equal(op.kind, HEARTH_PUT);
+      assert_true(op.table >= before.table);
+      if (entries > 0 && op.table == before.table)
+        assert_true(order < 0 || (order == 0 && before.key_size < op.key_size));
+    }
+    assert_false(ops.bad);
+  }
+  assert_true(entries > 5);
+  memory->close(store, NULL);
+  diskstore_done(&d);
 }
 
 /* Into memory, into a file, and opened as what it is: a store. */
@@ -197,6 +230,7 @@ static void every_failure_leaves_no_file(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_same_bytes_from_every_backend),
+      cmocka_unit_test(entries_are_in_the_order_of_their_keys),
       cmocka_unit_test(an_export_comes_back),
       cmocka_unit_test(an_import_replaces),
       cmocka_unit_test(nothing_is_imported_from_damaged_files),

@@ -36,6 +36,12 @@ static void says(const DiskStore *d, const char *text) {
   assert_ptr_equal(strstr(d->err.message, PLACE), d->err.message);
 }
 
+static int copy_value(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t size) {
+  (void)table, (void)key, (void)key_size;
+  memcpy(ud, value, size);
+  return 0;
+}
+
 static bool there(const DiskStore *d, const char *path) {
   size_t size;
   return disk_bytes(d->disk, path, &size) != NULL;
@@ -155,6 +161,20 @@ static void without_locks_a_living_process_keeps_its_store(void **state) {
   diskstore_close(d);
   disk_put(d->disk, PLACE ".owner", "", 0); /* made, and killed before it was written */
   opens(d, 0);
+}
+
+/* Somebody took the store over, rightly or not: his file is not ours to remove. */
+static void closing_leaves_the_owner_file_of_a_successor(void **state) {
+  DiskStore *d = *state;
+  const char *note = "hearth 1001 boot-0 unlocked\n";
+  opens(d, 0);
+  disk_remove(d->disk, PLACE ".owner");
+  diskstore_close(d);
+  opens(d, 0);
+  disk_remove(d->disk, PLACE ".owner");
+  disk_put(d->disk, PLACE ".owner", note, strlen(note));
+  diskstore_close(d);
+  assert_true(there(d, PLACE ".owner"));
 }
 
 static void a_child_does_not_touch_its_parents_store(void **state) {
@@ -475,6 +495,23 @@ static void a_full_disk_lets_a_store_be_opened(void **state) {
   assert_int_equal(d->warnings, 1);
 }
 
+/* What is at a place of the compacted file is not what was read from there before. */
+static void compaction_forgets_what_it_has_moved(void **state) {
+  DiskStore *d = *state;
+  const char *values[] = {"old", "new"};
+  const hearth_op ops[] = {{HEARTH_PUT, 1, "b", 1, values[0], 3}, {HEARTH_PUT, 1, "a", 1, values[1], 3}};
+  opens(d, 0);
+  for (int i = 0; i < 2; i++)
+    assert_int_equal(file->submit(d->store, &ops[i], 1, 0, HEARTH_COMPLETE, NULL, &d->err), HEARTH_OK);
+  for (int i = 0; i < 2; i++) /* "a" stands where "b" stood: in the first place */
+    for (int compacted = 0; compacted < 2; compacted++) {
+      char got[4] = "";
+      if (compacted) assert_int_equal(file->compact(d->store, 0, &d->err), HEARTH_OK);
+      assert_int_equal(file->get(d->store, 1, ops[i].key, 1, copy_value, got, &d->err), HEARTH_OK);
+      assert_string_equal(got, values[i]);
+    }
+}
+
 /* ---------------------------------------------------------------- index */
 
 static void an_entry_costs_at_most_96_bytes(void **state) {
@@ -507,6 +544,7 @@ int main(void) {
       CHECK(a_second_opener_is_told_who_has_it),
       CHECK(the_store_of_a_dead_process_is_taken_over),
       CHECK(without_locks_a_living_process_keeps_its_store),
+      CHECK(closing_leaves_the_owner_file_of_a_successor),
       CHECK(a_child_does_not_touch_its_parents_store),
       CHECK(a_file_changed_by_others_is_not_written),
       CHECK(closing_forgets_an_unfinished_batch),
@@ -521,6 +559,7 @@ int main(void) {
       CHECK(a_compaction_that_a_crash_left_is_removed),
       CHECK(a_full_disk_can_shrink),
       CHECK(a_full_disk_lets_a_store_be_opened),
+      CHECK(compaction_forgets_what_it_has_moved),
       CHECK(an_entry_costs_at_most_96_bytes),
   };
   return cmocka_run_group_tests_name("file", tests, NULL, NULL);

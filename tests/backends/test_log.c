@@ -130,6 +130,26 @@ static void a_frame_of_another_history_is_refused(void **state) {
   assert_int_equal(scan.at, second);
 }
 
+/* What another file left on the disk, at the very place where a frame of this one belongs. */
+static void a_frame_of_another_log_is_refused(void **state) {
+  (void)state;
+  Memory m;
+  LogScan scan;
+  LogStep end;
+  LogFrame f;
+  start(&m, 1);
+  append(&m, LOG_BATCH, 1, 0, "key", "value");
+  assert_true(log_decode_frame(m.bytes + LOG_HEADER_SIZE, SALT, LOG_HEADER_SIZE, &f));
+  const unsigned char *payload = m.bytes + LOG_HEADER_SIZE + LOG_FRAME_SIZE;
+  assert_true(log_check_payload(&f, payload, SALT, LOG_HEADER_SIZE));
+  assert_false(log_decode_frame(m.bytes + LOG_HEADER_SIZE, SALT + 1, LOG_HEADER_SIZE, &f));
+  assert_false(log_check_payload(&f, payload, SALT + 1, LOG_HEADER_SIZE));
+  LogHeader h = {.write_version = 1, .read_version = 1, .salt = SALT + 1, .time = 7, .first = 1};
+  log_encode_header(m.bytes, &h);
+  assert_int_equal(walk(&m, &end, &scan), 0);
+  assert_int_equal(end, LOG_STEP_BAD);
+}
+
 static void numbers_must_follow_each_other(void **state) {
   (void)state;
   Memory m;
@@ -148,20 +168,46 @@ static void numbers_must_follow_each_other(void **state) {
   assert_int_equal(scan.end, LOG_HEADER_SIZE);
 }
 
-/* Every string of up to three bytes as a payload: an operation or not, never more than there is. */
+/* Strings of up to four bytes as a payload: an operation or not, never more than there is. */
 static void payloads_of_garbage(void **state) {
   (void)state;
-  for (unsigned n = 0; n < 1u << 24; n += n < 1u << 16 ? 1 : 251) {
-    unsigned char *bytes = malloc(3); /* exactly, so that a sanitizer sees a read beyond */
+  unsigned decoded = 0;
+  for (size_t size = 1; size <= 4; size++)
+    for (unsigned n = 0; n < 1u << 18; n++) {
+      unsigned char *bytes = malloc(size); /* exactly, so that a sanitizer sees a read beyond */
+      const unsigned char all[] = {(unsigned char)(n & 3), (unsigned char)(n >> 2 & 0xff), (unsigned char)(n >> 10 & 0xff),
+                                   (unsigned char)(n >> 12 & 7)};
+      LogOps ops;
+      LogOp op;
+      memcpy(bytes, all, size);
+      log_ops(&ops, bytes, size, 0);
+      for (; log_decode_op(&ops, &op); decoded++) assert_true(op.key_size < size && op.value_size == 0);
+      assert_true(ops.next <= ops.end);
+      free(bytes);
+    }
+  assert_true(decoded > 1000);
+}
+
+/* Live bytes are counted by log_put_size: lengths at which a varint gets a byte more. */
+static void sizes_are_what_is_written(void **state) {
+  (void)state;
+  static const uint64_t lengths[] = {0, 1, 127, 128, 129, 1023, HEARTH_MAX_KEY, 16383, 16384};
+  static unsigned char zeros[16384];
+  for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+    Buffer out;
     LogOps ops;
-    LogOp op;
-    bytes[0] = (unsigned char)(n & 3);
-    bytes[1] = (unsigned char)(n >> 8 & 0xff);
-    bytes[2] = (unsigned char)(n >> 16 & 0xff);
-    log_ops(&ops, bytes, n % 4, 0);
-    while (log_decode_op(&ops, &op)) assert_true(op.key_size <= 3 && op.value_size == 0);
-    assert_true(ops.next <= ops.end);
-    free(bytes);
+    LogOp read;
+    LogOp op = {.kind = HEARTH_PUT, .table = lengths[i], .key = zeros, .value = zeros, .value_size = (size_t)lengths[i],
+                .key_size = (size_t)(lengths[i] < HEARTH_MAX_KEY ? lengths[i] : HEARTH_MAX_KEY)};
+    buffer_init(&out, &hearth_libc_allocator);
+    log_encode_op(&out, SALT, 0, &op);
+    assert_false(out.failed);
+    assert_int_equal(out.size, log_put_size(op.table, op.key_size, op.value_size));
+    log_ops(&ops, out.data, out.size, 0);
+    assert_true(log_decode_op(&ops, &read));
+    assert_true(read.table == op.table && read.key_size == op.key_size && read.value_size == op.value_size);
+    assert_ptr_equal(ops.next, ops.end);
+    buffer_free(&out);
   }
 }
 
@@ -181,6 +227,7 @@ static void varints_have_one_form(void **state) {
       {"\x03\x80\x00", 3, false, 0},                         /* a byte too many */
       {"\x03\x80", 2, false, 0},                             /* a byte too few */
       {"\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f", 11, false, 0}, /* more than 64 bits */
+      {"\x03\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02", 11, false, 0}, /* the 65th bit alone */
       {"\x06\x00", 2, false, 0},                             /* no such operation */
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -198,8 +245,10 @@ int main(void) {
       cmocka_unit_test(frames_are_read_as_written),
       cmocka_unit_test(the_format_is_what_it_was),
       cmocka_unit_test(a_frame_of_another_history_is_refused),
+      cmocka_unit_test(a_frame_of_another_log_is_refused),
       cmocka_unit_test(numbers_must_follow_each_other),
       cmocka_unit_test(payloads_of_garbage),
+      cmocka_unit_test(sizes_are_what_is_written),
       cmocka_unit_test(varints_have_one_form),
   };
   return cmocka_run_group_tests_name("log", tests, NULL, NULL);

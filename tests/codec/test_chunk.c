@@ -511,6 +511,26 @@ static void test_every_defect_is_refused(void **state) {
   }
 }
 
+/* Their number is a byte: 256 would be 0. */
+static void test_a_nested_function_has_too_many_upvalues(void **state) {
+  (void)state;
+  for (unsigned n = CHUNK_MAX_UPVALUES; n <= CHUNK_MAX_UPVALUES + 1; n++) {
+    const unsigned char count[] = {(unsigned char)(n >> 7), (unsigned char)(0x80 | (n & 0x7f))};
+    const unsigned char upvalue[] = {1, 1, 0};
+    ChunkFault fault = {0, ""};
+    Buffer body;
+    buffer_init(&body, &hearth_libc_allocator);
+    buffer_put(&body, hand_made, 43);
+    buffer_put(&body, count, sizeof count);
+    for (unsigned i = 0; i < n; i++) buffer_put(&body, upvalue, sizeof upvalue);
+    buffer_put(&body, hand_made + 47, sizeof hand_made - 47);
+    assert_false(body.failed);
+    assert_int_equal(chunk_check(&hand_header, body.data, body.size, 1, &fault), n == CHUNK_MAX_UPVALUES);
+    if (n > CHUNK_MAX_UPVALUES) assert_string_equal(fault.why, "a function has too many upvalues");
+    buffer_free(&body);
+  }
+}
+
 /* Lua looks for absolute line information from where the compiler must have written some. */
 static void test_missing_absolute_lines(void **state) {
   (void)state;
@@ -819,6 +839,7 @@ int main(void) {
       cmocka_unit_test(test_flipped),
       cmocka_unit_test(test_hostile_nesting),
       cmocka_unit_test(test_every_defect_is_refused),
+      cmocka_unit_test(test_a_nested_function_has_too_many_upvalues),
       cmocka_unit_test(test_missing_absolute_lines),
       cmocka_unit_test(test_deepest_source),
       cmocka_unit_test(test_long_function),

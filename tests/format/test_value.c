@@ -228,6 +228,7 @@ static void test_strings(void **state) {
   check_refused("\xc5\x1f-------------------------------", 33);
   check_refused("\xc5\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11);      /* 2^64 - 1 bytes */
   check_refused("\xc6\xff\xff\xff\xff\x0f", 6);
+  check_refused("\xc5\xa0\x80\x80\x80\x10--------------------------------", 38); /* 2^32 + 32 bytes */
 }
 
 static void test_numbers_of_things(void **state) {
