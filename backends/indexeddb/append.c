@@ -151,8 +151,8 @@ static hearth_status broken(hearth_backend_store *store, hearth_error *err) {
   return hearth_fail(err, store->broken, "%s: a batch that this one was stacked on failed", store->name);
 }
 
-hearth_status idb_append_submit(hearth_backend_store *store, const hearth_op *ops, size_t count, unsigned flags,
-                                hearth_durability level, uint64_t *sequence, hearth_error *err) {
+static hearth_status submit(hearth_backend_store *store, const hearth_op *ops, size_t count, unsigned flags,
+                            hearth_durability level, uint64_t *sequence, hearth_error *err) {
   hearth_status status = idb_store_writable(store, err);
   if (status == HEARTH_OK) status = contract_level(&hearth_indexeddb_backend, &level, err);
   if (status == HEARTH_OK) status = contract_check(ops, count, flags, err);
@@ -171,4 +171,11 @@ hearth_status idb_append_submit(hearth_backend_store *store, const hearth_op *op
   }
   if (sequence != NULL) *sequence = store->submitted;
   return status == HEARTH_PENDING ? idb_store_pending(err) : HEARTH_OK;
+}
+
+hearth_status idb_append_submit(hearth_backend_store *store, const hearth_op *ops, size_t count, unsigned flags,
+                                hearth_durability level, uint64_t *sequence, hearth_error *err) {
+  hearth_status status = submit(store, ops, count, flags, level, sequence, err);
+  idb_compact_go_on(store);
+  return status;
 }

@@ -37,7 +37,7 @@ void idb_compact_free(hearth_backend_store *store) {
   c->deleted = NULL;
   log_writer_free(&c->writer);
   buffer_free(&c->record);
-  c->running = c->asked = c->replacing = c->walking = false;
+  c->running = c->asked = c->replacing = c->waiting = c->walking = false;
   c->ticket = 0;
 }
 
@@ -212,10 +212,17 @@ static void give_up(hearth_backend_store *store, const hearth_error *err) {
 }
 
 void idb_compact_settled(hearth_backend_store *store, hearth_status status, const char *reason) {
-  hearth_error err;
   store->compaction.ticket = 0;
+  store->compaction.waiting = true;
   if (status < 0) idb_compact_failed(store, status, reason);
-  else if (step(store, &err) != HEARTH_OK) give_up(store, &err);
+  else idb_compact_go_on(store);
+}
+
+void idb_compact_go_on(hearth_backend_store *store) {
+  hearth_error err;
+  if (!store->compaction.waiting || store->in_batch) return;
+  store->compaction.waiting = false;
+  if (step(store, &err) != HEARTH_OK) give_up(store, &err);
 }
 
 void idb_compact_when_due(hearth_backend_store *store) {

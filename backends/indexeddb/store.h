@@ -43,6 +43,7 @@ typedef struct Compaction {
   bool running;
   bool asked;             /* by a call of compact, which poll answers */
   bool replacing;         /* its last record is under way: a Pending */
+  bool waiting;           /* for the batch in parts that is open: its parts are for the place that the log has now */
   int ticket;             /* of the piece under way */
   uint64_t base;          /* number of the batch that holds everything */
   LogWriter writer;
@@ -161,6 +162,9 @@ void idb_compact_when_due(hearth_backend_store *store);
 
 /* The piece under way has settled. */
 void idb_compact_settled(hearth_backend_store *store, hearth_status status, const char *reason);
+
+/* No batch in parts is open any more: a compaction that waited for that goes on. */
+void idb_compact_go_on(hearth_backend_store *store);
 
 /* The new generation is the store now. */
 void idb_compact_replaced(hearth_backend_store *store);

@@ -73,6 +73,50 @@ static void changes_at_every_step_of_a_compaction(void **state) {
     }
 }
 
+/* A batch in parts is open, handed to the host in part, while `steps` more tickets settle; then the batch ends. */
+static size_t part_at_step(World *w, size_t before, size_t steps, bool abandon) {
+  static char large[400]; /* more than a frame */
+  const hearth_op put = {HEARTH_PUT, 9, "large", 5, large, sizeof large}, drop = {HEARTH_DROP, 9, NULL, 0, NULL, 0};
+  size_t step = 0;
+  ScenarioBatch b;
+  fill(w);
+  assert_int_equal(idb->compact(w->store, 0, NULL), HEARTH_PENDING);
+  while (step < before && fake_settle(w->fake)) step++;
+  scenario_batch(13, &b);
+  assert_int_equal(idb->submit(w->store, &put, 1, HEARTH_BATCH_MORE, HEARTH_DURABLE, NULL, NULL), HEARTH_OK);
+  assert_int_equal(idb->submit(w->store, b.ops, b.count, HEARTH_BATCH_MORE, HEARTH_DURABLE, NULL, NULL), HEARTH_OK);
+  while (step < before + steps && fake_settle(w->fake)) step++;
+  reads(w, 12);
+  if (abandon) {
+    assert_int_equal(idb->submit(w->store, NULL, 0, HEARTH_BATCH_ABANDON, HEARTH_DURABLE, NULL, NULL), HEARTH_OK);
+    submits(w, 13, 13);
+  } else {
+    assert_int_equal(idb->submit(w->store, &drop, 1, 0, HEARTH_DURABLE, NULL, NULL), HEARTH_PENDING);
+  }
+  submits(w, 14, 14);
+  fake_settle_all(w->fake);
+  assert_int_equal(poll(w), HEARTH_OK);
+  closes(w);
+  opens(w);
+  reads(w, 14);
+  assert_int_equal(look(w).sequence, 14);
+  closes(w);
+  return step;
+}
+
+static void parts_at_every_step_of_a_compaction(void **state) {
+  World *w = *state;
+  for (int abandon = 0; abandon < 2; abandon++)
+    for (size_t before = 0;; before++) {
+      size_t done = before;
+      for (size_t steps = 0; steps < 12; steps += 1 + steps / 3) {
+        done = part_at_step(w, before, steps, abandon == 1);
+        renews(w);
+      }
+      if (done < before) break;
+    }
+}
+
 typedef enum Mishap { PIECE_FULL, BATCH_FULL, PIECE_IO, CRASH, CLOSE, REFUSED, MISHAPS } Mishap;
 
 /* After `steps` tickets of a compaction, with batches pending, something happens. False: it was over before. */
@@ -270,6 +314,7 @@ int main(void) {
       CHECK(compaction_makes_it_small),
       CHECK(nothing_is_compacted_in_an_empty_store),
       CHECK(changes_at_every_step_of_a_compaction),
+      CHECK(parts_at_every_step_of_a_compaction),
       CHECK(mishaps_at_every_step_of_a_compaction),
       CHECK(it_begins_by_itself_when_enough_is_dead),
       CHECK(allocations_fail_while_compacting),
