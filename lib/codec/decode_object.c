@@ -6,11 +6,16 @@
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "decoder.h"
 #include "permanents.h"
 #include "prototype.h"
+
+/* What is to be told is in the error. */
+static _Noreturn void raise_filled(lua_State *L) {
+  lua_pushnil(L);
+  for (;;) lua_error(L); /* it does not return */
+}
 
 _Noreturn void decoder_fail(Decoder *D, hearth_status code, const char *format, ...) {
   char text[384];
@@ -21,16 +26,12 @@ _Noreturn void decoder_fail(Decoder *D, hearth_status code, const char *format, 
   uint64_t position = (D->c.why != NULL ? D->c.position : cursor_position(&D->c)) - D->bias;
   hearth_fail_at(D->error, code, position, "%s: %s at byte %llu: %s", D->what, hearth_status_name(code),
                  (unsigned long long)position, text);
-  lua_pushnil(D->L);
-  lua_error(D->L);
-  abort();
+  raise_filled(D->L);
 }
 
 _Noreturn void decoder_fail_memory(Decoder *D) {
   hearth_fail(D->error, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
-  lua_pushnil(D->L);
-  lua_error(D->L);
-  abort();
+  raise_filled(D->L);
 }
 
 void decoder_check(Decoder *D) {
@@ -68,7 +69,7 @@ void decoder_free(Decoder *D) {
 void decoder_push_tables(Decoder *D, size_t objects) {
   lua_State *L = D->L;
   luaL_checkstack(L, LUA_MINSTACK + 16, "decode");
-  lua_createtable(L, objects < INT_MAX ? (int)objects : INT_MAX, 0);
+  lua_createtable(L, (int)(objects & INT_MAX), 0); /* it grows, should there be more */
   D->objects = lua_gettop(L);
   lua_newtable(L);
   D->shapes = lua_gettop(L);
@@ -100,18 +101,14 @@ void decode_prototype(Decoder *D, uint32_t index, size_t size) {
   }
   decoder_charge(D, 8 * (uint64_t)size);
   if ((D->flags & (HEARTH_PLACEHOLDERS | DECODER_KEEP_UNFIT)) && !prototype_fits(&p)) {
-    if (prototype_check_seal(&p, D->seal, base, D->error) != HEARTH_OK) goto raise;
+    if (prototype_check_seal(&p, D->seal, base, D->error) != HEARTH_OK) raise_filled(L);
     lua_pushlstring(L, (const char *)bytes, size);
   } else if (prototype_load(L, &p, D->seal, base, D->error) != HEARTH_OK) {
-    goto raise;
+    raise_filled(L);
   }
   lua_rawseti(L, D->prototypes, (lua_Integer)index + 1);
   lua_pushinteger(L, (lua_Integer)p.nupvalues); /* beside the maker, under a negative key */
   lua_rawseti(L, D->prototypes, -(lua_Integer)index - 1);
-  return;
-raise:
-  lua_pushnil(L);
-  lua_error(L);
 }
 
 static uint32_t upvalues_of(Decoder *D, uint32_t index) {
@@ -141,10 +138,7 @@ static void push_private_cell(Decoder *D) {
   lua_State *L = D->L;
   decoder_charge(D, 88);
   if (lua_isnil(L, D->cell_maker)) {
-    if (prototype_push_cell_maker(L, D->error) != HEARTH_OK) {
-      lua_pushnil(L);
-      lua_error(L);
-    }
+    if (prototype_push_cell_maker(L, D->error) != HEARTH_OK) raise_filled(L);
     lua_replace(L, D->cell_maker);
   }
   prototype_instantiate(L, D->cell_maker);
@@ -213,16 +207,9 @@ static void count_fields(Decoder *D, uint64_t fields) {
     decoder_fail(D, HEARTH_DAMAGED, "the objects are larger than the bytes that fill them");
 }
 
-static void check_counts(Decoder *D, const Head *h) {
-  /* Every value takes a byte at least; positions are checked again when they are read. */
-  if (h->array > cursor_left(&D->c) || h->pairs > cursor_left(&D->c) || h->array > UINT32_MAX / 2 ||
-      h->pairs > UINT32_MAX / 2)
-    decoder_fail(D, HEARTH_DAMAGED, "a count exceeds the bytes that remain");
-}
-
 static void create_table(Decoder *D, const Head *h, Part *p) {
   lua_State *L = D->L;
-  check_counts(D, h);
+  if (h->array > INT_MAX || h->pairs > INT_MAX) decoder_fail(D, HEARTH_DAMAGED, "a table is too large");
   uint64_t fields = h->pairs;
   if (h->flags & HEAD_SHAPE) {
     p->constant = D->ops->find_constant(D, OBJECT_SHAPE, h->shape);
@@ -233,7 +220,7 @@ static void create_table(Decoder *D, const Head *h, Part *p) {
   }
   count_fields(D, h->array + fields + h->pairs);
   decoder_charge(D, 56 + 16 * h->array + 80 * fields); /* a node has 40 bytes or less, the count is rounded up */
-  lua_createtable(L, (int)h->array, fields < INT_MAX ? (int)fields : INT_MAX);
+  lua_createtable(L, (int)h->array, (int)(fields & INT_MAX));
   p->array = (uint32_t)h->array;
   p->pairs = (uint32_t)h->pairs;
 }

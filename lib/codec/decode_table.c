@@ -1,6 +1,8 @@
 /*
 ** Tables: the mirror of encode_table.c.
 */
+#include <assert.h>
+
 #include <lauxlib.h>
 
 #include "decoder.h"
@@ -139,8 +141,7 @@ static void decode_upvalue(Decoder *D, int f, int i, uint32_t cell) {
   }
   int from = p->upvalue;
   lua_rawgeti(L, D->objects, (lua_Integer)cell + 1);
-  if (from == 0 || lua_type(L, -1) != LUA_TFUNCTION || lua_iscfunction(L, -1))
-    decoder_fail(D, HEARTH_DAMAGED, "a cell without a function");
+  assert(from != 0 && lua_isfunction(L, -1) && !lua_iscfunction(L, -1)); /* who sets the one sets the other */
   lua_upvaluejoin(L, f, i, -1, from);
   lua_pop(L, 1);
 }

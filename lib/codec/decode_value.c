@@ -69,8 +69,6 @@ void decode_value(Decoder *D, uint32_t *waiting) {
     case VALUE_STRING: push_string(D, &v); break;
     case VALUE_DEFINE: push_define(D, &v); break;
     case VALUE_KNOWN: push_known(D, &v); break;
-    case VALUE_REF:
-    case VALUE_NEXT:
-    case VALUE_LOCAL: push_object(D, &v, waiting); break;
+    default: push_object(D, &v, waiting);
   }
 }

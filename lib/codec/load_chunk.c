@@ -32,7 +32,8 @@ hearth_status hearth_load_chunk(lua_State *L, const void *bytes, size_t size, in
   Prototype p = {0};
   Buffer body;
   ChunkFault fault;
-  buffer_init(&body, &hearth_libc_allocator);
+  const hearth_allocator allocator = protect_allocator(L);
+  buffer_init(&body, &allocator);
   hearth_status status = HEARTH_OK;
   if (!lua_checkstack(L, LUA_MINSTACK)) {
     status = hearth_fail(err, HEARTH_NOMEM, "no memory for the Lua stack, or it is full");

@@ -54,10 +54,8 @@ static hearth_status put_record(const Buffer *chunk, const hearth_seal *seal, Bu
   }
   if (out->failed) return HEARTH_NOMEM;
   const size_t body_size = out->size - start - PROTOTYPE_HEAD_SIZE;
-  if (body_size > INT_MAX) {
-    *why = "the function is over 2 GiB";
-    return HEARTH_UNSTORABLE;
-  }
+  *why = "the function is over 2 GiB";
+  if (body_size > INT_MAX) return HEARTH_UNSTORABLE; /* GCOVR_EXCL_BR_LINE: it takes 4 GiB of memory to get here */
   prototype_put_head(&header, nupvalues, body_size, seal != NULL, out->data + start);
   if (seal != NULL && !put_seal(out, start, seal)) {
     *why = "the seal's function failed";
@@ -127,41 +125,30 @@ static Description describe(const Prototype *p) {
 }
 
 /* A chunk in three pieces: the maker's beginning, the body where it lies, the maker's end. */
-typedef struct Pieces {
-  ChunkWrap wrap;
-  const void *body;
-  size_t body_size;
-  unsigned next;
-} Pieces;
+typedef struct Piece {
+  const void *bytes;
+  size_t size;
+} Piece;
 
 static const char *read_piece(lua_State *L, void *ud, size_t *size) {
-  Pieces *p = ud;
+  const Piece **next = ud, *piece = (*next)++;
   (void)L;
-  switch (p->next++) {
-    case 0:
-      *size = p->wrap.prefix_size;
-      return (const char *)p->wrap.prefix;
-    case 1:
-      *size = p->body_size;
-      return p->body;
-    case 2:
-      *size = sizeof p->wrap.suffix;
-      return (const char *)p->wrap.suffix;
-    default:
-      *size = 0;
-      return NULL;
-  }
+  *size = piece->size;
+  return piece->bytes;
 }
 
-/* [-0, +1, -] Loads a checked body that fits. Answers lua_load's status and pushes its message on failure. */
-static int load_maker(lua_State *L, const void *body, size_t size, unsigned nupvalues) {
-  Pieces pieces;
+/* [-0, +1, -] Loads a body that was checked and fits, so that only memory can fail. */
+static hearth_status load_maker(lua_State *L, const void *body, size_t size, unsigned nupvalues, hearth_error *err) {
+  ChunkWrap wrap;
   const ChunkHeader own = own_header();
-  chunk_wrap(&own, nupvalues, &pieces.wrap);
-  pieces.body = body;
-  pieces.body_size = size;
-  pieces.next = 0;
-  return lua_load(L, read_piece, &pieces, "=prototype", "b");
+  chunk_wrap(&own, nupvalues, &wrap);
+  const Piece pieces[] = {{wrap.prefix, wrap.prefix_size}, {body, size}, {wrap.suffix, sizeof wrap.suffix}, {NULL, 0}};
+  const Piece *next = pieces;
+  if (lua_checkstack(L, 2)) {
+    if (lua_load(L, read_piece, &next, "=prototype", "b") == LUA_OK) return hearth_ok(err);
+    lua_pop(L, 1);
+  }
+  return hearth_fail(err, HEARTH_NOMEM, "out of memory");
 }
 
 hearth_status prototype_load(lua_State *L, const Prototype *p, const hearth_seal *seal, uint64_t base,
@@ -175,16 +162,7 @@ hearth_status prototype_load(lua_State *L, const Prototype *p, const hearth_seal
                           fault.why);
   }
   if (!prototype_fits(p)) return hearth_fail_at(err, HEARTH_LUA, base, "%s", describe(p).text);
-  if (!lua_checkstack(L, 2)) return hearth_fail(err, HEARTH_NOMEM, "out of memory");
-  const int result = load_maker(L, p->body, p->body_size, p->nupvalues);
-  if (result == LUA_OK) return hearth_ok(err);
-  if (result == LUA_ERRMEM)
-    hearth_fail(err, HEARTH_NOMEM, "out of memory");
-  else
-    hearth_fail_at(err, HEARTH_DAMAGED, base, "damaged at byte %llu: %s", (unsigned long long)base,
-                   lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "the function does not load");
-  lua_pop(L, 1);
-  return result == LUA_ERRMEM ? HEARTH_NOMEM : HEARTH_DAMAGED;
+  return load_maker(L, p->body, p->body_size, p->nupvalues, err);
 }
 
 void prototype_instantiate(lua_State *L, int maker) {
@@ -197,18 +175,9 @@ void prototype_instantiate(lua_State *L, int maker) {
 
 hearth_status prototype_push_cell_maker(lua_State *L, hearth_error *err) {
   const ChunkHeader own = own_header();
-  Buffer body;
-  buffer_init(&body, &hearth_libc_allocator);
-  chunk_put_getter(&own, &body);
-  if (body.failed || !lua_checkstack(L, 2)) {
-    buffer_free(&body);
-    return hearth_fail(err, HEARTH_NOMEM, "out of memory");
-  }
-  const int result = load_maker(L, body.data, body.size, 1);
-  buffer_free(&body);
-  if (result == LUA_OK) return hearth_ok(err);
-  lua_pop(L, 1); /* our own constant bytecode: only memory can fail */
-  return hearth_fail(err, HEARTH_NOMEM, "out of memory");
+  unsigned char body[CHUNK_GETTER_SIZE];
+  const size_t size = chunk_put_getter(&own, body);
+  return load_maker(L, body, size, 1, err);
 }
 
 /* ----------------------------------------------------------- placeholders */
@@ -231,8 +200,7 @@ void prototype_push_placeholder(lua_State *L, int record) {
 }
 
 const char *prototype_placeholder_record(lua_State *L, int index, size_t *size) {
-  if (lua_tocfunction(L, index) != call_placeholder || !lua_checkstack(L, 1)) return NULL;
-  if (lua_getupvalue(L, index, 1) == NULL) return NULL;
+  if (lua_tocfunction(L, index) != call_placeholder || lua_getupvalue(L, index, 1) == NULL) return NULL;
   const char *record = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, size) : NULL;
   lua_pop(L, 1); /* the closure keeps the string */
   return record;

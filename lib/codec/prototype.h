@@ -63,7 +63,7 @@ void prototype_push_placeholder(lua_State *L, int record);
 
 /*
 ** [-0, +0, -] The record if the value at `index` is such a stand-in, else NULL. Valid
-** while the stand-in lives. `size` may be NULL.
+** while the stand-in lives. `size` may be NULL. Needs one free slot of the stack.
 */
 const char *prototype_placeholder_record(lua_State *L, int index, size_t *size);
 

@@ -234,8 +234,7 @@ static void walk_own_upvalues(Walk *w, uint32_t n) {
     return;
   }
   const unsigned char *start = w->in.next;
-  const unsigned char *p = cursor_bytes(&w->in, (uint64_t)n * UPVALUE_SIZE);
-  if (p == NULL) return;
+  const unsigned char *p = cursor_bytes(&w->in, (uint64_t)n * UPVALUE_SIZE); /* they are there: load_count saw it */
   if (w->out != NULL) rewrite_from(w, start);
   for (uint32_t i = 0; i < n; i++, p += UPVALUE_SIZE) {
     const unsigned char normal[UPVALUE_SIZE] = {1, (unsigned char)i, 0};
@@ -478,8 +477,8 @@ void chunk_wrap(const ChunkHeader *h, unsigned nupvalues, ChunkWrap *out) {
   memset(out->suffix, 0x80, sizeof out->suffix); /* no lines, absolute lines, locals, names of upvalues */
 }
 
-void chunk_put_getter(const ChunkHeader *h, Buffer *out) {
-  unsigned char bytes[48], *p = bytes;
+size_t chunk_put_getter(const ChunkHeader *h, unsigned char out[CHUNK_GETTER_SIZE]) {
+  unsigned char *p = out;
   put_small(&p, 0); /* source */
   put_small(&p, 0); /* lines */
   put_small(&p, 0);
@@ -495,5 +494,5 @@ void chunk_put_getter(const ChunkHeader *h, Buffer *out) {
   *p++ = 0;
   *p++ = 0;
   for (int i = 0; i < 5; i++) put_small(&p, 0); /* nested functions, debug information */
-  buffer_put(out, bytes, (size_t)(p - bytes));
+  return (size_t)(p - out);
 }

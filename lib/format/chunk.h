@@ -104,9 +104,11 @@ typedef struct ChunkWrap {
 void chunk_wrap(const ChunkHeader *header, unsigned nupvalues, ChunkWrap *out);
 
 /*
-** Appends the body of `function() return x end`, x being its one upvalue, for the
-** given layout, without debug information.
+** Writes the body of `function() return x end`, x being its one upvalue, for the
+** given layout, without debug information; answers its size.
 */
-void chunk_put_getter(const ChunkHeader *header, Buffer *out);
+#define CHUNK_GETTER_SIZE 48
+
+size_t chunk_put_getter(const ChunkHeader *header, unsigned char out[CHUNK_GETTER_SIZE]);
 
 #endif

@@ -73,7 +73,7 @@ static inline void varint_put(Buffer *b, uint64_t n) {
 
 static inline uint64_t varint_get(Cursor *c) {
   uint64_t n = 0;
-  for (unsigned shift = 0; shift < 64; shift += 7) {
+  for (unsigned shift = 0;; shift += 7) {
     unsigned char byte = cursor_byte(c);
     if (shift == 63 && byte > 1) break;
     n |= (uint64_t)(byte & 0x7f) << shift;

@@ -66,7 +66,7 @@ static size_t put_number(unsigned char out[NUMBER_SIZE], uint64_t bits, unsigned
   out[8] = (unsigned char)(rest >> 8);
   out[9] = (unsigned char)rest;
   size_t size = NUMBER_SIZE;
-  while (size > 0 && out[size - 1] == 0) size--;
+  while (out[size - 1] == 0) size--; /* no number is all zeros */
   return size;
 }
 
@@ -92,7 +92,7 @@ static void get_number(Cursor *c, Value *key) {
     key->as.bits = bits;
   }
   bool nan = (bits & ~SIGN) > (uint64_t)0x7ff << 52;
-  if (nan || external_put_key(again, key) != size + 1 || (size > 0 && memcmp(again + 1, bytes, size) != 0))
+  if (nan || external_put_key(again, key) != size + 1 || memcmp(again + 1, bytes, size) != 0)
     cursor_fail(c, "a key's number is not in its one form");
 }
 

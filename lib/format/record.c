@@ -43,9 +43,7 @@ void head_put(Buffer *b, const Head *h) {
       break;
     case OBJECT_PROTOTYPE: fixed_put(b, h->check, 8); break;
     case OBJECT_STRING: varint_put(b, h->size); break;
-    case OBJECT_CELL:
-    case OBJECT_LATE:
-    case OBJECT_SHAPE: break;
+    default: break; /* CELL, LATE, SHAPE */
   }
 }
 
@@ -87,9 +85,7 @@ void head_get(Cursor *c, Head *h) {
       break;
     case OBJECT_PROTOTYPE: h->check = fixed_get(c, 8); break;
     case OBJECT_STRING: h->size = varint_get(c); break;
-    case OBJECT_CELL:
-    case OBJECT_LATE:
-    case OBJECT_SHAPE: break;
+    default: break; /* CELL, LATE, SHAPE */
   }
 }
 
