@@ -1,4 +1,4 @@
-/** When a store in IndexedDB calls something written, and how a taker stops the former owner; in a database in memory. */
+/** When a log in IndexedDB calls something written, and how a taker stops the former owner: in a database in memory. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -40,7 +40,7 @@ test("success is the transaction's complete event, and nothing before it", async
   assert.equal(database.text, "1,0=a 1,1=b");
 });
 
-test("a transaction may fail when all of its requests have succeeded: nothing of it is there, and that is said", async () => {
+test("a transaction may fail when all of its requests have succeeded: nothing is there, and that is said", async () => {
   const { database, log, told } = newLog();
   database.refuse = "QuotaExceededError";
   log.frames([bytes("a")], DURABLE, false, 1);
