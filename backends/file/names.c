@@ -7,11 +7,11 @@
 #include "error.h"
 #include "failure.h"
 
-#define LONGEST_SUFFIX 32
-
-bool names_beside(const char *path, const char *suffix, char out[NAMES_SIZE]) {
-  int n = snprintf(out, NAMES_SIZE, "%s.%s", path, suffix);
-  return n > 0 && n < NAMES_SIZE;
+void names_beside(const char *path, const char *suffix, char out[NAMES_SIZE]) {
+  size_t size = strlen(path);
+  memcpy(out, path, size);
+  out[size] = '.';
+  memcpy(out + size + 1, suffix, strlen(suffix) + 1);
 }
 
 /* Nothing has that name yet: resolve the folder and append the last part. */
@@ -55,8 +55,10 @@ hearth_status names_resolve(Names *names, const hearth_environment *env, const c
   } else {
     folder_of(names);
   }
-  if (strlen(names->path) + LONGEST_SUFFIX >= NAMES_SIZE || !names_beside(names->path, "owner", names->owner) ||
-      !names_beside(names->path, "new", names->fresh) || !names_beside(names->path, "ballast", names->ballast))
+  if (strlen(names->path) + NAMES_LONGEST_SUFFIX >= NAMES_SIZE)
     return failure_status(err, location, "be a file's name", ENAMETOOLONG);
+  names_beside(names->path, "owner", names->owner);
+  names_beside(names->path, "new", names->fresh);
+  names_beside(names->path, "ballast", names->ballast);
   return HEARTH_OK;
 }

@@ -5,9 +5,10 @@
 #include "hearth_environment.h"
 
 #define NAMES_SIZE 4096
+#define NAMES_LONGEST_SUFFIX 32 /* with its dot and '\0' */
 
 typedef struct Names {
-  char path[NAMES_SIZE];    /* the store's file */
+  char path[NAMES_SIZE];    /* the store's file: short enough for every suffix */
   char folder[NAMES_SIZE];  /* the folder that it is in */
   char owner[NAMES_SIZE];   /* path.owner: who has the store */
   char fresh[NAMES_SIZE];   /* path.new: a file that will replace the store's */
@@ -20,7 +21,7 @@ typedef struct Names {
 */
 hearth_status names_resolve(Names *names, const hearth_environment *env, const char *location, hearth_error *err);
 
-/* path.suffix; false when it gets too long. */
-bool names_beside(const char *path, const char *suffix, char out[NAMES_SIZE]);
+/* path.suffix, where path is that of Names. */
+void names_beside(const char *path, const char *suffix, char out[NAMES_SIZE]);
 
 #endif

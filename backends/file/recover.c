@@ -104,9 +104,8 @@ static void note_proof(Recovery *r, uint64_t start) {
 static hearth_status judge_end(Recovery *r, LogStep step, hearth_error *err) {
   LogScan *scan = &r->scan;
   bool proven = scan->sequence < scan->header.synced;
-  uint64_t proof = 0;
   if (step == LOG_STEP_BAD && !proven) {
-    step = log_scan_proof(scan, &proven, &proof);
+    step = log_scan_proof(scan, &proven);
     if (step != LOG_STEP_FRAME) return logfile_step_status(r->store->names.path, scan, step, err);
     r->torn = true;
   }
@@ -159,7 +158,7 @@ static int make_tail_file(const hearth_backend_store *store, char name[NAMES_SIZ
     char suffix[64], again[16] = "";
     if (i > 1) (void)snprintf(again, sizeof again, "-%d", i);
     (void)snprintf(suffix, sizeof suffix, "tail-%" PRIu64 "%s", store->sequence + 1, again);
-    if (!names_beside(store->names.path, suffix, name)) return ENAMETOOLONG;
+    names_beside(store->names.path, suffix, name);
     failure = env->open(env->ud, name, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, file);
   }
   return failure;

@@ -21,8 +21,7 @@ static hearth_status damaged(const hearth_backend_store *store, uint64_t at, hea
 static hearth_status judge(const hearth_backend_store *store, const LogScan *scan, LogHeaderState state,
                            hearth_error *err) {
   /* under this name in our database nobody else's log can be */
-  if (state == LOG_HEADER_FOREIGN || state == LOG_HEADER_DAMAGED || scan->header.first == 0)
-    if (state != LOG_HEADER_NEWER) return damaged(store, 0, err);
+  if (state != LOG_HEADER_NEWER && (state != LOG_HEADER_GOOD || scan->header.first == 0)) return damaged(store, 0, err);
   return logfile_judge_header(store->name, &scan->header, state, !store->readonly, err);
 }
 

@@ -83,6 +83,11 @@ typedef struct Import {
   hearth_error *err;
 } Import;
 
+static hearth_status damaged(const Import *m, uint64_t at) {
+  return hearth_fail_at(m->err, HEARTH_DAMAGED, at, "%s: damaged at byte %" PRIu64 ", nothing was imported", m->path,
+                        at);
+}
+
 static hearth_status submit_frame(const Import *m, const LogScan *scan) {
   hearth_op ops[OPS_AT_ONCE];
   size_t count = 0;
@@ -97,6 +102,7 @@ static hearth_status submit_frame(const Import *m, const LogScan *scan) {
     status = m->backend->submit(m->store, ops, count, HEARTH_BATCH_MORE, HEARTH_DEFAULT_DURABILITY, NULL, m->err);
     count = 0;
   }
+  if (status == HEARTH_OK && from.bad) return damaged(m, scan->frame_at);
   if (status == HEARTH_OK && count > 0)
     status = m->backend->submit(m->store, ops, count, HEARTH_BATCH_MORE, HEARTH_DEFAULT_DURABILITY, NULL, m->err);
   return status;
@@ -118,8 +124,7 @@ static hearth_status walk(const Import *m, const LogSource *source, const hearth
   if (status == HEARTH_OK) status = logfile_step_status(m->path, &scan, step, m->err);
   if (status == HEARTH_OK &&
       (step == LOG_STEP_BAD || scan.sequence < scan.header.synced || (!scan.marked && scan.end != scan.at)))
-    status = hearth_fail_at(m->err, HEARTH_DAMAGED, scan.at, "%s: damaged at byte %" PRIu64 ", nothing was imported",
-                            m->path, scan.at);
+    status = damaged(m, scan.at);
   log_scan_free(&scan);
   return status;
 }

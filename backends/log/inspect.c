@@ -88,10 +88,10 @@ static LogStep walk(Inspection *in) {
     uint64_t gap = scan->at, found;
     step = log_scan_resync(scan, gap, &found);
     if (step == LOG_STEP_END) {
-      uint64_t proof;
+      step = log_scan_proof(scan, &in->report->tail_synced);
+      if (step != LOG_STEP_FRAME) return step;
       (void)visit_gap(in, gap, scan->source.length - gap, true);
-      step = log_scan_proof(scan, &in->report->tail_synced, &proof);
-      return step == LOG_STEP_FRAME ? LOG_STEP_END : step;
+      return LOG_STEP_END;
     }
     if (step != LOG_STEP_FRAME) return step;
     if (found == gap) note_disorder(in, gap);
@@ -115,7 +115,7 @@ LogStep log_inspect(const LogSource *source, const hearth_allocator *allocator, 
   }
   report->salt = in.scan.header.salt;
   if (step == LOG_STEP_FRAME) step = walk(&in);
-  report->failure = in.scan.failure;
+  if (step == LOG_STEP_IO) report->failure = in.scan.failure; /* else it is what a visitor says */
   log_scan_free(&in.scan);
   return step;
 }

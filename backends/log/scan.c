@@ -17,7 +17,8 @@ void log_scan_free(LogScan *scan) {
 /* `n` bytes at `offset`, which the log has: in scan->window from *p on. */
 static LogStep look(LogScan *scan, uint64_t offset, size_t n, const unsigned char **p) {
   Buffer *w = &scan->window;
-  if (w->data == NULL || offset < scan->window_at || offset - scan->window_at > w->size || w->size - (offset - scan->window_at) < n) {
+  uint64_t skipped = offset - scan->window_at; /* huge when the window begins behind it */
+  if (w->data == NULL || skipped > w->size || w->size - skipped < n) {
     uint64_t left = scan->source.length - offset;
     size_t want = n > WINDOW ? n : WINDOW;
     if (want > left) want = (size_t)left;
@@ -60,10 +61,17 @@ void log_scan_resume(LogScan *scan, const LogHeader *h, uint64_t end, uint64_t e
   scan->synced = synced;
 }
 
+/* Is there room for the payload of the frame at `at`? Where size_t has 32 bits, in memory too. */
+static bool fits(const LogScan *scan, uint64_t at, const LogFrame *f) {
+#if SIZE_MAX < UINT64_MAX
+  if (f->length > SIZE_MAX - LOG_FRAME_SIZE) return false;
+#endif
+  return f->length <= scan->source.length - at - LOG_FRAME_SIZE;
+}
+
 /* A frame header is whole; does it stand where it should? */
 static bool in_order(const LogScan *scan, const LogFrame *f) {
-  if (f->chain != scan->chain) return false;
-  if (f->length > scan->source.length - scan->at - LOG_FRAME_SIZE || f->length > SIZE_MAX - LOG_FRAME_SIZE) return false;
+  if (f->chain != scan->chain || !fits(scan, scan->at, f)) return false;
   if (f->kind == LOG_SYNCED || f->kind == LOG_CLOSED) /* not inside a batch of parts */
     return f->sequence == scan->sequence && scan->at == scan->end;
   return f->sequence == scan->sequence + 1;
@@ -131,7 +139,7 @@ LogStep log_scan_resync(LogScan *scan, uint64_t from, uint64_t *found) {
     LogStep step = log_scan_search(scan, from, found, &f);
     if (step != LOG_STEP_FRAME) return step;
     from = *found + 1;
-    if (f.length > scan->source.length - *found - LOG_FRAME_SIZE || f.length > SIZE_MAX - LOG_FRAME_SIZE) continue;
+    if (!fits(scan, *found, &f)) continue;
     step = look(scan, *found, LOG_FRAME_SIZE + (size_t)f.length, &bytes);
     if (step != LOG_STEP_FRAME) return step;
     if (!log_check_payload(&f, bytes + LOG_FRAME_SIZE, scan->header.salt, *found)) continue;
@@ -144,9 +152,8 @@ LogStep log_scan_resync(LogScan *scan, uint64_t from, uint64_t *found) {
   }
 }
 
-LogStep log_scan_proof(LogScan *scan, bool *proven, uint64_t *proof) {
+LogStep log_scan_proof(LogScan *scan, bool *proven) {
   uint64_t missing = scan->sequence + 1;
-  *proof = 0;
   *proven = scan->header.synced >= missing;
   for (uint64_t from = scan->at; !*proven;) {
     LogFrame f;
@@ -155,7 +162,6 @@ LogStep log_scan_proof(LogScan *scan, bool *proven, uint64_t *proof) {
     if (step == LOG_STEP_END) return LOG_STEP_FRAME;
     if (step != LOG_STEP_FRAME) return step;
     *proven = f.synced >= missing;
-    *proof = found;
     from = found + 1;
   }
   return LOG_STEP_FRAME;

@@ -69,9 +69,9 @@ LogStep log_scan_search(LogScan *scan, uint64_t from, uint64_t *found, LogFrame 
 LogStep log_scan_resync(LogScan *scan, uint64_t from, uint64_t *found);
 
 /*
-** After BAD: was the batch that should stand here on the device once? Sets
-** *proven, and *proof to the offset of the frame header that says so. FRAME, or IO, NOMEM.
+** After BAD: was the batch that should stand here on the device once? *proven when the log's header says so, or
+** that of a later frame. FRAME, or IO, NOMEM.
 */
-LogStep log_scan_proof(LogScan *scan, bool *proven, uint64_t *proof);
+LogStep log_scan_proof(LogScan *scan, bool *proven);
 
 #endif

@@ -41,10 +41,7 @@ LogResult log_writer_op(LogWriter *w, LogOp *op) {
 }
 
 LogResult log_writer_end(LogWriter *w, bool more) {
-  if (w->frame.size == 0) {
-    if (more) return LOG_WRITTEN; /* an empty part says nothing */
-    log_encode_begin(&w->frame);
-  }
+  if (w->frame.size == 0) log_encode_begin(&w->frame); /* a batch without operations */
   LogFrame f = {.kind = more ? LOG_PART : LOG_BATCH,
                 .sequence = w->sequence,
                 .time = w->time,

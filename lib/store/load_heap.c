@@ -72,7 +72,7 @@ static void add_pages(Loader *l) {
 
 /* Objects get the slots 0, 1, ... in the order of their numbers, which is the order of parts. */
 void loader_build_heap(Loader *l) {
-  size_t count = l->object_count > 0 ? l->object_count : 1;
+  size_t count = l->object_count; /* the home table at least */
   for (uint32_t i = 0; i < l->object_count; i++)
     if (is_cell(decoder_part(&l->D, i))) make_private(l, i);
   l->saved = hearth_realloc(&l->S->allocator, NULL, 0, count * sizeof *l->saved);

@@ -50,7 +50,7 @@ static void drop_finalizer(lua_State *L, int object) {
 static void redirect_local(Loader *l, uint32_t index, int rebuilt, int former) {
   Decoder *D = &l->D;
   uint32_t first = decoder_part(D, index)->locals, count = origin_of(l, index)->local_count;
-  for (uint32_t i = first; first != DECODER_NONE && i < first + count; i++) {
+  for (uint32_t i = first; i < first + count; i++) {
     lua_rawgeti(D->L, D->objects, (lua_Integer)i + 1);
     bool same = lua_rawequal(D->L, -1, rebuilt);
     lua_pop(D->L, 1);
@@ -69,7 +69,7 @@ static void redirect_local(Loader *l, uint32_t index, int rebuilt, int former) {
 static void adopt(Decoder *D, uint32_t index) {
   Loader *l = D->owner;
   lua_State *L = D->L;
-  uint32_t slot = index < l->object_count ? origin_of(l, index)->former : HEAP_NONE;
+  uint32_t slot = origin_of(l, index)->former; /* special objects are not local */
   int rebuilt = lua_gettop(L), former = rebuilt + 1;
   if (slot == HEAP_NONE || l->S->heap.objects[slot].kind == OBJECT_PERMANENT) return;
   lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
@@ -97,7 +97,7 @@ static Hash128 push_string(Loader *l, size_t i, uint64_t size) {
   luaL_buffinit(D->L, &b);
   uint64_t number = loader_entry(l, i).key.number, left = size;
   for (size_t j = i + 1; left > 0; j++) {
-    Loaded e = j < loader_entries(l) ? loader_entry(l, j) : (Loaded){{0}, 0, 0};
+    Loaded e = loader_entry(l, j); /* there is one: the metadata come after all constants */
     uint64_t expected = left < STRING_CHUNK ? left : STRING_CHUNK;
     if (e.key.kind != LAYOUT_CHUNK || e.key.number != number || e.key.chunk != j - i - 1 || e.size != expected)
       decoder_fail(D, HEARTH_DAMAGED, "a part of a large string is missing");
