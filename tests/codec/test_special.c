@@ -183,6 +183,9 @@ static void test_rebuilding(void **state) {
       "local f, g function f() return g end function g() return f, a end\n"
       "a.peer, b.peer = nil, f r = rt {b, a, f} eq(r[1].peer, r[3]) eq(select(2, r[3]()()), r[2])\n"
       "a.peer = f fails('cycle', 'need each other', {a})\n"
+      /* The same cell twice among a closure's upvalues, and the closure in it. */
+      "local s, t s = function() return s, t end debug.upvaluejoin(s, 2, s, 1) b.peer = s\n"
+      "r = rt {b} eq(r[1].peer(), r[1].peer) eq(select(2, r[1].peer()), r[1].peer)\n"
       /* Two that need one closure, which holds one of them; the other is only near. */
       "local near = {} local function c() return b, near end a.peer, b.peer, near[1] = c, c, a fails('cycle', 'need each other', {b})\n"
       /* As keys, as both sides, as metatables, in upvalues of others. */
