@@ -46,7 +46,10 @@ static int write_note(const hearth_environment *env, hearth_file file, bool lock
                    locked ? "locked" : "unlocked");
   /* over the old text first: on a full disk the room it has may be all there is */
   failure = env->pwrite(env->ud, file, 0, text, (size_t)n);
-  return failure != 0 ? failure : env->truncate(env->ud, file, (uint64_t)n);
+  if (failure == 0) failure = env->truncate(env->ud, file, (uint64_t)n);
+  /* without a lock, a note that a power loss made unreadable would pass for one that is just being written */
+  if (failure == 0 && !locked) failure = env->sync(env->ud, file);
+  return failure;
 }
 
 /* Is it certain that the writer of the note is gone, given whether we got the lock? */

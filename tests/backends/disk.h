@@ -1,6 +1,7 @@
 /*
 ** A disk in memory that behaves as badly as a real one may: any call can be made to
 ** fail, it can be full, and a power loss keeps what was synced and any part of the rest.
+** Which states a power loss may leave, one by one: crash.h.
 */
 #ifndef HEARTH_TESTS_DISK_H
 #define HEARTH_TESTS_DISK_H
@@ -20,8 +21,17 @@ typedef struct DiskFault {
   bool half;     /* a write that fails has written its first half */
 } DiskFault;
 
+/* Which of the unsynced writes the device has got when a sync fails. The system shows all of them all the same, and
+   a second sync answers that all is well. */
+typedef enum DiskKeeps { DISK_KEEPS_NONE, DISK_KEEPS_FIRST_HALF, DISK_KEEPS_LAST_HALF, DISK_KEEPS_ALL } DiskKeeps;
+
+/* Called after each call that changed what is there, or what a power loss may leave. Must not change the disk. */
+typedef void (*DiskObserver)(void *ud, const Disk *disk);
+
 Disk *disk_new(void);
 void disk_free(Disk *disk);
+/* As disk_new makes it, its memory kept for reuse. */
+void disk_clear(Disk *disk);
 const hearth_environment *disk_environment(Disk *disk);
 
 /* Arms a fault; its counting starts anew. */
@@ -29,6 +39,14 @@ void disk_arm(Disk *disk, DiskFault fault);
 /* Whether the armed fault has struck. */
 bool disk_struck(const Disk *disk);
 void disk_disarm(Disk *disk);
+
+/* Of writes that a sync fails to bring to the device; at first none. */
+void disk_failed_sync(Disk *disk, DiskKeeps keeps);
+
+/* NULL: nobody is called any more. */
+void disk_observe(Disk *disk, DiskObserver observer, void *ud);
+/* How often it has changed, as an observer would have been told. */
+unsigned long disk_steps(const Disk *disk);
 
 /* All files together may have this many bytes; 0: no limit. */
 void disk_capacity(Disk *disk, uint64_t bytes);

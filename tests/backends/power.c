@@ -1,0 +1,335 @@
+#include "power.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+PowerTotals power_totals;
+
+static const hearth_backend *file = &hearth_file_backend;
+
+static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *bounds);
+
+/* ----------------------------------------------------------------- failing */
+
+static void tell(Power *p, size_t depth) {
+  char text[1000];
+  print_error("history %" PRIu64 ", step %lu of the disk, batches %" PRIu64 " to %" PRIu64 "\n", p->seed,
+              disk_steps(p->d.disk), p->bounds.least, p->bounds.most);
+  for (size_t i = 0; i <= depth; i++) {
+    crash_tell(p->before[i], p->loss[i], text, sizeof text);
+    print_error("loss %zu: %s\n", i + 1, text);
+  }
+}
+
+static void wrong(Power *p, size_t depth, const char *what) {
+  tell(p, depth);
+  fail_msg("%s", what);
+}
+
+static void must(Power *p, size_t depth, hearth_status status, const char *doing) {
+  if (status == HEARTH_OK) return;
+  tell(p, depth);
+  fail_msg("%s: %d, %s", doing, (int)status, p->recovered[depth].err.message);
+}
+
+/* ------------------------------------------------------- states seen before */
+
+static bool add_to(uint64_t *set, size_t room, uint64_t number) {
+  size_t i = (size_t)(number * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (room - 1);
+  for (; set[i] != 0; i = (i + 1) & (room - 1))
+    if (set[i] == number) return false;
+  set[i] = number;
+  return true;
+}
+
+static bool is_new(Power *p, const Disk *after, const PowerBounds *b) {
+  uint64_t number = crash_digest(after) + b->least * 3 + b->most * 1001 + (b->made ? 77 : 0);
+  if (number == 0) number = 1;
+  if (p->seen_count * 2 >= p->seen_room) {
+    size_t room = p->seen_room == 0 ? 1 << 12 : p->seen_room * 2;
+    uint64_t *set = calloc(room, sizeof *set);
+    assert_non_null(set);
+    for (size_t i = 0; i < p->seen_room; i++)
+      if (p->seen[i] != 0) (void)add_to(set, room, p->seen[i]);
+    free(p->seen);
+    p->seen = set;
+    p->seen_room = room;
+  }
+  if (!add_to(p->seen, p->seen_room, number)) return false;
+  p->seen_count++;
+  return true;
+}
+
+/* ------------------------------------------------------------ what is found */
+
+static void check_contents(Power *p, size_t depth, uint64_t n, const PowerBounds *b) {
+  DiskStore *d = &p->recovered[depth];
+  uint64_t sum = 0;
+  if (n < b->least) power_totals.lost++;
+  if (n < b->least || n > b->most) {
+    tell(p, depth);
+    fail_msg("batch %" PRIu64 " is the last one there, which should be from %" PRIu64 " to %" PRIu64, n, b->least, b->most);
+  }
+  must(p, depth, history_sum(file, d->store, &sum, &d->err), "read");
+  if (sum == p->states[n].sum) return;
+  power_totals.wrong++;
+  wrong(p, depth, "the contents are not those after the last batch there");
+}
+
+/* A reader sees what a writer will, and changes nothing. False: there is no store, or it says that it is damaged. */
+static bool read_only(Power *p, size_t depth, const PowerBounds *b, uint64_t *sequence) {
+  DiskStore *d = &p->recovered[depth];
+  unsigned long steps = disk_steps(d->disk);
+  hearth_status status = diskstore_open(d, HEARTH_OPEN_READONLY);
+  *sequence = 0;
+  if (status == HEARTH_NOTFOUND && !b->made) return true;
+  if (status == HEARTH_DAMAGED && p->may_be_damaged) return false;
+  must(p, depth, status, "open read-only");
+  *sequence = diskstore_stat(d).sequence;
+  check_contents(p, depth, *sequence, b);
+  assert_int_equal(diskstore_close(d), HEARTH_OK);
+  if (disk_steps(d->disk) != steps || d->warnings != 0) wrong(p, depth, "a reader has changed something");
+  return true;
+}
+
+static size_t tails(const Disk *disk, const char **last) {
+  size_t count = 0;
+  const char *name;
+  for (size_t i = 0; (name = disk_name(disk, i)) != NULL; i++)
+    if (strncmp(name, PLACE ".tail-", sizeof PLACE ".tail-" - 1) == 0) {
+      count++;
+      *last = name;
+    }
+  return count;
+}
+
+static void note_bytes(Power *p, const Disk *disk, size_t *size) {
+  const unsigned char *bytes = disk_bytes(disk, PLACE, size);
+  if (*size > p->bytes_room) {
+    p->bytes_room = *size * 2;
+    p->bytes = realloc(p->bytes, p->bytes_room);
+    assert_non_null(p->bytes);
+  }
+  if (*size > 0) memcpy(p->bytes, bytes, *size);
+}
+
+/* What was cut off is in a file named after the batch that was lost, and somebody was told. */
+static void check_tail(Power *p, size_t depth, size_t before, size_t size, uint64_t sequence) {
+  const DiskStore *d = &p->recovered[depth];
+  const char *name = NULL;
+  size_t tail_size, now = tails(d->disk, &name);
+  bool told = d->warnings > 0 && strstr(d->warning, "torn tail") != NULL;
+  if (now != before + (told ? 1 : 0)) wrong(p, depth, "a torn tail without a warning, or a warning without one");
+  if (!told || before != 0) return;
+  char expected[64];
+  (void)snprintf(expected, sizeof expected, PLACE ".tail-%" PRIu64, sequence + 1);
+  assert_string_equal(name, expected);
+  const unsigned char *tail = disk_bytes(d->disk, name, &tail_size);
+  if (tail_size > size || memcmp(tail, p->bytes + size - tail_size, tail_size) != 0)
+    wrong(p, depth, "the file of the torn tail has other bytes than what was cut off");
+  power_totals.tails++;
+}
+
+/* The store takes another batch, closes, and has it; not the batch of that number that was lost. */
+static void goes_on(Power *p, size_t depth, uint64_t n) {
+  static HistoryBatch batch;
+  static HistoryState state;
+  DiskStore *d = &p->recovered[depth];
+  uint64_t sum;
+  history_batch(p->seed, n + 1, 1000, 0, &batch);
+  history_apply(&p->states[n], &batch, &state);
+  must(p, depth, history_submit(file, d->store, &batch, 0, HEARTH_DURABLE, &d->err), "submit");
+  must(p, depth, diskstore_close(d), "close");
+  must(p, depth, diskstore_open(d, 0), "open again");
+  must(p, depth, history_sum(file, d->store, &sum, &d->err), "read");
+  if (diskstore_stat(d).sequence != n + 1 || sum != state.sum) wrong(p, depth, "the next batch is not what was written");
+}
+
+/* ------------------------------------------------- losses during recovery */
+
+typedef struct Nest {
+  Power *p;
+  size_t depth; /* of the losses that are made */
+  PowerBounds bounds;
+} Nest;
+
+static void nested_loss(void *ud, Disk *after, const CrashState *state) {
+  Nest *n = ud;
+  if (!is_new(n->p, after, &n->bounds)) return;
+  n->p->loss[n->depth] = state;
+  power_totals.nested++;
+  power_totals.losses++;
+  survives(n->p, n->depth, after, &n->bounds);
+}
+
+static void nested_boundary(void *ud, const Disk *disk) {
+  Nest *n = ud;
+  CrashOptions options = n->p->options;
+  options.samples = n->depth == 1 ? 3 : 1;
+  options.seed += disk_steps(n->p->d.disk);
+  n->p->before[n->depth] = disk;
+  crash_some(disk, n->p->after[n->depth], &options, nested_loss, n);
+}
+
+/* ------------------------------------------------------------- the oracle */
+
+/* A loss in the moment when the owner file is written leaves one that does not say whose it is: it is to be removed by hand. */
+static void is_busy(Power *p, size_t depth) {
+  static const char whole[] = "hearth 1000 boot-0 unlocked\n";
+  DiskStore *d = &p->recovered[depth];
+  size_t size;
+  const unsigned char *note = disk_bytes(d->disk, PLACE ".owner", &size);
+  power_totals.busy++;
+  if (strstr(d->err.message, PLACE ".owner") == NULL || note == NULL ||
+      (size == sizeof whole - 1 && memcmp(note, whole, size) == 0))
+    wrong(p, depth, "busy, although nobody has it");
+  disk_remove(d->disk, PLACE ".owner");
+}
+
+static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) {
+  DiskStore *d = &p->recovered[depth];
+  Nest nest = {p, depth + 1, *b};
+  uint64_t n;
+  size_t size;
+  const char *name;
+  d->disk = after;
+  d->warnings = 0;
+  if (!read_only(p, depth, b, &n)) {
+    power_totals.said++;
+    return;
+  }
+  bool nested = depth + 1 < POWER_DEPTH && p->nested > 0 && (depth > 0 || p->direct % p->nested == 0);
+  nest.bounds.least = nest.bounds.most = n; /* recovery neither loses what is there nor finds more */
+  size_t tails_before = tails(after, &name);
+  note_bytes(p, after, &size);
+  if (nested) disk_observe(after, nested_boundary, &nest);
+  hearth_status status = diskstore_open(d, 0);
+  if (status == HEARTH_BUSY && p->may_be_busy) {
+    is_busy(p, depth);
+    status = diskstore_open(d, 0);
+  }
+  must(p, depth, status, "open");
+  if (diskstore_stat(d).sequence != n) wrong(p, depth, "a writer sees another batch than a reader");
+  check_contents(p, depth, n, b);
+  if (diskstore_stat(d).durable != n) wrong(p, depth, "what was found is not durable");
+  nest.bounds.made = true;
+  if (nested) nested_boundary(&nest, after);
+  disk_observe(after, NULL, NULL);
+  if (!nested) check_tail(p, depth, tails_before, size, n); /* losses in between used the bytes */
+  if (power_totals.losses % 4 == 0) goes_on(p, depth, n);
+  must(p, depth, diskstore_close(d), "close");
+}
+
+static void one_loss(void *ud, Disk *after, const CrashState *state) {
+  Power *p = ud;
+  if (!is_new(p, after, &p->bounds)) return;
+  p->loss[0] = state;
+  p->direct++;
+  power_totals.losses++;
+  survives(p, 0, after, &p->bounds);
+}
+
+static void boundary(void *ud, const Disk *disk) {
+  Power *p = ud;
+  p->before[0] = disk;
+  power_totals.boundaries++;
+  crash_each(disk, p->after[0], &p->options, one_loss, p);
+}
+
+/* --------------------------------------------------------------- the life */
+
+static bool is_read(const char *path) { /* the bytes of the others do not matter to anybody */
+  return strcmp(path, PLACE) == 0 || strcmp(path, PLACE ".new") == 0;
+}
+
+void power_begin(Power *p, uint64_t seed) {
+  memset(p, 0, sizeof *p);
+  p->seed = seed;
+  p->options = (CrashOptions){.whole = 4, .samples = 8, .sectors = {16, 512, 4096}, .seed = seed * 7919, .matters = is_read};
+  p->nested = 97;
+  diskstore_init(&p->d);
+  for (size_t i = 0; i < POWER_DEPTH; i++) {
+    p->after[i] = disk_new();
+    p->recovered[i].memory.fail_at = -1;
+  }
+  disk_observe(p->d.disk, boundary, p);
+}
+
+void power_end(Power *p) {
+  disk_observe(p->d.disk, NULL, NULL);
+  diskstore_done(&p->d);
+  for (size_t i = 0; i < POWER_DEPTH; i++) disk_free(p->after[i]);
+  free(p->seen);
+  free(p->bytes);
+}
+
+/* So much was acknowledged: from now on nothing less may be there. */
+static void acknowledged(Power *p, uint64_t durable) {
+  p->bounds.least = durable;
+  boundary(p, p->d.disk);
+}
+
+void power_open(Power *p) {
+  if (diskstore_open(&p->d, 0) != HEARTH_OK) fail_msg("history %" PRIu64 ": open: %s", p->seed, p->d.err.message);
+  p->complete = diskstore_stat(&p->d).sequence;
+  p->bounds = (PowerBounds){p->complete, p->complete, true};
+  boundary(p, p->d.disk);
+}
+
+hearth_status power_batch(Power *p, size_t parts, hearth_durability level) {
+  static HistoryBatch batch;
+  uint64_t n = p->complete + 1;
+  assert_true(n <= POWER_BATCHES);
+  history_batch(p->seed, n, p->variant, p->largest, &batch);
+  history_apply(&p->states[n - 1], &batch, &p->states[n]);
+  p->bounds.most = n;
+  disk_set_clock(p->d.disk, 1700000000000 + n * 700);
+  hearth_status status = history_submit(file, p->d.store, &batch, parts, level, &p->d.err);
+  if (status == HEARTH_FULL) { /* never happened: what comes next under its number is something else */
+    p->bounds.most = n - 1;
+    p->variant++;
+    boundary(p, p->d.disk);
+    return status;
+  }
+  if (status != HEARTH_OK) return status;
+  p->complete = n;
+  acknowledged(p, level == HEARTH_DURABLE ? n : p->bounds.least);
+  return HEARTH_OK;
+}
+
+hearth_status power_compact(Power *p, unsigned keep) {
+  hearth_status status = file->compact(p->d.store, keep, &p->d.err);
+  if (status == HEARTH_OK) acknowledged(p, p->complete);
+  else if (status != HEARTH_FULL) fail_msg("compact: %s", p->d.err.message);
+  return status;
+}
+
+void power_barrier(Power *p) {
+  assert_int_equal(file->barrier(p->d.store, HEARTH_DURABLE, &p->d.err), HEARTH_OK);
+  acknowledged(p, p->complete);
+}
+
+void power_close(Power *p) {
+  if (diskstore_close(&p->d) != HEARTH_OK) fail_msg("close: %s", p->d.err.message);
+  acknowledged(p, p->complete);
+}
+
+void power_kill(Power *p) {
+  disk_observe(p->d.disk, NULL, NULL);
+  diskstore_kill(&p->d);
+  disk_observe(p->d.disk, boundary, p);
+}
+
+void power_failed_sync(Power *p, long nth, DiskKeeps keeps) {
+  disk_failed_sync(p->d.disk, keeps);
+  disk_arm(p->d.disk, (DiskFault){DISK_SYNCS, nth, EIO, false, false});
+  for (unsigned i = 0; i < 20; i++) {
+    hearth_status status = power_batch(p, i % 3, i % 2 == 0 ? HEARTH_COMPLETE : HEARTH_DURABLE);
+    if (status == HEARTH_IO || status == HEARTH_DEAD) break;
+    assert_int_equal(status, HEARTH_OK);
+  }
+  assert_true(disk_struck(p->d.disk));
+  disk_disarm(p->d.disk);
+  (void)diskstore_close(&p->d);
+  power_open(p);
+}
