@@ -30,8 +30,8 @@ struct Fake {
   Bytes parts;        /* records since the last with `last` */
   Job *jobs;
   int ticket;
-  long refuse;
-  hearth_status refusal;
+  long refuse, refuse_reads;
+  hearth_status refusal, read_refusal, reload_refusal;
   bool broken;        /* after IO or DEAD */
   double end;
   bool again;
@@ -65,7 +65,7 @@ Fake *fake_new(const char *name) {
   Fake *f = calloc(1, sizeof *f);
   if (f == NULL || strlen(name) >= sizeof f->name) abort();
   strcpy(f->name, name);
-  f->refuse = -1;
+  f->refuse = f->refuse_reads = -1;
   for (int i = 0; i < FAKES; i++)
     if (fakes[i] == NULL) {
       fakes[i] = f;
@@ -203,6 +203,20 @@ void fake_cut(Fake *f, size_t size) {
   f->stored.size = size;
 }
 
+void fake_put(Fake *f, const void *bytes, size_t size) {
+  bytes_free(&f->stored);
+  bytes_add(&f->stored, bytes, size, 1);
+}
+
+void fake_refuse_reads(Fake *f, long calls, hearth_status status) {
+  f->refuse_reads = calls;
+  f->read_refusal = status;
+}
+
+void fake_refuse_reload(Fake *f, hearth_status status) {
+  f->reload_refusal = status;
+}
+
 void fake_copy(Fake *f, const Fake *from) {
   bytes_free(&f->stored);
   bytes_add(&f->stored, from->stored.data, from->stored.size, from->stored.records);
@@ -267,6 +281,8 @@ int idb_host_attach(const char *name, size_t name_size, unsigned flags, hearth_b
 int idb_host_read(int handle, double offset, void *bytes, size_t size) {
   Fake *f = of(handle);
   assert(!openers[handle].opened);
+  if (f->refuse_reads == 0) return f->read_refusal;
+  if (f->refuse_reads > 0) f->refuse_reads--;
   size_t at = (size_t)offset;
   if (at > f->stored.size) return 0;
   size_t n = f->stored.size - at < size ? f->stored.size - at : size;
@@ -285,6 +301,7 @@ int idb_host_opened(int handle, double end) {
 int idb_host_reload(int handle, double *length) {
   Fake *f = of(handle);
   assert(openers[handle].reader);
+  if (f->reload_refusal < 0) return f->reload_refusal;
   if (!f->again) return 0;
   f->again = openers[handle].opened = false;
   *length = (double)f->stored.size;

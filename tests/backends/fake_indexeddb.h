@@ -49,6 +49,15 @@ size_t fake_records(const Fake *f);
 /* Cuts the stored log to `size` bytes. */
 void fake_cut(Fake *f, size_t size);
 
+/* Makes the stored log these bytes, in one record. */
+void fake_put(Fake *f, const void *bytes, size_t size);
+
+/* idb_host_read number `calls` from now (0: the next) and later ones answer `status`; -1: none. */
+void fake_refuse_reads(Fake *f, long calls, hearth_status status);
+
+/* idb_host_reload answers `status`, if it is negative. */
+void fake_refuse_reload(Fake *f, hearth_status status);
+
 /* Makes the stored log the same as that of another one. */
 void fake_copy(Fake *f, const Fake *from);
 

@@ -128,14 +128,16 @@ static void a_frame_longer_than_the_log(void **state) {
   }
 }
 
-/* Batch 1; garbage and batch 3 are larger than the window. Answers where batch 2, between them, begins. */
+/* Batch 1, garbage, batches 2 and 3; all but the last are larger than the window. Answers where batch 2 begins. */
 static size_t make_far(Handmade *m) {
+  char *large = calloc(1, FAR);
   handmade_begin(m, 1, 0);
-  handmade_batch(m, 1, 0);
+  handmade_put(m, LOG_BATCH, 1, 0, "large", large, FAR);
   handmade_garbage(m, FAR);
-  handmade_batch(m, 2, 1);
+  handmade_put(m, LOG_BATCH, 2, 1, "large", large, FAR);
   size_t two = m->frame_at;
-  handmade_put(m, LOG_BATCH, 3, 2, "large", m->bytes.data, FAR);
+  handmade_batch(m, 3, 2);
+  free(large);
   return two;
 }
 
