@@ -31,7 +31,7 @@ static void headers_that_are_none(void **state) {
       {{.write_version = 1, .read_version = 1, .first = 1}, 99, HEARTH_OK, HEARTH_OK},
       {{.write_version = 1, .read_version = 1, .first = 1}, 0, HEARTH_DAMAGED, HEARTH_DAMAGED}, /* the magic */
       {{.write_version = 1, .read_version = 1, .first = 1}, 20, HEARTH_DAMAGED, HEARTH_DAMAGED},
-      {{.write_version = 1, .read_version = 1, .first = 0}, 99, HEARTH_DAMAGED, HEARTH_DAMAGED}, /* batches count from 1 */
+      {{.write_version = 1, .read_version = 1, .first = 0}, 99, HEARTH_DAMAGED, HEARTH_DAMAGED},
       {{.write_version = 2, .read_version = 2, .first = 1}, 99, HEARTH_VERSION, HEARTH_VERSION},
       {{.write_version = 2, .read_version = 2, .first = 0}, 99, HEARTH_VERSION, HEARTH_VERSION},
       {{.write_version = 2, .read_version = 1, .first = 1}, 99, HEARTH_VERSION, HEARTH_OK},
