@@ -256,7 +256,8 @@ static void load_head(Loader *l, const Loaded *e) {
   if (l->origins.failed) decoder_fail_memory(D);
 }
 
-void loader_look_at_body(Loader *l, uint32_t index) {
+/* Positions in errors count from the entry's first byte, as those in its head do. */
+static void look_at_body(Loader *l, uint32_t index) {
   const Origin *o = origin_of(l, index);
   loader_look_at(l, "object", decoder_part(&l->D, index)->number, o->at, o->end - o->at);
   l->D.c.next = l->D.c.begin + o->body;
@@ -265,7 +266,7 @@ void loader_look_at_body(Loader *l, uint32_t index) {
 /* The local objects of special ones come behind all others, so that indices of the latter are dense. */
 static void load_local_heads(Loader *l, uint32_t index) {
   Decoder *D = &l->D;
-  loader_look_at_body(l, index);
+  look_at_body(l, index);
   size_t count = count_get(&D->c);
   decoder_check(D);
   D->locals = decoder_count(D);
@@ -296,7 +297,7 @@ static void load_body(Loader *l, uint32_t index) {
   Decoder *D = &l->D;
   const Origin *o = origin_of(l, index);
   uint8_t kind = decoder_part(D, index)->kind;
-  loader_look_at_body(l, index);
+  look_at_body(l, index);
   decoder_part(D, index)->body = o->body; /* for searches; decode_body sets it for what it reads */
   if (kind == OBJECT_SPECIAL) {
     if (o->slot != HEAP_NONE) return; /* as it was committed */
