@@ -233,7 +233,7 @@ static void reuse(Loader *l, const Head *h, uint64_t number, uint32_t slot) {
 static void load_head(Loader *l, const Loaded *e) {
   Decoder *D = &l->D;
   Head head;
-  Origin origin = {.end = e->at + e->size, .slot = HEAP_NONE, .former = HEAP_NONE};
+  Origin origin = {.at = e->at, .end = e->at + e->size, .slot = HEAP_NONE, .former = HEAP_NONE};
   uint32_t index = decoder_count(D);
   loader_look_at(l, "object", e->key.number, e->at, e->size);
   if (e->key.number == 0) decoder_fail(D, HEARTH_DAMAGED, "its number is 0");
@@ -256,11 +256,16 @@ static void load_head(Loader *l, const Loaded *e) {
   if (l->origins.failed) decoder_fail_memory(D);
 }
 
+void loader_look_at_body(Loader *l, uint32_t index) {
+  const Origin *o = origin_of(l, index);
+  loader_look_at(l, "object", decoder_part(&l->D, index)->number, o->at, o->end - o->at);
+  l->D.c.next = l->D.c.begin + o->body;
+}
+
 /* The local objects of special ones come behind all others, so that indices of the latter are dense. */
 static void load_local_heads(Loader *l, uint32_t index) {
   Decoder *D = &l->D;
-  Origin *o = origin_of(l, index);
-  loader_look_at(l, "object", decoder_part(D, index)->number, o->body, o->end - o->body);
+  loader_look_at_body(l, index);
   size_t count = count_get(&D->c);
   decoder_check(D);
   D->locals = decoder_count(D);
@@ -271,7 +276,7 @@ static void load_local_heads(Loader *l, uint32_t index) {
     if (kind != OBJECT_TABLE && kind != OBJECT_CLOSURE && kind != OBJECT_CELL)
       decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");
   }
-  o = origin_of(l, index);
+  Origin *o = origin_of(l, index);
   o->body = cursor_position(&D->c);
   o->local_count = (uint32_t)count;
   D->locals = DECODER_NONE;
@@ -291,7 +296,7 @@ static void load_body(Loader *l, uint32_t index) {
   Decoder *D = &l->D;
   const Origin *o = origin_of(l, index);
   uint8_t kind = decoder_part(D, index)->kind;
-  loader_look_at(l, "object", decoder_part(D, index)->number, o->body, o->end - o->body);
+  loader_look_at_body(l, index);
   decoder_part(D, index)->body = o->body; /* for searches; decode_body sets it for what it reads */
   if (kind == OBJECT_SPECIAL) {
     if (o->slot != HEAP_NONE) return; /* as it was committed */
@@ -362,7 +367,7 @@ static void load_page(Loader *l, const Loaded *e) {
 static void check_pages(Loader *l) {
   for (uint32_t i = 0; i < l->object_count; i++) {
     const Origin *o = origin_of(l, i);
-    loader_look_at(l, "table", decoder_part(&l->D, i)->number, o->body, 0);
+    loader_look_at(l, "table", decoder_part(&l->D, i)->number, o->at, 0);
     if (o->entries != o->expected)
       decoder_fail(&l->D, HEARTH_DAMAGED, "it has %llu entries in its pages instead of %llu",
                    (unsigned long long)o->entries, (unsigned long long)o->expected);

@@ -9,7 +9,7 @@
 
 /* What is remembered of an object beside its Part. */
 typedef struct Origin {
-  size_t body, end;     /* of the record, in the arena; body: behind the head */
+  size_t at, body, end; /* of the record, in the arena; body: behind the head */
   uint32_t slot;        /* of the object that is kept, or HEAP_NONE: it is made anew */
   uint32_t former;      /* special: slot of the object that had the number, or HEAP_NONE */
   uint32_t local_count; /* special */
@@ -70,6 +70,9 @@ static inline size_t loader_entries(const Loader *l) {
 
 /* The input at work is one entry; positions in errors are relative to it. number 0: it has none. */
 void loader_look_at(Loader *l, const char *what, uint64_t number, size_t at, size_t size);
+
+/* The same for an object's body; positions in errors count from the record's first byte, as those in its head do. */
+void loader_look_at_body(Loader *l, uint32_t index);
 
 /* Raises if bytes are left of the entry at work. */
 void loader_check_end(Loader *l);

@@ -164,8 +164,7 @@ static void restore_cell(Loader *l, uint32_t index) {
 }
 
 static void restore_closure(Loader *l, uint32_t index) {
-  const Origin *o = origin_of(l, index);
-  loader_look_at(l, "object", decoder_part(&l->D, index)->number, o->body, o->end - o->body);
+  loader_look_at_body(l, index);
   decode_body(&l->D, index); /* it was checked */
 }
 
