@@ -271,6 +271,9 @@ static void test_finalizers(void **state) {
       "assert(dec(b, TRUSTED, V)) collectgarbage() collectgarbage() eq(calls, 20) eq(bad, 0)\n"
       "calls = 0\n"
       "for i = 0, #b - 1 do dec(b:sub(1, i), TRUSTED, V) end dec(b .. '\\0', TRUSTED, V) collectgarbage() eq(calls, 0)\n"
+      /* Nor where the metatable with the finalizer comes first. */
+      "b = assert(enc({Class, keep}, 0, P))\n"
+      "for i = 0, #b - 1 do dec(b:sub(1, i), TRUSTED, V) end dec(b .. '\\0', TRUSTED, V) collectgarbage() eq(calls, 0)\n"
       "keep[21] = setmetatable({}, {__persist = function() return function() error 'no' end end})\n"
       "b = assert(enc(keep, 0, P)) eq(select(3, dec(b, TRUSTED, V)), 'raised') collectgarbage() eq(calls, 0)\n"
       "keep[21] = setmetatable({}, setmetatable({}, {__persist = function() return function() return print end end}))\n"

@@ -21,6 +21,15 @@ test("arguments, varargs and several results", function()
   equal(b, 7)
 end)
 
+test("a function with one flipped bit in a constant is refused", function()
+  local bytes = assert(hearth.encode(function() return "a constant" end))
+  local at = assert(bytes:find("a constant", 1, true))
+  for i = at, at + #"a constant" - 1 do
+    local flipped = bytes:sub(1, i - 1) .. string.char(bytes:byte(i) ~ 1) .. bytes:sub(i + 1)
+    fails("damaged", "check", hearth.decode(flipped, { trusted = true }))
+  end
+end)
+
 test("constants of every type", function()
   local f = copy(function() return nil, true, false, 1, 1.0, -0.0, 2 ^ 53, "s", "\0", math.maxinteger end)
   local r = table.pack(f())
