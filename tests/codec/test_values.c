@@ -204,6 +204,12 @@ static void test_what_untrusted_data_may_not_have(void **state) {
       "refuse(point(1, 2), FUNCTIONS | PERMANENTS, 'an object of a class')\n"
       "refuse(hooked, FUNCTIONS | PERMANENTS, 'an object of a class')\n"
       "refuse(hooked, METATABLES, 'a function')\n"
+      /* Those that the caller lists pass; a cell has no value to list. */
+      "local key = {} local listed, perms = assert(enc({key}, 0, {[key] = 'key'})), {key = key, other = 1}\n"
+      "eq(dec(listed, 0, perms)[1], key) eq(select(3, dec(listed, 0, {other = key})), 'refused') eq(select(3, dec(listed, 0)), 'refused')\n"
+      "local x local function sees() return x end debug.upvaluejoin(sees, 1, game.spawn, 1)\n"
+      "local r, m, c = dec(assert(enc(sees)), FUNCTIONS, {['game.spawn^spawned'] = 1}) eq(c, 'refused', m)\n"
+      "assert(m:find(\"the permanent 'game.spawn^spawned', which\", 1, true), m)\n"
       "assert(dec(enc(print), PERMANENTS) == print) assert(getmetatable(dec(enc(mt), METATABLES)))\n"
       "assert(type(dec(enc(function() return 1 end), FUNCTIONS)) == 'function')\n");
 }

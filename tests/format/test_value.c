@@ -144,6 +144,7 @@ static void test_floats(void **state) {
       {bits_of(16777217.0), 9},
       {bits_of(3.4028234663852886e38), 5},    /* FLT_MAX */
       {bits_of(3.4028235677973366e38), 9},    /* its successor by 32 bits */
+      {bits_of(3.4028236692093846e38), 9},    /* 2^128 */
       {bits_of(1.1754943508222875e-38), 5},   /* FLT_MIN */
       {bits_of(5.877471754111438e-39), 9},    /* a 32-bit subnormal */
       {bits_of(5e-324), 9},
@@ -346,6 +347,18 @@ static void test_the_first_error_stays(void **state) {
   assert_int_equal(c.position, 1);
 }
 
+/* No bytes may come without a place. */
+static void test_no_bytes(void **state) {
+  (void)state;
+  Cursor c = cursor_over(NULL, 0);
+  assert_int_equal(cursor_left(&c), 0);
+  assert_non_null(cursor_bytes(&c, 0));
+  assert_null(c.why);
+  assert_int_equal(cursor_byte(&c), 0);
+  assert_string_equal(c.why, "it ends too early");
+  assert_int_equal(c.position, 0);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_integers),
@@ -359,6 +372,7 @@ int main(void) {
       cmocka_unit_test(test_varints),
       cmocka_unit_test(test_counts),
       cmocka_unit_test(test_the_first_error_stays),
+      cmocka_unit_test(test_no_bytes),
   };
   return cmocka_run_group_tests(tests, open_buffer, close_buffer);
 }
