@@ -14,7 +14,8 @@ stage_coverage() {
   find "$folder" -name '*.gcda' -delete
   suites coverage "$folder" --no-rebuild -t 5 "${arguments[@]}" --no-suite long
   if [ -z "${HEARTH_COVERAGE_SUITES:-}" ]; then
-    suites coverage-command "$folder" --no-rebuild -t 5 view examples command 'migrate*' 'legacy dumps' 'legacy input'
+    suites coverage-command "$folder" --no-rebuild -t 5 view examples command migrate migrate_cases \
+      migrate_random 'legacy dumps' 'legacy input'
   fi
   if stage coverage-report coverage_report "$folder"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
   sed -n 's/^\(all: \|[0-9]* of \)/  coverage: \1/p' "$logs/coverage-report.log"

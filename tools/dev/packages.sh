@@ -9,6 +9,7 @@ wasm_packages=(emscripten nodejs npm dpkg-dev)
 browser_packages=(chromium)
 fuzz_packages=(clang libclang-rt-14-dev llvm dpkg-dev)
 coverage_packages=(gcovr)
+s390x_packages=(clang binutils-s390x-linux-gnu libc6-dev-s390x-cross libgcc-12-dev-s390x-cross qemu-user dpkg-dev)
 
 is_debian() {
   [ -r /etc/os-release ] && command -v apt-get >/dev/null && (. /etc/os-release && [[ " $ID ${ID_LIKE:-} " == *" debian "* ]])

@@ -104,6 +104,17 @@ stage_m32() {
   stage build-m32 configure_target m32 native && suites m32 "$build/m32" -t 2
 }
 
+# A big-endian machine, emulated; then one store that it and this machine take turns at.
+stage_s390x() {
+  stage build-s390x configure_target s390x cross || return 1
+  suites s390x "$build/s390x" -t 10 --suite base --suite format --suite codec --suite store --suite backends --no-suite long
+  local here=tests/store/exchange there
+  there="qemu-s390x -L /usr/s390x-linux-gnu $build/s390x/$here"
+  here=$build/$here
+  if stage exchange tests/store/exchange.sh "little64 big64 little64 big64 big64 little64" "$build/s390x/exchange.hearth" \
+    "$here" "$there" "$here" "$there" "$there" "$here"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
 # fuzz_target PROGRAM: the committed corpus, and what earlier runs found, for a while; what crashes it is kept beside that.
 fuzz_target() {
   local name=${1##*/fuzz_} found
