@@ -10,6 +10,7 @@
 
 typedef struct Loss { /* of one file */
   Bytes *out;
+  const Bytes *ever;
   const CrashFate *fate;
   const CrashOptions *options;
   uint64_t random;
@@ -17,8 +18,11 @@ typedef struct Loss { /* of one file */
 
 static void fill(Loss *l, uint64_t from, uint64_t to, CrashFill with) {
   if (to > l->out->size) bytes_resize(l->out, (size_t)to);
-  for (uint64_t at = from; at < to; at++)
-    l->out->data[at] = with == CRASH_GARBAGE ? (unsigned char)(crash_random(&l->random) >> 56) : 0;
+  for (uint64_t at = from; at < to; at++) {
+    unsigned char stale = at < l->ever->size ? l->ever->data[at] : 0;
+    if (with == CRASH_GARBAGE) l->out->data[at] = (unsigned char)(crash_random(&l->random) >> 56);
+    else l->out->data[at] = with == CRASH_STALE ? stale : 0;
+  }
 }
 
 static bool stands_there(const Loss *l, uint64_t at, const unsigned char *bytes, size_t size) {
@@ -75,7 +79,7 @@ static void apply(Loss *l, const Write *w, size_t n) {
 }
 
 void crash_file(Bytes *out, const File *f, const CrashFate *fate, const CrashOptions *options) {
-  Loss l = {out, fate, options, fate->seed};
+  Loss l = {out, &f->ever, fate, options, fate->seed};
   size_t first = crash_first(f->write_count);
   static const CrashFate arrived = {.kept = UINT64_MAX, .torn = SIZE_MAX};
   bytes_copy(out, &f->synced);
@@ -112,6 +116,8 @@ void crash_make(const Disk *before, Disk *after, const CrashState *state, const 
     f->inode = before->files[from].inode;
     crash_file(&f->synced, &before->files[from], from == state->subject ? &state->fate : &state->others, options);
     bytes_copy(&f->now, &f->synced);
+    bytes_copy(&f->ever, &before->files[from].ever);
+    bytes_write(&f->ever, 0, f->synced.data, f->synced.size);
     after->now.names[i].file = to;
   }
   after->synced.count = after->now.count;
@@ -126,7 +132,7 @@ void disk_power_loss(Disk *d, unsigned seed) {
   size_t changes = d->change_count - crash_first(d->change_count), kept = (size_t)crash_random(&random) % (changes + 1);
   state.names = crash_prefix(kept);
   state.others = (CrashFate){.torn = SIZE_MAX, .scattered = true, .sector = SECTOR, .seed = crash_random(&random),
-                             .fill = (CrashFill)(crash_random(&random) % 3)};
+                             .fill = (CrashFill)(crash_random(&random) % 4)};
   if (crash_random(&random) % 2 == 0) { /* in order */
     state.others.scattered = false;
     state.others.kept = crash_prefix((size_t)(crash_random(&random) % 64));
@@ -148,15 +154,12 @@ void disk_power_loss(Disk *d, unsigned seed) {
 
 /* ---------------------------------------------------------------- telling */
 
-static const char *fill_name(CrashFill with) {
-  return with == CRASH_OLD ? "old bytes" : with == CRASH_ZEROS ? "zeros" : "garbage";
-}
-
 static size_t tell_fate(const CrashFate *f, char *out, size_t size) {
   static const char *const lengths[] = {"follows", "ahead", "behind"};
+  static const char *const fills[] = {"old bytes", "zeros", "garbage", "stale bytes"};
   int n = snprintf(out, size, "kept %" PRIx64 "%s, torn %zd at %" PRIu64 "-%" PRIu64 ", %s, sector %" PRIu64
                    ", length %s, seed %" PRIx64, f->kept, f->scattered ? " scattered" : "", (ptrdiff_t)f->torn, f->from,
-                   f->to, fill_name(f->fill), f->sector, lengths[f->length], f->seed);
+                   f->to, fills[f->fill], f->sector, lengths[f->length], f->seed);
   return n > 0 && (size_t)n < size ? (size_t)n : size - 1;
 }
 

@@ -2,7 +2,7 @@
 ** The states that a power loss may leave on a disk.
 **
 ** What was synced is there. Of what was not, any part may be, in any order: each write whole, or some of its sectors,
-** and in place of those that did not arrive the old bytes, zeros or garbage; truncations likewise; a file may be as
+** and in place of those that did not arrive the old bytes, zeros, garbage or what was there once; truncations likewise; a file may be as
 ** long as after all its writes before their bytes are there, or as short as before while those inside it are. Names
 ** that were made, moved or removed since the folder was synced may be as before, a later change without an earlier one
 ** too, unless both concern one name.
@@ -15,12 +15,13 @@
 
 #include "disk.h"
 
-/* What stands where a sector did not arrive. */
-typedef enum CrashFill { CRASH_OLD, CRASH_ZEROS, CRASH_GARBAGE } CrashFill;
+/* What stands where a sector did not arrive: as before; zeros; garbage; what the device had at this place of the file
+   at an earlier time, when the file has been cut since and its blocks are given to it once more. */
+typedef enum CrashFill { CRASH_OLD, CRASH_ZEROS, CRASH_GARBAGE, CRASH_STALE } CrashFill;
 
 typedef enum CrashLength {
   CRASH_LENGTH_FOLLOWS, /* as long as what arrived makes it */
-  CRASH_LENGTH_AHEAD,   /* as after all writes; what did not arrive behind the old end is zeros, or garbage with that fill */
+  CRASH_LENGTH_AHEAD,   /* as after all writes; what did not arrive behind the old end is as `fill` says, or zeros */
   CRASH_LENGTH_BEHIND   /* not longer than it was synced */
 } CrashLength;
 

@@ -26,7 +26,7 @@ static void visit(Search *s) {
 static CrashFate scattered(Search *s) {
   size_t sizes = 0;
   while (sizes < 4 && s->options->sectors[sizes] != 0) sizes++;
-  CrashFate fate = {.torn = SIZE_MAX, .scattered = true, .fill = (CrashFill)(crash_random(&s->random) % 3),
+  CrashFate fate = {.torn = SIZE_MAX, .scattered = true, .fill = (CrashFill)(crash_random(&s->random) % 4),
                     .length = (CrashLength)(crash_random(&s->random) % 3), .seed = crash_random(&s->random)};
   fate.sector = s->options->sectors[crash_random(&s->random) % sizes];
   return fate;
@@ -45,10 +45,10 @@ static void choose_others(Search *s) {
 /* ------------------------------------------------------------- the bytes */
 
 static void visit_lengths(Search *s, CrashFate fate) {
-  static const CrashFill fills[] = {CRASH_ZEROS, CRASH_GARBAGE};
+  static const CrashFill fills[] = {CRASH_ZEROS, CRASH_GARBAGE, CRASH_STALE};
   s->state.fate = fate;
   visit(s);
-  for (size_t i = 0; i < 2 && fate.kept != ALL; i++) {
+  for (size_t i = 0; i < 3 && fate.kept != ALL; i++) {
     s->state.fate.length = CRASH_LENGTH_AHEAD;
     s->state.fate.fill = fills[i];
     s->state.fate.seed = crash_random(&s->random);
@@ -77,7 +77,7 @@ static void visit_subsets(Search *s) {
 static void visit_missing(Search *s, CrashFate fate, uint64_t from, uint64_t to) {
   fate.from = from;
   fate.to = to;
-  for (CrashFill with = CRASH_OLD; with <= CRASH_GARBAGE; with++) {
+  for (CrashFill with = CRASH_OLD; with <= CRASH_STALE; with++) {
     fate.fill = with;
     fate.seed = crash_random(&s->random);
     s->state.fate = fate;

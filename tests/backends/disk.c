@@ -79,10 +79,22 @@ size_t disk_new_file(Disk *d) {
   }
   File *f = &d->files[d->file_count];
   f->inode = 100 + d->inodes++;
-  f->now.size = f->synced.size = 0;
+  f->now.size = f->synced.size = f->ever.size = 0;
   f->write_count = 0;
   f->locked_by = 0;
   return d->file_count++;
+}
+
+void disk_bring(File *f, size_t first, size_t end) {
+  for (size_t i = first; i < end; i++) {
+    const Write *w = &f->writes[i];
+    if (w->truncate) {
+      bytes_resize(&f->synced, (size_t)w->at);
+    } else {
+      bytes_write(&f->synced, w->at, w->bytes.data, w->bytes.size);
+      bytes_write(&f->ever, w->at, w->bytes.data, w->bytes.size);
+    }
+  }
 }
 
 /* Their memory is kept for the next ones. */
@@ -95,6 +107,7 @@ static void file_free(File *f) {
   free(f->writes);
   free(f->now.data);
   free(f->synced.data);
+  free(f->ever.data);
 }
 
 /* ------------------------------------------------------------- the disk */
@@ -219,6 +232,7 @@ void disk_put(Disk *d, const char *path, const void *bytes, size_t size) {
   disk_forget_writes(f);
   bytes_copy(&f->now, &given);
   bytes_copy(&f->synced, &given);
+  bytes_copy(&f->ever, &given);
   names_are_synced(d);
 }
 

@@ -46,14 +46,6 @@ static void remember(File *f, uint64_t at, const void *bytes, size_t size, bool 
   bytes_copy(&w->bytes, &given);
 }
 
-static void bring_to_device(File *f, size_t first, size_t end) {
-  for (size_t i = first; i < end; i++) {
-    const Write *w = &f->writes[i];
-    if (w->truncate) bytes_resize(&f->synced, (size_t)w->at);
-    else bytes_write(&f->synced, w->at, w->bytes.data, w->bytes.size);
-  }
-}
-
 static int disk_open(void *ud, const char *path, unsigned flags, hearth_file *out) {
   Disk *d = ud;
   int failure = strikes(d, DISK_ALL_CALLS);
@@ -125,9 +117,9 @@ static int disk_sync(void *ud, hearth_file file) {
   File *f = file_of(d, file);
   int failure = strikes(d, DISK_SYNCS);
   size_t count = f->write_count, half = (count + 1) / 2;
-  if (failure == 0 || d->failed_sync == DISK_KEEPS_ALL) bring_to_device(f, 0, count);
-  else if (d->failed_sync == DISK_KEEPS_FIRST_HALF) bring_to_device(f, 0, half);
-  else if (d->failed_sync == DISK_KEEPS_LAST_HALF) bring_to_device(f, half, count);
+  if (failure == 0 || d->failed_sync == DISK_KEEPS_ALL) disk_bring(f, 0, count);
+  else if (d->failed_sync == DISK_KEEPS_FIRST_HALF) disk_bring(f, 0, half);
+  else if (d->failed_sync == DISK_KEEPS_LAST_HALF) disk_bring(f, half, count);
   /* as systems do it: after a failure the pages count as clean, so that a second sync would say that all is well */
   disk_forget_writes(f);
   disk_stepped(d);

@@ -21,6 +21,7 @@ typedef struct Write { /* not synced yet */
 typedef struct File {
   uint64_t inode;
   Bytes now, synced;
+  Bytes ever; /* what the device had last at each place, behind the file's end too */
   Write *writes; /* in the order in which they were made */
   size_t write_count, write_room;
   int locked_by; /* handle + 1 */
@@ -77,6 +78,8 @@ void names_set(NameTable *table, const char *path, size_t file);
 void names_apply(NameTable *table, const NameChange *change);
 
 size_t disk_new_file(Disk *disk);
+/* Its unsynced writes from `first` up to `end` reach the device. */
+void disk_bring(File *file, size_t first, size_t end);
 void disk_forget_writes(File *file);
 /* Something changed: of what is there, or of what a power loss may leave. */
 void disk_stepped(Disk *disk);

@@ -44,24 +44,25 @@ static hearth_op *add(HistoryBatch *b, hearth_op_kind kind, uint64_t table, uint
   return op;
 }
 
-static void add_put(HistoryBatch *b, uint64_t random, size_t largest) {
+static void add_put(HistoryBatch *b, uint64_t random, unsigned twin, size_t largest) {
   static const size_t sizes[] = {0, 5, 17, 40, 90, 130, 200, 333};
   unsigned char *value = b->values[b->count];
   size_t size = sizes[random % 8];
   if (random >> 8 & 1 && largest > 0) size = (size_t)(random >> 16) % largest;
-  for (size_t i = 0; i < size; i++) value[i] = (unsigned char)(mix(random + i / 8) >> i % 8 * 8);
+  for (size_t i = 0; i < size; i++) value[i] = (unsigned char)(mix(random + twin * 31 + i / 8) >> i % 8 * 8);
   hearth_op *op = add(b, HEARTH_PUT, 1 + random / 7 % TABLES, random >> 32);
   op->value = value;
   op->value_size = size;
 }
 
 void history_batch(uint64_t seed, uint64_t n, unsigned variant, size_t largest, HistoryBatch *b) {
-  uint64_t random = mix(mix(seed + 1) ^ n * 1000 ^ variant);
+  uint64_t random = mix(mix(seed + 1) ^ n * 1000 ^ variant % HISTORY_TWIN);
+  unsigned twin = variant / HISTORY_TWIN;
   b->count = 0;
-  for (uint64_t i = 0; i <= random % 3; i++) add_put(b, mix(random + i), largest);
+  for (uint64_t i = 0; i <= random % 3; i++) add_put(b, mix(random + i), twin, largest);
   if (random >> 8 & 1) (void)add(b, HEARTH_DEL, 1 + (random >> 10) % TABLES, random >> 16);
   if ((random >> 24) % 6 == 0) (void)add(b, HEARTH_DROP, TABLES, 0);
-  if (random >> 32 & 1) add_put(b, mix(random + 9), 0);
+  if (random >> 32 & 1) add_put(b, mix(random + 9), twin, 0);
 }
 
 /* ------------------------------------------------------------------ states */

@@ -30,6 +30,9 @@ typedef struct HistoryBatch { /* do not copy: the ops point into it */
   unsigned char values[HISTORY_OPS][HISTORY_LARGEST];
 } HistoryBatch;
 
+/* Variants whose numbers differ by this have the same sizes and other bytes. */
+#define HISTORY_TWIN 1000
+
 /* Batch n of history `seed`, in one of its variants; now and then with a value of up to `largest` bytes. */
 void history_batch(uint64_t seed, uint64_t n, unsigned variant, size_t largest, HistoryBatch *batch);
 

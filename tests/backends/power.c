@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "decode.h"
+
 PowerTotals power_totals;
 
 static const hearth_backend *file = &hearth_file_backend;
@@ -62,6 +64,11 @@ static bool is_new(Power *p, const Disk *after, const PowerBounds *b) {
 
 /* ------------------------------------------------------------ what is found */
 
+static const HistoryState *state_after(const Power *p, uint64_t n, const PowerBounds *b) {
+  if (n == b->most && b->newest != NULL) return b->newest;
+  return n + 1 == b->most && b->before != NULL ? b->before : &p->states[n];
+}
+
 static void check_contents(Power *p, size_t depth, uint64_t n, const PowerBounds *b) {
   DiskStore *d = &p->recovered[depth];
   uint64_t sum = 0;
@@ -71,7 +78,7 @@ static void check_contents(Power *p, size_t depth, uint64_t n, const PowerBounds
     fail_msg("batch %" PRIu64 " is the last one there, which should be from %" PRIu64 " to %" PRIu64, n, b->least, b->most);
   }
   must(p, depth, history_sum(file, d->store, &sum, &d->err), "read");
-  if (sum == p->states[n].sum) return;
+  if (sum == state_after(p, n, b)->sum) return;
   power_totals.wrong++;
   wrong(p, depth, "the contents are not those after the last batch there");
 }
@@ -113,13 +120,30 @@ static void note_bytes(Power *p, const Disk *disk, size_t *size) {
   if (*size > 0) memcpy(p->bytes, bytes, *size);
 }
 
+/* Are the bytes behind the last batch more than a mark, or whole parts of a batch whose last part never came? */
+static bool is_torn(const unsigned char *bytes, size_t size, uint64_t at) {
+  LogHeader header;
+  LogFrame f = {.kind = LOG_PART};
+  if (size < LOG_HEADER_SIZE || at > size || log_decode_header(bytes, size, &header) != LOG_HEADER_GOOD) return false;
+  while (at < size && f.kind == LOG_PART) {
+    if (size - at < LOG_FRAME_SIZE || !log_decode_frame(bytes + at, header.salt, at, &f)) return true;
+    if (f.length > size - at - LOG_FRAME_SIZE || !log_check_payload(&f, bytes + at + LOG_FRAME_SIZE, header.salt, at))
+      return true;
+    at += LOG_FRAME_SIZE + f.length;
+  }
+  return at < size;
+}
+
 /* What was cut off is in a file named after the batch that was lost, and somebody was told. */
-static void check_tail(Power *p, size_t depth, size_t before, size_t size, uint64_t sequence) {
+static void check_tail(Power *p, size_t depth, size_t before, size_t size, bool changed, uint64_t sequence) {
   const DiskStore *d = &p->recovered[depth];
   const char *name = NULL;
-  size_t tail_size, now = tails(d->disk, &name);
+  size_t tail_size, now_size, now = tails(d->disk, &name);
   bool told = d->warnings > 0 && strstr(d->warning, "torn tail") != NULL;
   if (now != before + (told ? 1 : 0)) wrong(p, depth, "a torn tail without a warning, or a warning without one");
+  (void)disk_bytes(d->disk, PLACE, &now_size);
+  if (changed && !told && is_torn(p->bytes, size, now_size - LOG_FRAME_SIZE)) /* where the mark is that recovery writes */
+    wrong(p, depth, "bytes of a torn tail were thrown away");
   if (!told || before != 0) return;
   char expected[64];
   (void)snprintf(expected, sizeof expected, PLACE ".tail-%" PRIu64, sequence + 1);
@@ -128,21 +152,6 @@ static void check_tail(Power *p, size_t depth, size_t before, size_t size, uint6
   if (tail_size > size || memcmp(tail, p->bytes + size - tail_size, tail_size) != 0)
     wrong(p, depth, "the file of the torn tail has other bytes than what was cut off");
   power_totals.tails++;
-}
-
-/* The store takes another batch, closes, and has it; not the batch of that number that was lost. */
-static void goes_on(Power *p, size_t depth, uint64_t n) {
-  static HistoryBatch batch;
-  static HistoryState state;
-  DiskStore *d = &p->recovered[depth];
-  uint64_t sum;
-  history_batch(p->seed, n + 1, 1000, 0, &batch);
-  history_apply(&p->states[n], &batch, &state);
-  must(p, depth, history_submit(file, d->store, &batch, 0, HEARTH_DURABLE, &d->err), "submit");
-  must(p, depth, diskstore_close(d), "close");
-  must(p, depth, diskstore_open(d, 0), "open again");
-  must(p, depth, history_sum(file, d->store, &sum, &d->err), "read");
-  if (diskstore_stat(d).sequence != n + 1 || sum != state.sum) wrong(p, depth, "the next batch is not what was written");
 }
 
 /* ------------------------------------------------- losses during recovery */
@@ -171,6 +180,33 @@ static void nested_boundary(void *ud, const Disk *disk) {
   crash_some(disk, n->p->after[n->depth], &options, nested_loss, n);
 }
 
+/*
+** The store takes another batch, closes, and has it. It has the number, and the sizes, of one that was lost, so that old
+** bytes would fit behind it.
+*/
+static void goes_on(Power *p, size_t depth, uint64_t n, const PowerBounds *b, Nest *nest) {
+  DiskStore *d = &p->recovered[depth];
+  HistoryBatch *batch = &p->batches[depth + 1];
+  HistoryState *next = &p->next[depth];
+  uint64_t sum;
+  history_batch(p->seed, n + 1, p->variant + (unsigned)(depth + 1) * HISTORY_TWIN, p->largest, batch);
+  history_apply(state_after(p, n, b), batch, next);
+  if (nest != NULL) {
+    nest->bounds = (PowerBounds){n, n + 1, true, next, state_after(p, n, b)};
+    disk_observe(d->disk, nested_boundary, nest);
+  }
+  must(p, depth, history_submit(file, d->store, batch, 0, HEARTH_DURABLE, &d->err), "submit");
+  if (nest != NULL) {
+    nest->bounds.least = n + 1;
+    nested_boundary(nest, d->disk);
+  }
+  disk_observe(d->disk, NULL, NULL);
+  must(p, depth, diskstore_close(d), "close");
+  must(p, depth, diskstore_open(d, 0), "open again");
+  must(p, depth, history_sum(file, d->store, &sum, &d->err), "read");
+  if (diskstore_stat(d).sequence != n + 1 || sum != next->sum) wrong(p, depth, "the next batch is not what was written");
+}
+
 /* ------------------------------------------------------------- the oracle */
 
 /* A loss in the moment when the owner file is written leaves one that does not say whose it is: it is to be removed by hand. */
@@ -190,7 +226,7 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
   DiskStore *d = &p->recovered[depth];
   Nest nest = {p, depth + 1, *b};
   uint64_t n;
-  size_t size;
+  size_t size, now_size;
   const char *name;
   d->disk = after;
   d->warnings = 0;
@@ -198,7 +234,9 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
     power_totals.said++;
     return;
   }
-  bool nested = depth + 1 < POWER_DEPTH && p->nested > 0 && (depth > 0 || p->direct % p->nested == 0);
+  bool nested = depth + 1 < POWER_DEPTH && p->nested > 0;
+  if (nested) nested = depth == 0 ? p->direct % p->nested == 0 : power_totals.nested % 4 == 0;
+  nest.bounds.newest = state_after(p, n, b);
   nest.bounds.least = nest.bounds.most = n; /* recovery neither loses what is there nor finds more */
   size_t tails_before = tails(after, &name);
   note_bytes(p, after, &size);
@@ -209,14 +247,16 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
     status = diskstore_open(d, 0);
   }
   must(p, depth, status, "open");
+  (void)disk_bytes(after, PLACE, &now_size);
+  bool changed = now_size != size || memcmp(disk_bytes(after, PLACE, &now_size), p->bytes, size) != 0;
   if (diskstore_stat(d).sequence != n) wrong(p, depth, "a writer sees another batch than a reader");
   check_contents(p, depth, n, b);
   if (diskstore_stat(d).durable != n) wrong(p, depth, "what was found is not durable");
   nest.bounds.made = true;
   if (nested) nested_boundary(&nest, after);
   disk_observe(after, NULL, NULL);
-  if (!nested) check_tail(p, depth, tails_before, size, n); /* losses in between used the bytes */
-  if (power_totals.losses % 4 == 0) goes_on(p, depth, n);
+  if (!nested) check_tail(p, depth, tails_before, size, changed, n); /* losses in between used the bytes */
+  if (nested || power_totals.losses % 4 == 0) goes_on(p, depth, n, b, nested ? &nest : NULL);
   must(p, depth, diskstore_close(d), "close");
 }
 
@@ -272,19 +312,19 @@ static void acknowledged(Power *p, uint64_t durable) {
 void power_open(Power *p) {
   if (diskstore_open(&p->d, 0) != HEARTH_OK) fail_msg("history %" PRIu64 ": open: %s", p->seed, p->d.err.message);
   p->complete = diskstore_stat(&p->d).sequence;
-  p->bounds = (PowerBounds){p->complete, p->complete, true};
+  p->bounds = (PowerBounds){.least = p->complete, .most = p->complete, .made = true};
   boundary(p, p->d.disk);
 }
 
 hearth_status power_batch(Power *p, size_t parts, hearth_durability level) {
-  static HistoryBatch batch;
+  HistoryBatch *batch = &p->batches[0];
   uint64_t n = p->complete + 1;
   assert_true(n <= POWER_BATCHES);
-  history_batch(p->seed, n, p->variant, p->largest, &batch);
-  history_apply(&p->states[n - 1], &batch, &p->states[n]);
+  history_batch(p->seed, n, p->variant, p->largest, batch);
+  history_apply(&p->states[n - 1], batch, &p->states[n]);
   p->bounds.most = n;
   disk_set_clock(p->d.disk, 1700000000000 + n * 700);
-  hearth_status status = history_submit(file, p->d.store, &batch, parts, level, &p->d.err);
+  hearth_status status = history_submit(file, p->d.store, batch, parts, level, &p->d.err);
   if (status == HEARTH_FULL) { /* never happened: what comes next under its number is something else */
     p->bounds.most = n - 1;
     p->variant++;

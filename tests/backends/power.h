@@ -15,6 +15,7 @@
 typedef struct PowerBounds { /* what may be found after a loss */
   uint64_t least, most; /* number of the last batch */
   bool made;            /* a store must be there */
+  const HistoryState *newest, *before; /* after batch `most`, and the one before; NULL: as in the life */
 } PowerBounds;
 
 typedef struct Power {
@@ -32,6 +33,8 @@ typedef struct Power {
   bool may_be_busy;     /* files cannot be locked, and the owner file is being written: nobody knows whose it is */
   Disk *after[POWER_DEPTH];
   DiskStore recovered[POWER_DEPTH];
+  HistoryBatch batches[POWER_DEPTH + 1]; /* being submitted: by the life, and after each recovery */
+  HistoryState next[POWER_DEPTH];
   const Disk *before[POWER_DEPTH];
   const CrashState *loss[POWER_DEPTH];
   uint64_t *seen;       /* states that were tried already */

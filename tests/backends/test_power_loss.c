@@ -114,7 +114,7 @@ static void the_store_is_opened_again(void **state) {
   (void)state;
   for (uint64_t seed = 600; seed < 600 + rounds(1); seed++) {
     power_begin(&p, seed);
-    p.nested = 29;
+    p.nested = 61;
     for (unsigned life = 0; life < 6; life++) {
       power_open(&p);
       for (unsigned i = 0; i < 3; i++)
