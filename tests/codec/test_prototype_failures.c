@@ -190,6 +190,7 @@ static void test_changed_stand_ins(void **state) {
   }
   lua_pushcfunction(L, lua_tocfunction(L, 1)); /* the same function without its upvalues */
   assert_null(prototype_placeholder_record(L, 2, NULL));
+  assert_int_equal(lua_gettop(L), 2);
   assert_string_equal(raised(L), "a stored function that does not fit this Lua was called");
   lua_settop(L, 0);
   state_close(L, &m);

@@ -188,6 +188,10 @@ static void test_rebuilding(void **state) {
       "r = rt {b} eq(r[1].peer(), r[1].peer) eq(select(2, r[1].peer()), r[1].peer)\n"
       /* Two that need one closure, which holds one of them; the other is only near. */
       "local near = {} local function c() return b, near end a.peer, b.peer, near[1] = c, c, a fails('cycle', 'need each other', {b})\n"
+      /* And so it is when what was found later is met once more. */
+      "local first local function again() return first end function first() return b, near end\n"
+      "local twice function twice() return again, f end debug.upvaluejoin(twice, 2, twice, 1)\n"
+      "a.peer, b.peer = first, twice fails('cycle', 'need each other', {b})\n"
       /* As keys, as both sides, as metatables, in upvalues of others. */
       "a, b = new 'a', new 'b'\n"
       "r = rt {[a] = b, [b] = a, n = {a, b}} local x, y = r.n[1], r.n[2] eq(r[x], y) eq(r[y], x) eq(r[x].x, 'b')\n"

@@ -112,7 +112,9 @@ static void test_wrong_keys(void **state) {
       {"\3\x7f\xff\xff\xff\xff\xff\xff\xff", 9, again},       /* -0.0 */
       {"\3\xbf\xf0\0\0\0\0\0\0\0\1", 11, again},              /* 1 + 1 is 2 */
       {"\3\xbf\xf8\0\0\0\0\0\0\0\1", 11, again},              /* 1.5 + 1 */
-      {"\3\xc3\xd0\0\0\0\0\0\0\x04\0", 11, again},            /* more than neighbouring doubles are apart */
+      {"\3\xc3\xb0\0\0\0\0\0\0\1\1", 11, again},               /* more than neighbouring doubles are apart */
+      {"\3\xc3\xd0\0\0\0\0\0\0\4\0", 11, again},
+      {"\3\xc3\xdf\xff\xff\xff\xff\xff\xff\xff\xff", 11, again}, /* over 2^63 */
       {"\3\xbf\xf0\0\0\0\0\0\0\0\1\1", 12, "a key's number is too long"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
