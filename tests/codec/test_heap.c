@@ -24,13 +24,13 @@ static void test_colliding_contents(void **state) {
     ObjectKind kind;
     uint64_t low, high;
   } contents[] = {
+      {OBJECT_SHAPE, 0, 1},
       {OBJECT_SHAPE, 5, 1},
       {OBJECT_SHAPE, 5, 2},     /* half of its hash is another's */
       {OBJECT_STRING, 5, 1},    /* the bytes of a shape, as a string */
       {OBJECT_PROTOTYPE, 6, 1}, /* its place is taken by now */
       {OBJECT_SHAPE, UINT64_MAX, 1},
       {OBJECT_SHAPE, UINT64_MAX, 2}, /* the next key would be 0 */
-      {OBJECT_SHAPE, 0, 1},
       {OBJECT_SHAPE, 1, 1},
   };
   enum { COUNT = sizeof contents / sizeof *contents, OTHERS = 100 };
