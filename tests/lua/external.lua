@@ -284,6 +284,19 @@ test("external tables refer to each other", function()
   assert(home.a.b.a == home.a)
 end)
 
+test("an entry that is overwritten or deleted lets go of the table that it referred to", function()
+  local store <close>, home = open "lets_go.hearth"
+  home.a = store:table()
+  home.a.x, home.a.y = store:table(), store:table()
+  assert(store:commit())
+  equal(store:stat().externals, 3)
+  home.a.x, home.a.y = 1, nil
+  collectgarbage()
+  collectgarbage()
+  assert(store:commit())
+  equal(store:stat().externals, 1)
+end)
+
 test("dropped with the last reference", function()
   local store <close>, home = open "dropped.hearth"
   home.e = store:table()
