@@ -114,16 +114,22 @@ static hearth_status judge_end(Recovery *r, LogStep step, hearth_error *err) {
   return HEARTH_OK;
 }
 
-/* Reads frames into the index from where the scan stands. */
+/* Reads frames into the index from where the scan stands. A batch that is not in the index then is not behind the scan. */
 static hearth_status read_frames(Recovery *r, Index *index, hearth_error *err) {
   LogScan *scan = &r->scan;
-  LogStep step;
-  for (uint64_t start = scan->end; (step = log_scan_next(scan)) == LOG_STEP_FRAME; start = scan->end) {
+  LogStep step = LOG_STEP_FRAME;
+  while (step == LOG_STEP_FRAME) {
+    uint64_t start = scan->end, chain = scan->end_chain, sequence = scan->sequence;
+    step = log_scan_next(scan);
+    if (step != LOG_STEP_FRAME) break;
     note_proof(r, start);
     if (scan->frame.kind != LOG_BATCH && scan->frame.kind != LOG_PART) continue;
     step = index_replay(index, scan);
+    if (step == LOG_STEP_FRAME) continue;
+    scan->end = start;
+    scan->end_chain = chain;
+    scan->sequence = sequence;
     if (step == LOG_STEP_BAD) return damaged(r->store, scan->frame_at, "the frame there makes no sense", err);
-    if (step != LOG_STEP_FRAME) break;
   }
   if (step == LOG_STEP_IO || step == LOG_STEP_NOMEM) return logfile_step_status(r->store->names.path, scan, step, err);
   map_batch_discard(&index->batch);
