@@ -13,7 +13,7 @@ static void make_private(Loader *l, uint32_t index) {
   Decoder *D = &l->D;
   lua_State *L = D->L;
   uint8_t upvalue = decoder_part(D, index)->upvalue;
-  if (origin_of(l, index)->slot != HEAP_NONE || upvalue == 0) return;
+  if (origin_of(l, index)->slot != HEAP_NONE) return;
   store_push_value(L, l->S, STORE_CELL_MAKER);
   prototype_instantiate(L, lua_gettop(L));
   lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
