@@ -38,12 +38,12 @@ static inline size_t intmap_home(const IntMap *m, uint64_t key) {
   return (size_t)((key * UINT64_C(0x9E3779B97F4A7C15)) >> 20) & (m->capacity - 1); /* Fibonacci hashing, Knuth 6.4 */
 }
 
-/* INTMAP_NONE when absent. */
+/* INTMAP_NONE when absent, as 0 is. */
 static inline uint32_t intmap_get(const IntMap *m, uint64_t key) {
   if (m->capacity == 0) return INTMAP_NONE;
   for (size_t i = intmap_home(m, key);; i = (i + 1) & (m->capacity - 1)) {
+    if (m->entries[i].key == 0) return INTMAP_NONE; /* first: 0 is never there */
     if (m->entries[i].key == key) return m->entries[i].value;
-    if (m->entries[i].key == 0) return INTMAP_NONE;
   }
 }
 

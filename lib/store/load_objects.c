@@ -15,12 +15,12 @@
 
 uint32_t loader_find(Decoder *D, uint64_t number) {
   Loader *l = D->owner;
-  return number == 0 ? DECODER_NONE : intmap_get(&l->numbers, number); /* INTMAP_NONE is DECODER_NONE */
+  return intmap_get(&l->numbers, number); /* INTMAP_NONE is DECODER_NONE */
 }
 
 static uint32_t find_constant(Decoder *D, ObjectKind kind, uint64_t number) {
   Loader *l = D->owner;
-  uint32_t index = number == 0 ? INTMAP_NONE : intmap_get(&l->constants, number);
+  uint32_t index = intmap_get(&l->constants, number);
   return index != INTMAP_NONE && l->heap.constants[index].kind == kind ? index : DECODER_NONE;
 }
 

@@ -85,14 +85,10 @@ static void read_field(ViewReader *r, Value *v) {
   if (r->c.why == NULL && v->kind == VALUE_NIL) view_reader_fail_at(r, start, "a nil inside a table");
 }
 
-static bool is_nan(uint64_t bits) {
-  return (bits & INT64_MAX) > UINT64_C(0x7ff0000000000000);
-}
-
 static void read_key(ViewReader *r, Value *v) {
   const unsigned char *start = r->c.next;
   read_field(r, v);
-  if (r->c.why == NULL && v->kind == VALUE_FLOAT && is_nan(v->as.bits)) view_reader_fail_at(r, start, "a NaN as a key");
+  if (r->c.why == NULL && view_is_nan(v)) view_reader_fail_at(r, start, "a NaN as a key");
 }
 
 static void read_upvalue(ViewReader *r, Value *v) {

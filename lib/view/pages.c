@@ -97,6 +97,7 @@ static bool read_other_entry(ViewFields *f, ViewField *field) {
   size_t size = (size_t)(r->c.next - start);
   if (r->c.why == NULL && (field->key.kind == VALUE_NIL || field->key.kind == VALUE_INTEGER))
     view_reader_fail_at(r, start, "a key that does not belong there");
+  if (r->c.why == NULL && view_is_nan(&field->key)) view_reader_fail_at(r, start, "a NaN as a key");
   view_reader_value(r, &field->value);
   f->others++;
   return r->c.why != NULL || check_order(f, hash64(start, size, 0));

@@ -7,6 +7,11 @@
 /* Reads a value; dictionary, NEXT and the range of references are resolved. */
 void view_reader_value(ViewReader *r, Value *v);
 
+/* No key of a table is one. */
+static inline bool view_is_nan(const Value *v) {
+  return v->kind == VALUE_FLOAT && (v->as.bits & INT64_MAX) > UINT64_C(0x7ff0000000000000);
+}
+
 /* Fails at `start` instead of where the reader stands. */
 void view_reader_fail_at(ViewReader *r, const unsigned char *start, const char *why);
 

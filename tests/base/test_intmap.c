@@ -82,7 +82,9 @@ static void test_empty(void **state) {
   intmap_remove(&m, 1);
   intmap_free(&m);
   intmap_free(&m);
+  assert_int_equal(intmap_get(&m, 0), INTMAP_NONE); /* no key at all */
   assert_true(intmap_put(&m, UINT64_MAX, 0)); /* usable again */
+  assert_int_equal(intmap_get(&m, 0), INTMAP_NONE);
   assert_int_equal(intmap_get(&m, UINT64_MAX), 0);
   intmap_free(&m);
 }
