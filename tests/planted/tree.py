@@ -11,7 +11,7 @@ import subprocess
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", ".."))
 PATIENCE = 120  # seconds; the named tests take a few
-JS_SOURCES = "bindings/js/"
+JS_SOURCES = "bindings/js/src/"
 
 
 class PlantedError(Exception):
@@ -86,9 +86,8 @@ class Tree:
         if any(test.endswith(".js") for test in tests):
             shutil.rmtree(self.package, ignore_errors=True)
             shutil.copytree(os.environ["HEARTH_PACKAGE"], self.package)
-            for folder, _, files in os.walk(os.path.join(self.source, JS_SOURCES)):
-                for name in files:
-                    self.renew_package(os.path.relpath(os.path.join(folder, name), self.source))
+            for name in names:
+                self.renew_package(name)
 
     def read_build(self):
         """Meson's tests by their names, and the files that its targets make."""
@@ -117,9 +116,8 @@ class Tree:
 
     def renew_package(self, name):
         """The package has the JavaScript sources as they are."""
-        target = os.path.join(self.package, name[len(JS_SOURCES):])
-        if name.startswith(JS_SOURCES) and os.path.isfile(target):
-            copy_changed(os.path.join(self.source, name), target)
+        if name.startswith(JS_SOURCES):
+            copy_changed(os.path.join(self.source, name), os.path.join(self.package, "src", name[len(JS_SOURCES):]))
 
     @contextlib.contextmanager
     def planted(self, bug):
