@@ -19,7 +19,7 @@ static hearth_status no_memory(hearth_error *err) {
 /* ----------------------------------------------------------------- tables */
 
 ExternalTable *externals_find(const Externals *X, uint64_t number) {
-  uint32_t index = number != 0 ? intmap_get(&X->by_number, number) : INTMAP_NONE;
+  uint32_t index = intmap_get(&X->by_number, number);
   return index != INTMAP_NONE ? &X->tables[index] : NULL;
 }
 
