@@ -110,14 +110,22 @@ static size_t tails(const Disk *disk, const char **last) {
   return count;
 }
 
-static void note_bytes(Power *p, const Disk *disk, size_t *size) {
-  const unsigned char *bytes = disk_bytes(disk, PLACE, size);
-  if (*size > p->bytes_room) {
-    p->bytes_room = *size * 2;
-    p->bytes = realloc(p->bytes, p->bytes_room);
-    assert_non_null(p->bytes);
+static void note_bytes(Power *p, size_t depth, const Disk *disk) {
+  size_t size;
+  const unsigned char *bytes = disk_bytes(disk, PLACE, &size);
+  if (p->bytes[depth].data == NULL || size > p->bytes[depth].room) {
+    p->bytes[depth].room = size * 2 + 1;
+    p->bytes[depth].data = realloc(p->bytes[depth].data, p->bytes[depth].room);
+    assert_non_null(p->bytes[depth].data);
   }
-  if (*size > 0) memcpy(p->bytes, bytes, *size);
+  if (size > 0) memcpy(p->bytes[depth].data, bytes, size);
+  p->bytes[depth].size = size;
+}
+
+static bool same_bytes(const Disk *disk, const char *path, const unsigned char *bytes, size_t size) {
+  size_t now;
+  const unsigned char *p = disk_bytes(disk, path, &now);
+  return p != NULL && now == size && memcmp(p, bytes, size) == 0;
 }
 
 /* Are the bytes behind the last batch more than a mark, or whole parts of a batch whose last part never came? */
@@ -135,21 +143,23 @@ static bool is_torn(const unsigned char *bytes, size_t size, uint64_t at) {
 }
 
 /* What was cut off is in a file named after the batch that was lost, and somebody was told. */
-static void check_tail(Power *p, size_t depth, size_t before, size_t size, bool changed, uint64_t sequence) {
+static void check_tail(Power *p, size_t depth, size_t before, uint64_t sequence) {
   const DiskStore *d = &p->recovered[depth];
+  const unsigned char *bytes = p->bytes[depth].data;
   const char *name = NULL;
-  size_t tail_size, now_size, now = tails(d->disk, &name);
+  size_t size = p->bytes[depth].size, tail_size, now_size, now = tails(d->disk, &name);
   bool told = d->warnings > 0 && strstr(d->warning, "torn tail") != NULL;
   if (now != before + (told ? 1 : 0)) wrong(p, depth, "a torn tail without a warning, or a warning without one");
   (void)disk_bytes(d->disk, PLACE, &now_size);
-  if (changed && !told && is_torn(p->bytes, size, now_size - LOG_FRAME_SIZE)) /* where the mark is that recovery writes */
+  bool changed = !same_bytes(d->disk, PLACE, bytes, size);
+  if (changed && !told && is_torn(bytes, size, now_size - LOG_FRAME_SIZE)) /* where the mark is that recovery writes */
     wrong(p, depth, "bytes of a torn tail were thrown away");
   if (!told || before != 0) return;
   char expected[64];
   (void)snprintf(expected, sizeof expected, PLACE ".tail-%" PRIu64, sequence + 1);
   assert_string_equal(name, expected);
   const unsigned char *tail = disk_bytes(d->disk, name, &tail_size);
-  if (tail_size > size || memcmp(tail, p->bytes + size - tail_size, tail_size) != 0)
+  if (tail_size > size || memcmp(tail, bytes + size - tail_size, tail_size) != 0)
     wrong(p, depth, "the file of the torn tail has other bytes than what was cut off");
   power_totals.tails++;
 }
@@ -162,10 +172,23 @@ typedef struct Nest {
   PowerBounds bounds;
 } Nest;
 
+/* Once somebody was told where the bytes of the torn tail are, they are there, or where they were. */
+static bool has_tail(const Nest *n, const Disk *after) {
+  const DiskStore *d = &n->p->recovered[n->depth - 1];
+  const unsigned char *tail;
+  const char *name = NULL;
+  size_t size;
+  if (strstr(d->warning, "torn tail") == NULL || d->warnings == 0 || tails(d->disk, &name) != 1) return true;
+  tail = disk_bytes(d->disk, name, &size);
+  return same_bytes(after, name, tail, size) ||
+         same_bytes(after, PLACE, n->p->bytes[n->depth - 1].data, n->p->bytes[n->depth - 1].size);
+}
+
 static void nested_loss(void *ud, Disk *after, const CrashState *state) {
   Nest *n = ud;
   if (!is_new(n->p, after, &n->bounds)) return;
   n->p->loss[n->depth] = state;
+  if (!has_tail(n, after)) wrong(n->p, n->depth, "the bytes of a torn tail are gone");
   power_totals.nested++;
   power_totals.losses++;
   survives(n->p, n->depth, after, &n->bounds);
@@ -226,7 +249,6 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
   DiskStore *d = &p->recovered[depth];
   Nest nest = {p, depth + 1, *b};
   uint64_t n;
-  size_t size, now_size;
   const char *name;
   d->disk = after;
   d->warnings = 0;
@@ -239,7 +261,7 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
   nest.bounds.newest = state_after(p, n, b);
   nest.bounds.least = nest.bounds.most = n; /* recovery neither loses what is there nor finds more */
   size_t tails_before = tails(after, &name);
-  note_bytes(p, after, &size);
+  note_bytes(p, depth, after);
   if (nested) disk_observe(after, nested_boundary, &nest);
   hearth_status status = diskstore_open(d, 0);
   if (status == HEARTH_BUSY && p->may_be_busy) {
@@ -247,15 +269,13 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
     status = diskstore_open(d, 0);
   }
   must(p, depth, status, "open");
-  (void)disk_bytes(after, PLACE, &now_size);
-  bool changed = now_size != size || memcmp(disk_bytes(after, PLACE, &now_size), p->bytes, size) != 0;
   if (diskstore_stat(d).sequence != n) wrong(p, depth, "a writer sees another batch than a reader");
   check_contents(p, depth, n, b);
   if (diskstore_stat(d).durable != n) wrong(p, depth, "what was found is not durable");
   nest.bounds.made = true;
   if (nested) nested_boundary(&nest, after);
   disk_observe(after, NULL, NULL);
-  if (!nested) check_tail(p, depth, tails_before, size, changed, n); /* losses in between used the bytes */
+  check_tail(p, depth, tails_before, n);
   if (nested || power_totals.losses % 4 == 0) goes_on(p, depth, n, b, nested ? &nest : NULL);
   must(p, depth, diskstore_close(d), "close");
 }
@@ -271,6 +291,7 @@ static void one_loss(void *ud, Disk *after, const CrashState *state) {
 
 static void boundary(void *ud, const Disk *disk) {
   Power *p = ud;
+  if (p->quiet) return;
   p->before[0] = disk;
   power_totals.boundaries++;
   crash_each(disk, p->after[0], &p->options, one_loss, p);
@@ -300,7 +321,7 @@ void power_end(Power *p) {
   diskstore_done(&p->d);
   for (size_t i = 0; i < POWER_DEPTH; i++) disk_free(p->after[i]);
   free(p->seen);
-  free(p->bytes);
+  for (size_t i = 0; i < POWER_DEPTH; i++) free(p->bytes[i].data);
 }
 
 /* So much was acknowledged: from now on nothing less may be there. */
@@ -311,7 +332,11 @@ static void acknowledged(Power *p, uint64_t durable) {
 
 void power_open(Power *p) {
   if (diskstore_open(&p->d, 0) != HEARTH_OK) fail_msg("history %" PRIu64 ": open: %s", p->seed, p->d.err.message);
-  p->complete = diskstore_stat(&p->d).sequence;
+  uint64_t n = diskstore_stat(&p->d).sequence, sum;
+  assert_in_range(n, p->complete, p->bounds.most); /* a cache forgets nothing that is complete */
+  assert_int_equal(history_sum(file, p->d.store, &sum, &p->d.err), HEARTH_OK);
+  assert_true(sum == p->states[n].sum);
+  p->complete = n;
   p->bounds = (PowerBounds){.least = p->complete, .most = p->complete, .made = true};
   boundary(p, p->d.disk);
 }
@@ -355,9 +380,25 @@ void power_close(Power *p) {
 }
 
 void power_kill(Power *p) {
-  disk_observe(p->d.disk, NULL, NULL);
+  p->quiet = true;
   diskstore_kill(&p->d);
-  disk_observe(p->d.disk, boundary, p);
+  p->quiet = false;
+}
+
+bool power_killed_life(Power *p, long at) {
+  p->quiet = true;
+  disk_arm(p->d.disk, (DiskFault){DISK_ALL_CALLS, at, EIO, true, false});
+  hearth_status status = diskstore_open(&p->d, 0);
+  p->bounds.made = status == HEARTH_OK;
+  for (unsigned i = 0; i < 4 && status == HEARTH_OK; i++) {
+    status = power_batch(p, i % 3, i % 2 == 0 ? HEARTH_COMPLETE : HEARTH_DURABLE);
+    if (status != HEARTH_OK || i != 2) continue;
+    status = file->compact(p->d.store, 1, &p->d.err);
+    if (status == HEARTH_OK) p->bounds.least = p->complete;
+  }
+  bool struck = disk_struck(p->d.disk);
+  power_kill(p);
+  return struck;
 }
 
 void power_failed_sync(Power *p, long nth, DiskKeeps keeps) {

@@ -28,6 +28,7 @@ typedef struct Power {
   CrashOptions options;
   size_t largest;       /* bytes of a value */
   unsigned nested;      /* the recovery from each nth loss of the life is interrupted as well; 0: none */
+  bool quiet;           /* no loss is tried */
   unsigned long direct; /* losses of the life so far */
   bool may_be_damaged;  /* the device does worse than promised: a store may say so */
   bool may_be_busy;     /* files cannot be locked, and the owner file is being written: nobody knows whose it is */
@@ -39,8 +40,10 @@ typedef struct Power {
   const CrashState *loss[POWER_DEPTH];
   uint64_t *seen;       /* states that were tried already */
   size_t seen_count, seen_room;
-  unsigned char *bytes; /* of a store's file before it is opened */
-  size_t bytes_room;
+  struct {
+    unsigned char *data;
+    size_t size, room;
+  } bytes[POWER_DEPTH]; /* of a store's file before it is opened */
 } Power;
 
 typedef struct PowerTotals {
@@ -69,6 +72,12 @@ void power_barrier(Power *p);
 void power_close(Power *p);
 /* The process ends, the system does not: what it had written is in the cache. */
 void power_kill(Power *p);
+
+/*
+** A life of opening, batches and a compaction that ends before call number `at` to the system, without losses of power
+** being tried. False: it has fewer calls.
+*/
+bool power_killed_life(Power *p, long at);
 
 /* From now on syncs fail, and the device keeps so much: a batch, the store's death, and opening it again. */
 void power_failed_sync(Power *p, long nth, DiskKeeps keeps);

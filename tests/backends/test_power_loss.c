@@ -126,6 +126,24 @@ static void the_store_is_opened_again(void **state) {
   }
 }
 
+/* The process is killed at each of its calls, the store opened again in what the cache has, and then the power fails. */
+static void the_process_was_killed_before(void **state) {
+  (void)state;
+  for (uint64_t seed = 1000; seed < 1000 + rounds(1); seed++) {
+    bool struck = true;
+    for (long at = 0; struck; at++) {
+      power_begin(&p, seed);
+      p.options.whole = 2;
+      p.options.samples = 4;
+      p.options.sectors[0] = 64;
+      struck = power_killed_life(&p, at);
+      power_open(&p);
+      assert_int_equal(power_batch(&p, 0, HEARTH_DURABLE), HEARTH_OK);
+      power_end(&p);
+    }
+  }
+}
+
 static void the_disk_is_full(void **state) {
   (void)state;
   for (uint64_t seed = 700; seed < 700 + rounds(1); seed++) {
@@ -197,6 +215,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(the_store_is_compacted),
       cmocka_unit_test(the_store_compacts_itself),
       cmocka_unit_test(the_store_is_opened_again),
+      cmocka_unit_test(the_process_was_killed_before),
       cmocka_unit_test(the_disk_is_full),
       cmocka_unit_test(a_sync_fails),
       cmocka_unit_test(files_cannot_be_locked),
