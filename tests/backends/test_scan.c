@@ -35,6 +35,7 @@ static void an_operation_that_is_none(void **state) {
   } cases[] = {
       {"\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 11}, /* a varint that does not end */
       {"\x03\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 11}, /* 2^63: no table */
+      {"\x03\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02", 11}, /* 2^64: no number */
       {"\x02\x00\x81\x08", 4},                             /* a key of 1,025 bytes */
       {"\x01\x00\x00\x80\x80\x80\x80\x08", 8},             /* a value of 2^31 bytes */
   };

@@ -220,6 +220,12 @@ static void test_strings_that_lack_parts(void **state) {
   head_put(&b, &head);
   disk_set(w.disk, first->key, first->key_size, b.data, b.size);
   assert_message("a part of a large string is missing");
+  head.size = LARGE - STRING_CHUNK; /* which its last two parts would fit */
+  buffer_clear(&b);
+  head_put(&b, &head);
+  disk_set(w.disk, first->key, first->key_size, b.data, b.size);
+  disk_set(w.disk, find(LAYOUT_CHUNK, (ObjectKind)0, 0)->key, 12, NULL, 0);
+  assert_message("a part of a large string is missing");
   buffer_free(&b);
   for (size_t i = 0; i < 3; i++) { /* without one of its three parts */
     const DiskEntry *part = find(LAYOUT_CHUNK, (ObjectKind)0, i);
