@@ -70,7 +70,10 @@ static int posix_sync(void *ud, hearth_file file) {
   (void)ud;
 #ifdef F_FULLFSYNC
   /* here fsync only reaches the drive's cache; file systems that know no better answer ENOTSUP or EINVAL */
-  if (fcntl((int)file, F_FULLFSYNC) == 0) return 0;
+  int failed;
+  do failed = fcntl((int)file, F_FULLFSYNC);
+  while (failed != 0 && errno == EINTR);
+  if (failed == 0) return 0;
   if (errno != ENOTSUP && errno != EINVAL && errno != ENOTTY) return errno;
 #endif
   while (fsync((int)file) != 0)
@@ -108,15 +111,22 @@ static int info_from(int failed, const struct stat *st, hearth_file_info *info) 
 static int posix_stat(void *ud, const char *path, hearth_file_info *info) {
   (void)ud;
   struct stat st;
-  return info_from(stat(path, &st), &st, info);
+  int failed;
+  do failed = stat(path, &st);
+  while (failed != 0 && errno == EINTR);
+  return info_from(failed, &st, info);
 }
 
 static int posix_file_stat(void *ud, hearth_file file, hearth_file_info *info) {
   (void)ud;
   struct stat st;
-  return info_from(fstat((int)file, &st), &st, info);
+  int failed;
+  do failed = fstat((int)file, &st);
+  while (failed != 0 && errno == EINTR);
+  return info_from(failed, &st, info);
 }
 
+/* Not again after EINTR, which only some network file systems answer: it may have happened. */
 static int posix_rename(void *ud, const char *from, const char *to) {
   (void)ud;
   return rename(from, to) != 0 ? errno : 0;
@@ -129,7 +139,9 @@ static int posix_unlink(void *ud, const char *path) {
 
 static int posix_realpath(void *ud, const char *path, char *out, size_t size) {
   (void)ud;
-  char *full = realpath(path, NULL);
+  char *full;
+  do full = realpath(path, NULL);
+  while (full == NULL && errno == EINTR);
   if (full == NULL) return errno;
   size_t n = strlen(full) + 1;
   if (n <= size) memcpy(out, full, n);
@@ -139,15 +151,19 @@ static int posix_realpath(void *ud, const char *path, char *out, size_t size) {
 
 /* A lock of the open file, not of the process: POSIX's own are dropped when any descriptor of the file is closed. */
 static int change_lock(int fd, bool take) {
+  int failed;
 #ifdef F_OFD_SETLK
   struct flock lock;
   memset(&lock, 0, sizeof lock); /* l_pid must be 0 */
   lock.l_type = (short)(take ? F_WRLCK : F_UNLCK);
   lock.l_whence = SEEK_SET;
-  if (fcntl(fd, F_OFD_SETLK, &lock) == 0) return 0;
+  do failed = fcntl(fd, F_OFD_SETLK, &lock);
+  while (failed != 0 && errno == EINTR);
 #else
-  if (flock(fd, take ? LOCK_EX | LOCK_NB : LOCK_UN) == 0) return 0;
+  do failed = flock(fd, take ? LOCK_EX | LOCK_NB : LOCK_UN);
+  while (failed != 0 && errno == EINTR);
 #endif
+  if (failed == 0) return 0;
   switch (errno) {
     case EACCES:
     case EAGAIN: return EAGAIN;
