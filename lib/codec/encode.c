@@ -64,7 +64,7 @@ static bool put_special(Encoder *E, uint32_t slot, int index) {
   return true;
 }
 
-static const EncoderOps blob_ops = {put_constant, NULL, NULL, NULL, anchor_cell, put_special, NULL, NULL};
+static const EncoderOps blob_ops = {put_constant, NULL, NULL, NULL, anchor_cell, put_special, NULL, NULL, NULL};
 
 /* A late body: the true head goes before it. */
 static void put_late(Encoder *E, uint32_t slot) {

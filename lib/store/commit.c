@@ -168,7 +168,8 @@ static bool put_special_aside(Encoder *E, uint32_t slot, int index) {
 }
 
 static const EncoderOps store_ops = {put_constant, put_pages,         memo_known, push_foreign,
-                                     anchor_cell,  put_special_aside, NULL,       NULL};
+                                     anchor_cell,  put_special_aside, NULL,       NULL,
+                                     special_holds};
 
 /* --------------------------------------------------------------- records */
 

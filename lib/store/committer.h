@@ -50,6 +50,9 @@ void committer_forget_fresh(lua_State *L, hearth_store *S);
 /* Calls the hook of the special object in slot and finds out what belongs to it alone. */
 void special_explore(Committer *C, uint32_t slot);
 
+/* EncoderOps.held. */
+bool special_holds(Encoder *E, int index);
+
 /* Writes the record of the special object, explored before, and hands it to committer_record. True: it differs. */
 bool special_write(Committer *C, uint32_t slot);
 

@@ -147,6 +147,12 @@ void special_explore(Committer *C, uint32_t slot) {
   encoder_check(E);
 }
 
+/* Once a weak table refers to it, it gets a number, and is no part of the record any more. */
+bool special_holds(Encoder *E, int index) {
+  Committer *C = E->owner;
+  return intmap_get(&C->owners, (uint64_t)(uintptr_t)lua_topointer(E->L, index)) != INTMAP_NONE;
+}
+
 /* ------------------------------------------------------------------ write */
 
 /* The index of a local object, given one if it is new. */
