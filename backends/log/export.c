@@ -13,7 +13,7 @@ typedef struct Export {
   hearth_backend_store *store;
   LogOutput out;
   Buffer tables; /* uint64_t each */
-  hearth_status status; /* of what a callback did */
+  hearth_error failure; /* of what a callback did: the scan that it ends says that all is well */
   hearth_error *err;
 } Export;
 
@@ -34,8 +34,7 @@ static int write_entry(void *ud, uint64_t table, const void *key, size_t key_siz
   Export *x = ud;
   LogOp op = {.kind = HEARTH_PUT, .table = table, .key = key, .key_size = key_size, .value = value,
               .value_size = value_size};
-  x->status = logfile_op(&x->out, &op, x->err);
-  return x->status != HEARTH_OK;
+  return logfile_op(&x->out, &op, &x->failure) != HEARTH_OK;
 }
 
 static hearth_status write_entries(Export *x) {
@@ -46,7 +45,10 @@ static hearth_status write_entries(Export *x) {
     uint64_t table;
     memcpy(&table, x->tables.data + at, sizeof table);
     status = x->backend->scan(x->store, table, NULL, 0, NULL, 0, false, write_entry, x, &result, x->err);
-    if (status == HEARTH_OK) status = x->status;
+    if (status == HEARTH_OK && x->failure.code != HEARTH_OK) {
+      *x->err = x->failure;
+      status = x->failure.code;
+    }
   }
   return status;
 }
