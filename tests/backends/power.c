@@ -72,8 +72,9 @@ static const HistoryState *state_after(const Power *p, uint64_t n, const PowerBo
 static void check_contents(Power *p, size_t depth, uint64_t n, const PowerBounds *b) {
   DiskStore *d = &p->recovered[depth];
   uint64_t sum = 0;
-  if (n < b->least) power_totals.lost++;
-  if (n < b->least || n > b->most) {
+  bool lost = n < b->least && !p->worse;
+  if (lost) power_totals.lost++;
+  if (lost || n > b->most) {
     tell(p, depth);
     fail_msg("batch %" PRIu64 " is the last one there, which should be from %" PRIu64 " to %" PRIu64, n, b->least, b->most);
   }
@@ -90,7 +91,7 @@ static bool read_only(Power *p, size_t depth, const PowerBounds *b, uint64_t *se
   hearth_status status = diskstore_open(d, HEARTH_OPEN_READONLY);
   *sequence = 0;
   if (status == HEARTH_NOTFOUND && !b->made) return true;
-  if (status == HEARTH_DAMAGED && p->may_be_damaged) return false;
+  if ((status == HEARTH_DAMAGED || status == HEARTH_NOTSTORE) && p->worse) return false;
   must(p, depth, status, "open read-only");
   *sequence = diskstore_stat(d).sequence;
   check_contents(p, depth, *sequence, b);
@@ -245,6 +246,14 @@ static void is_busy(Power *p, size_t depth) {
   disk_remove(d->disk, PLACE ".owner");
 }
 
+/* On a worse device an acknowledged batch is missing: at least somebody is told, and has its bytes. */
+static void tells(Power *p, size_t depth) {
+  const char *name;
+  power_totals.told++;
+  if (tails(p->recovered[depth].disk, &name) == 0) /* check_tail has seen that each new one is told */
+    wrong(p, depth, "an acknowledged batch is missing without a word");
+}
+
 static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) {
   DiskStore *d = &p->recovered[depth];
   Nest nest = {p, depth + 1, *b};
@@ -253,13 +262,14 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
   d->disk = after;
   d->warnings = 0;
   if (!read_only(p, depth, b, &n)) {
-    power_totals.said++;
+    power_totals.damaged++;
     return;
   }
   bool nested = depth + 1 < POWER_DEPTH && p->nested > 0;
-  if (nested) nested = depth == 0 ? p->direct % p->nested == 0 : power_totals.nested % 4 == 0;
+  if (nested) nested = depth == 0 ? p->direct % p->nested == 0 : power_totals.nested % 4 == 0 && !p->worse;
   nest.bounds.newest = state_after(p, n, b);
-  nest.bounds.least = nest.bounds.most = n; /* recovery neither loses what is there nor finds more */
+  nest.bounds.most = n; /* recovery neither loses what is there nor finds more */
+  if (!p->worse) nest.bounds.least = n;
   size_t tails_before = tails(after, &name);
   note_bytes(p, depth, after);
   if (nested) disk_observe(after, nested_boundary, &nest);
@@ -276,6 +286,7 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
   if (nested) nested_boundary(&nest, after);
   disk_observe(after, NULL, NULL);
   check_tail(p, depth, tails_before, n);
+  if (n < b->least) tells(p, depth);
   if (nested || power_totals.losses % 4 == 0) goes_on(p, depth, n, b, nested ? &nest : NULL);
   must(p, depth, diskstore_close(d), "close");
 }

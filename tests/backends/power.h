@@ -30,7 +30,7 @@ typedef struct Power {
   unsigned nested;      /* the recovery from each nth loss of the life is interrupted as well; 0: none */
   bool quiet;           /* no loss is tried */
   unsigned long direct; /* losses of the life so far */
-  bool may_be_damaged;  /* the device does worse than promised: a store may say so */
+  bool worse;           /* the device does worse than is assumed: what is missing is told, as damage or as a torn tail */
   bool may_be_busy;     /* files cannot be locked, and the owner file is being written: nobody knows whose it is */
   Disk *after[POWER_DEPTH];
   DiskStore recovered[POWER_DEPTH];
@@ -53,7 +53,8 @@ typedef struct PowerTotals {
   unsigned long lost;       /* acknowledged batches that were missing */
   unsigned long wrong;      /* contents that are no prefix of the batches */
   unsigned long tails;      /* torn tails kept */
-  unsigned long said;       /* with may_be_damaged: stores that said it */
+  unsigned long damaged;    /* on a worse device: stores that say that they are damaged */
+  unsigned long told;       /* on a worse device: stores without acknowledged batches, told as a torn tail that is kept */
   unsigned long busy;       /* with may_be_busy: stores that nobody opens until the owner file is removed */
 } PowerTotals;
 
