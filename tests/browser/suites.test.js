@@ -23,7 +23,8 @@ before(async () => {
   await browser.context.route("**/src/files.js", (route) => route.fulfill(answer));
   page = await newPage(browser, server.origin, consoles);
   const names = ["README.md", "lib/base/status.c"];
-  names.push("lib/legacy/legacy.lua", "tests/lua/support/json.lua");
+  names.push("lib/legacy/legacy.lua");
+  names.push(...["json", "isomorphism", "random_graph"].map((name) => `tests/lua/support/${name}.lua`));
   names.push("docs/MIGRATION.md", "docs/LEGACY.md", "include/hearth.h", "include/hearth_legacy.h", "bindings/js/src/hearth.d.ts",
     "bindings/js/src/cu/cu.d.ts", ...["main", "run", "options", "legacy", "migrate"].map((name) => `tools/hearth/${name}.c`));
   for (const folder of ["bindings/lua", "tests/fixtures/legacy"])

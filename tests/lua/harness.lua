@@ -70,6 +70,16 @@ function harness.fails(code, text, value, message, actual, ...)
   if message:find("\n", 1, true) then error("the message has more than one line: " .. message, 2) end
 end
 
+-- How often something random is repeated: HEARTH_TEST_ROUNDS multiplies.
+function harness.rounds(usually)
+  return usually * math.max(1, math.tointeger(tonumber(os.getenv "HEARTH_TEST_ROUNDS")) or 1)
+end
+
+-- The first of the seeds of a random test: HEARTH_TEST_SEED, or another one in each run.
+function harness.seed()
+  return math.tointeger(tonumber(os.getenv "HEARTH_TEST_SEED")) or os.time() % 1000000 * 1000
+end
+
 -- A new path for a store's file. Everything at such paths is removed at the end.
 local folder
 function harness.path(name)

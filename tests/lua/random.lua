@@ -147,14 +147,16 @@ local function run(seed, page_size, generational)
   collectgarbage "incremental"
 end
 
-for seed = 1, 12 do
-  test("seed " .. seed, function()
+local first = t.seed()
+
+for seed = first, first + t.rounds(12) - 1 do
+  test("HEARTH_TEST_SEED=" .. seed, function()
     run(seed, ({ 64, 256, 4096 })[seed % 3 + 1], seed % 2 == 0)
   end)
 end
 
 test("encode and decode", function()
-  for seed = 100, 130 do
+  for seed = first, first + t.rounds(31) - 1 do
     math.randomseed(seed)
     local home = {}
     for _ = 1, 400 do change(home) end
