@@ -7,6 +7,15 @@
 #include "pending.h"
 #include "store.h"
 
+/*
+** What rolling back has found out about special objects. Each is probed by itself; what two of them have, one of them has
+** only since the last commit.
+*/
+typedef struct Probes {
+  IntMap claimed;        /* pointer -> slot of the special object that it is part of, by its probe */
+  IntMap unchanged;      /* slot + 1 -> 1: as it was committed; 0 */
+} Probes;
+
 typedef struct Committer {
   Encoder E;
   hearth_store *S;
@@ -27,6 +36,7 @@ typedef struct Committer {
   Buffer page_bytes, page_entries; /* of a committed page: memo.c */
   bool memos_alive;      /* the memos of the last commit were good when this one began */
   bool dry;              /* only one object is looked at; nothing is submitted */
+  Probes *probes;        /* dry: of the others */
   /* Stack indices, absolute. */
   int values;            /* table: slot + 1 -> what the hook gave; -(slot + 1) -> the type's name or nil */
   int work;              /* table: objects to look through; the local objects of the record at work */
@@ -56,7 +66,10 @@ bool special_holds(Encoder *E, int index);
 /* Writes the record of the special object, explored before, and hands it to committer_record. True: it differs. */
 bool special_write(Committer *C, uint32_t slot);
 
-/* Is the special object in `slot` still what was committed? With a hook that raises, no. False: memory exhausted. */
-bool special_unchanged(lua_State *L, hearth_store *S, uint32_t slot, bool *unchanged);
+/*
+** [-0, +0] Is the special object in `slot` still what was committed? With a hook that raises, no. What it gave is kept in the
+** table at the top, so that addresses stay those of its objects. False: memory exhausted.
+*/
+bool special_probe(lua_State *L, hearth_store *S, uint32_t slot, Probes *probes);
 
 #endif

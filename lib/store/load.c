@@ -26,6 +26,8 @@ static void free_loader(Loader *l) {
   intmap_free(&l->numbers);
   intmap_free(&l->constants);
   intmap_free(&l->slots);
+  intmap_free(&l->probes.claimed);
+  intmap_free(&l->probes.unchanged);
   l->S = NULL;
 }
 
@@ -232,6 +234,8 @@ static void set_up(lua_State *L, Loader *l, hearth_store *S, hearth_error *err) 
   intmap_init(&l->numbers, a);
   intmap_init(&l->constants, a);
   intmap_init(&l->slots, a);
+  intmap_init(&l->probes.claimed, a);
+  intmap_init(&l->probes.unchanged, a);
   l->D.ops = &loader_ops;
   l->D.owner = l;
   l->D.error = err;

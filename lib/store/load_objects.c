@@ -165,10 +165,8 @@ static bool is_still_named(Loader *l, uint32_t slot, const Head *h) {
   return same;
 }
 
-static bool is_unchanged(Loader *l, uint32_t slot) {
-  bool unchanged;
-  if (!special_unchanged(l->D.L, l->S, slot, &unchanged)) decoder_fail_memory(&l->D);
-  return unchanged;
+static bool is_unchanged(const Loader *l, uint32_t slot) {
+  return intmap_get(&l->probes.unchanged, (uint64_t)slot + 1) == 1;
 }
 
 /* Can the object that has this number keep its identity? */
@@ -192,8 +190,7 @@ static bool is_reusable(Loader *l, uint32_t slot, const Head *h, Hash128 hash) {
     case OBJECT_PERMANENT:
       return o->kind == OBJECT_PERMANENT && hash128_equal(saved->hash, hash) && is_still_named(l, slot, h);
     case OBJECT_SPECIAL:
-      return !l->rebuild_specials && o->kind == OBJECT_SPECIAL && hash128_equal(saved->hash, hash) &&
-             is_unchanged(l, slot);
+      return !l->rebuild_specials && is_unchanged(l, slot);
     default: return false;
   }
 }
@@ -375,22 +372,58 @@ static void check_pages(Loader *l) {
   }
 }
 
-/* Is there a userdata that would have to be made anew? */
-static void look_for_changed_userdata(Loader *l) {
+/* The slot of the entry's object where it is special and in the backend what was committed last, else HEAP_NONE. */
+static uint32_t slot_of_special(Loader *l, const Loaded *e) {
+  uint32_t slot = e->key.kind == LAYOUT_OBJECT ? intmap_get(&l->slots, e->key.number) : INTMAP_NONE;
+  if (slot == INTMAP_NONE || l->S->heap.objects[slot].kind != OBJECT_SPECIAL) return HEAP_NONE;
+  return slot;
+}
+
+/* Probes the special objects that are userdata, or those that are not. */
+static void probe(Loader *l, bool userdata) {
   lua_State *L = l->D.L;
-  for (size_t i = 0; i < loader_entries(l) && !l->rebuild_specials; i++) {
+  for (size_t i = 0; i < loader_entries(l); i++) {
     Loaded e = loader_entry(l, i);
-    uint32_t slot = e.key.kind == LAYOUT_OBJECT ? intmap_get(&l->slots, e.key.number) : INTMAP_NONE;
-    if (slot == INTMAP_NONE || l->S->heap.objects[slot].kind != OBJECT_SPECIAL) continue;
+    uint32_t slot = slot_of_special(l, &e);
+    if (slot == HEAP_NONE) continue;
     lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
-    l->rebuild_specials = lua_isuserdata(L, -1) && !is_unchanged(l, slot);
+    bool looked_for = lua_isuserdata(L, -1) == userdata;
     lua_pop(L, 1);
+    if (!looked_for || !hash128_equal(l->S->saved[slot].hash, hash128(l->arena.data + e.at, e.size))) continue;
+    if (!special_probe(L, l->S, slot, &l->probes)) decoder_fail_memory(&l->D);
   }
+}
+
+/* Is there a userdata that would have to be made anew? */
+static bool has_changed_userdata(Loader *l) {
+  lua_State *L = l->D.L;
+  for (size_t i = 0; i < loader_entries(l); i++) {
+    Loaded e = loader_entry(l, i);
+    uint32_t slot = slot_of_special(l, &e);
+    if (slot == HEAP_NONE) continue;
+    lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
+    bool changed = lua_isuserdata(L, -1) && !is_unchanged(l, slot);
+    lua_pop(L, 1);
+    if (changed) return true;
+  }
+  return false;
+}
+
+/* Which special objects are as they were committed? A table that has taken something from a userdata changes that, too. */
+static void probe_specials(Loader *l) {
+  lua_newtable(l->D.L); /* what their hooks give */
+  probe(l, true);
+  l->rebuild_specials = has_changed_userdata(l);
+  if (!l->rebuild_specials) {
+    probe(l, false);
+    l->rebuild_specials = has_changed_userdata(l);
+  }
+  lua_pop(l->D.L, 1);
 }
 
 void load_objects(Loader *l) {
   Decoder *D = &l->D;
-  look_for_changed_userdata(l);
+  probe_specials(l);
   for (size_t i = 0; i < loader_entries(l); i++) {
     Loaded e = loader_entry(l, i);
     if (e.key.kind == LAYOUT_OBJECT) load_head(l, &e);

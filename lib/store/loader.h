@@ -4,8 +4,8 @@
 #ifndef HEARTH_STORE_LOADER_H
 #define HEARTH_STORE_LOADER_H
 
+#include "committer.h"
 #include "decoder.h"
-#include "store.h"
 
 /* What is remembered of an object beside its Part. */
 typedef struct Origin {
@@ -47,6 +47,7 @@ typedef struct Loader {
   char what[64];        /* the entry at work, for messages: "object #17" */
   Metadata metadata;
   bool found_metadata;
+  Probes probes;        /* of the special objects that the backend has as they were committed */
   bool rebuild_specials; /* a userdata among them changed: others may hold it */
   uint32_t object_count;
   int live;             /* stack: the store's present objects */

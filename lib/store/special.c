@@ -38,6 +38,15 @@ static void push_work(Committer *C, int index, size_t *count) {
   lua_rawseti(C->E.L, C->work, (lua_Integer)++*count);
 }
 
+/* The special object whose it is. One that was probed before, and this one: either may have had it when it was committed. */
+static uint32_t owner_of(Committer *C, uint64_t pointer) {
+  uint32_t owner = intmap_get(&C->owners, pointer);
+  if (owner != INTMAP_NONE || C->probes == NULL) return owner;
+  owner = intmap_get(&C->probes->claimed, pointer);
+  if (owner != INTMAP_NONE) (void)intmap_put(&C->probes->unchanged, (uint64_t)owner + 1, 0); /* it is there: no room is needed */
+  return owner;
+}
+
 /* Decides whose the object is that the special in C->owner reaches. True: it is now its own, and to be looked through. */
 static bool claim(Committer *C, uint64_t pointer, bool *known) {
   uint32_t slot = heap_find(C->E.heap, pointer);
@@ -46,7 +55,7 @@ static bool claim(Committer *C, uint64_t pointer, bool *known) {
     if (!heap_reach(C->E.heap, slot, C->owner)) encoder_fail_memory(&C->E);
     return false;
   }
-  uint32_t owner = intmap_get(&C->owners, pointer);
+  uint32_t owner = owner_of(C, pointer);
   if (owner == C->owner) {
     *known = true;
     return false;
@@ -251,32 +260,45 @@ typedef struct ProbeCall {
   hearth_store *S;
   hearth_error *error;
   uint32_t slot;
-  bool differs;
+  Probes *probes;
   Committer *committer;
 } ProbeCall;
 
+/* What is part of the object is nobody else's; what its hook gave stays, so that no address there becomes another's. */
+static void keep(Committer *C, uint32_t slot, int kept) {
+  lua_State *L = C->E.L;
+  bool put = true;
+  lua_rawgeti(L, C->values, (lua_Integer)slot + 1);
+  lua_rawseti(L, kept, (lua_Integer)slot + 1);
+  for (size_t i = 0; i < C->owners.capacity && put; i++)
+    if (C->owners.entries[i].key != 0) put = intmap_put(&C->probes->claimed, C->owners.entries[i].key, slot);
+  if (!put || !intmap_put(&C->probes->unchanged, (uint64_t)slot + 1, 1)) encoder_fail_memory(&C->E);
+}
+
+/* Stack: [1] the call, [2] what is kept. */
 static int probe_protected(lua_State *L) {
   ProbeCall *call = lua_touserdata(L, 1);
   Committer *C = committer_push(L, call->S, call->error);
   call->committer = C;
   C->dry = true;
+  C->probes = call->probes;
   heap_begin_walk(&call->S->heap);
   lua_rawgeti(L, C->E.objects, (lua_Integer)call->slot + 1);
   bool special = encode_is_special(&C->E, lua_gettop(L));
   lua_pop(L, 1);
   if (special) {
     special_explore(C, call->slot);
-    call->differs = special_write(C, call->slot);
+    if (!special_write(C, call->slot)) keep(C, call->slot, 2);
   }
   return 0;
 }
 
-bool special_unchanged(lua_State *L, hearth_store *S, uint32_t slot, bool *unchanged) {
+bool special_probe(lua_State *L, hearth_store *S, uint32_t slot, Probes *probes) {
   hearth_error error;
-  ProbeCall call = {S, &error, slot, true, NULL};
-  hearth_status status = protect_without_collector(L, probe_protected, &call, 0, 0, &error);
+  ProbeCall call = {S, &error, slot, probes, NULL};
+  lua_pushvalue(L, -1);
+  hearth_status status = protect_without_collector(L, probe_protected, &call, 1, 0, &error);
   if (call.committer != NULL) committer_free(call.committer);
   committer_forget_fresh(L, S);
-  *unchanged = status == HEARTH_OK && !call.differs;
   return status != HEARTH_NOMEM;
 }

@@ -166,6 +166,29 @@ static void test_hooked_in_a_cycle(void **state) {
                "assert(rollback()) same(text) eq(home.a, a) eq(home.b, b) eq(a.direct, b) eq(b.direct, a) eq(a.t[1], b) unchanged() kept()\n");
 }
 
+/* What is part of one hooked object's record alone; another may have got it since, and looks as it did. */
+static void test_taken_from_another_hooked_object(void **state) {
+  (void)state;
+  in_new_world(0,
+               "local class = {}\n"
+               "function class.__persist(o)\n"
+               "  local t, f = o.t, o.f\n"
+               "  return function() return setmetatable({ t = t, f = f }, class) end\n"
+               "end\n"
+               "local function new() local v = {} return setmetatable({ t = {}, f = function() return v end }, class) end\n"
+               "home.class, home.a, home.b, home.c = class, new(), new(), new()\n"
+               "local a, b, c = home.a, home.b, home.c\n"
+               "assert(commit())\n"
+               "local text = describe(home)\n"
+               "local c_t = c.t\n"
+               "a.t = b.t assert(rollback()) same(text, 'the first from the second') unchanged()\n"
+               "b.t = a.t assert(rollback()) same(text, 'the second from the first') unchanged()\n"
+               "debug.upvaluejoin(a.f, 1, b.f, 1) assert(rollback()) same(text, 'a cell') unchanged()\n"
+               "debug.setupvalue(b.f, 1, a.t) assert(rollback()) same(text, 'in a cell') unchanged()\n"
+               "a.f, b.f = b.f, a.f assert(rollback()) same(text, 'exchanged') unchanged()\n"
+               "eq(home.a, a) eq(home.b, b) eq(home.c, c) eq(c.t, c_t)\n");
+}
+
 static void test_weak(void **state) {
   (void)state;
   in_new_world(0,
@@ -220,6 +243,7 @@ int main(void) {
       cmocka_unit_test(test_userdata),
       cmocka_unit_test(test_rebuilt_as_an_existing_object),
       cmocka_unit_test(test_hooked_in_a_cycle),
+      cmocka_unit_test(test_taken_from_another_hooked_object),
       cmocka_unit_test(test_weak),
       cmocka_unit_test(test_external),
       cmocka_unit_test(test_transaction),
