@@ -172,7 +172,7 @@ void idb_settled(hearth_backend_store *store, int32_t ticket, int32_t status) {
     idb_compact_settled(store, code, reason);
   } else if (code < 0) {
     one_fails(store, p, code, reason);
-  } else {
+  } else if (p != NULL) { /* no ticket has no success */
     p->settled = true;
     complete_in_order(store);
   }

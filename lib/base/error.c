@@ -26,7 +26,7 @@ hearth_status hearth_vfail(hearth_error *err, hearth_status code, uint64_t posit
   return code;
 }
 
-hearth_status hearth_fail(hearth_error *err, hearth_status code, const char *format, ...) {
+hearth_status(hearth_fail)(hearth_error *err, hearth_status code, const char *format, ...) {
   va_list args;
   va_start(args, format);
   hearth_vfail(err, code, HEARTH_NO_POSITION, format, args);
@@ -34,7 +34,7 @@ hearth_status hearth_fail(hearth_error *err, hearth_status code, const char *for
   return code;
 }
 
-hearth_status hearth_fail_at(hearth_error *err, hearth_status code, uint64_t position, const char *format, ...) {
+hearth_status(hearth_fail_at)(hearth_error *err, hearth_status code, uint64_t position, const char *format, ...) {
   va_list args;
   va_start(args, format);
   hearth_vfail(err, code, position, format, args);

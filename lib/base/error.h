@@ -27,6 +27,11 @@ hearth_status hearth_fail_at(hearth_error *err, hearth_status code, uint64_t pos
 hearth_status hearth_vfail(hearth_error *err, hearth_status code, uint64_t position, const char *format,
                            va_list args);
 
+#ifdef __clang_analyzer__ /* which does not look into another file: they answer the code */
+#define hearth_fail(err, code, ...) ((void)hearth_fail(err, code, __VA_ARGS__), (code))
+#define hearth_fail_at(err, code, ...) ((void)hearth_fail_at(err, code, __VA_ARGS__), (code))
+#endif
+
 /* The path in the value; too long a one is cut at the front ("...[3].x"), since its end says more. */
 void hearth_error_path(hearth_error *err, const char *path);
 

@@ -108,11 +108,10 @@ static void push_step(Encoder *E, uint32_t parent, int child, uint32_t slot) {
   const Object *o = &E->heap->objects[parent];
   int top = lua_gettop(L);
   lua_rawgeti(L, E->objects, (lua_Integer)parent + 1);
-  if (o->kind == OBJECT_CELL || o->kind == OBJECT_SPECIAL)
-    lua_pushliteral(L, ""); /* transparent: the step before names it */
-  else if (lua_istable(L, -1))
+  bool transparent = o->kind == OBJECT_CELL || o->kind == OBJECT_SPECIAL; /* the step before names it */
+  if (!transparent && lua_istable(L, -1))
     push_table_step(L, top + 1, child);
-  else if (lua_isfunction(L, -1) && slot != HEAP_NONE)
+  else if (!transparent && lua_isfunction(L, -1) && slot != HEAP_NONE)
     push_upvalue_step(L, top + 1, (const void *)(uintptr_t)E->heap->objects[slot].pointer);
   else
     lua_pushliteral(L, "");

@@ -102,8 +102,9 @@ typedef struct Description {
 } Description;
 
 static void put_needs(char *out, size_t size, const ChunkHeader *h) {
-  snprintf(out, size, "Lua %u.%u, integers of %u bytes, floats of %u, %s byte order", h->version >> 4, h->version & 15u,
-           h->integer_size, h->number_size, h->little_endian ? "little-endian" : "big-endian");
+  (void)snprintf(out, size, "Lua %u.%u, integers of %u bytes, floats of %u, %s byte order",
+                 (unsigned)h->version >> 4, h->version & 15u, (unsigned)h->integer_size, (unsigned)h->number_size,
+                 h->little_endian ? "little-endian" : "big-endian");
 }
 
 /* Which function it is, what it needs, and what is here. Its body was checked, or is of an unknown layout. */
@@ -115,12 +116,12 @@ static Description describe(const Prototype *p) {
     ChunkInfo info;
     chunk_info(&p->header, p->body, p->body_size, &info);
     if (info.source_size > 0)
-      snprintf(name, sizeof name, "the function at %.*s:%d", info.source_size > 50 ? 50 : (int)info.source_size - 1,
-               info.source + 1, info.line);
+      (void)snprintf(name, sizeof name, "the function at %.*s:%d",
+                     info.source_size > 50 ? 50 : (int)info.source_size - 1, info.source + 1, info.line);
   }
   put_needs(needs, sizeof needs, &p->header);
   put_needs(has, sizeof has, &own);
-  snprintf(d.text, sizeof d.text, "%s needs %s; this is %s", name, needs, has);
+  (void)snprintf(d.text, sizeof d.text, "%s needs %s; this is %s", name, needs, has);
   return d;
 }
 

@@ -116,7 +116,7 @@ static Text load_text(Cursor *c) {
 
 static bool text_equal(Text a, Text b) {
   return (a.bytes == NULL) == (b.bytes == NULL) && a.size == b.size &&
-         (a.size == 0 || memcmp(a.bytes, b.bytes, a.size) == 0);
+         (a.size == 0 || memcmp(a.bytes, b.bytes, a.size) == 0); /* NOLINT(*NonNullParam*): NULL has size 0 */
 }
 
 static void put_fixed(unsigned char **p, uint64_t n, unsigned size, bool little_endian) {

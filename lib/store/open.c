@@ -262,7 +262,6 @@ hearth_status hearth_open(lua_State *L, const hearth_backend *backend, const cha
 
 typedef struct InstallCall {
   hearth_store *S;
-  hearth_error *error;
   bool other; /* the environment is not the globals table */
 } InstallCall;
 
@@ -373,7 +372,7 @@ static void uninstall(lua_State *L, hearth_store *S, int environment, int saved)
 
 /* Stack: at `environment` the table. */
 static hearth_status install(lua_State *L, hearth_store *S, int environment, hearth_error *err) {
-  InstallCall call = {S, err, false};
+  InstallCall call = {S, false};
   int saved = lua_gettop(L) + 1;
   store_push_value(L, S, STORE_NAMES);
   store_push_value(L, S, STORE_VALUES);

@@ -26,9 +26,9 @@ static bool note_dropped(hearth_store *S, PendingCommit *p) {
   for (uint32_t i = 0; i < X->count && made; i++) {
     const ExternalTable *t = &X->tables[i];
     if (t->doomed)
-      p->dropped[dropped++] = *t;
+      p->dropped[dropped++] = *t; /* NOLINT(*NullDereference): as many as were counted */
     else if (t->lost > 0)
-      p->lost[lost++] = (LostReferences){t->number, t->lost};
+      p->lost[lost++] = (LostReferences){t->number, t->lost}; /* NOLINT(*NullDereference): likewise */
   }
   return made;
 }

@@ -28,7 +28,7 @@ static CrashFate scattered(Search *s) {
   while (sizes < 4 && s->options->sectors[sizes] != 0) sizes++;
   CrashFate fate = {.torn = SIZE_MAX, .scattered = true, .fill = (CrashFill)(crash_random(&s->random) % 4),
                     .length = (CrashLength)(crash_random(&s->random) % 3), .seed = crash_random(&s->random)};
-  fate.sector = s->options->sectors[crash_random(&s->random) % sizes];
+  fate.sector = s->options->sectors[crash_random(&s->random) % sizes]; /* NOLINT(*DivideZero): there is one at least */
   return fate;
 }
 
@@ -98,7 +98,7 @@ static void visit_tears(Search *s, size_t n, uint64_t kept, uint64_t sector) {
   }
 }
 
-/* The newest write at every boundary of sectors; older ones had their turn when they were the newest, without the later ones. */
+/* The newest write at every boundary of sectors; older ones had their turn when they were the newest. */
 static void visit_torn(Search *s) {
   for (size_t n = s->writes - (s->writes > s->options->whole ? s->options->whole : s->writes); n < s->writes; n++) {
     if (s->file->writes[s->file->write_count - s->writes + n].truncate) continue;

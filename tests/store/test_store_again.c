@@ -232,7 +232,6 @@ static void test_placeholders(void **state) {
     batches = w.disk->batches;
     run(w.L, "local f, o = home.f, home.object home.f, home.object, home.list[2] = nil assert(commit())\n"
              "home.f, home.object, home.list[2] = f, o, f assert(commit())"); /* unlinked, and linked again */
-    batches = w.disk->batches;
   }
   world_end_state(&w);
   world_begin_state(&w);

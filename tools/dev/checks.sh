@@ -17,7 +17,7 @@ stage_coverage() {
     suites coverage-command "$folder" --no-rebuild -t 5 view examples command migrate migrate_cases \
       migrate_random 'legacy dumps' 'legacy input'
   fi
-  if stage coverage-report coverage_report "$folder"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  counted_stage coverage-report coverage_report "$folder"
   sed -n 's/^\(all: \|[0-9]* of \)/  coverage: \1/p' "$logs/coverage-report.log"
 }
 
@@ -25,4 +25,98 @@ coverage_report() {
   mkdir -p "$1/html" && gcovr --config gcovr.cfg --root . --object-directory "$1" -j 2 --json "$1/coverage.json" \
     --html-details "$1/html/index.html" "$1" &&
     python3 tools/dev/coverage.py "$1/coverage.json" tools/dev/coverage-whole.txt
+}
+
+# clang-tidy (.clang-tidy) and cppcheck (tools/dev/cppcheck.txt) over all C that is compiled here, fuzz targets included; the
+# scripts by shellcheck. HEARTH_LINT_NODES=225000 has clang's analyzer look as far as it can, in ten minutes more.
+stage_lint() {
+  local folder=$build/lint tool
+  stage configure-lint configure_lint "$folder" || return 1
+  for tool in tidy cppcheck shellcheck; do
+    counted_stage "$tool" "lint_$tool" "$folder"
+  done
+  echo "  $(tail -n 1 "$logs/tidy.log")"
+}
+
+configure_lint() {
+  configure "$1" -Dfuzz=enabled && ninja -C "$1" lib/legacy/legacy_text.h # the one C file's header that is made
+}
+
+lint_tidy() {
+  python3 tools/dev/tidy.py "$1" 2 "${HEARTH_LINT_NODES:-40000}"
+}
+
+# Without the system's headers; of these Lua's asks for a type of 64 bits by the name of its greatest value.
+lint_cppcheck() {
+  mkdir -p "$1/cppcheck" && cppcheck --quiet --project="$1/compile_commands.json" --cppcheck-build-dir="$1/cppcheck" \
+    --enable=warning,style,performance,portability --error-exitcode=1 --inline-suppr --std=c11 --library=posix \
+    --suppressions-list=tools/dev/cppcheck.txt '--suppress=*:/usr/*' -DLLONG_MAX=9223372036854775807LL \
+    --template='{file}:{line}: {severity}: {message} [{id}]'
+}
+
+lint_shellcheck() {
+  local scripts
+  mapfile -t scripts < <(git ls-files '*.sh' .ci/run dev)
+  # On purpose: A && B || C; variables and files of who sources them; ls of a test's own folder; $ in JavaScript; words.
+  shellcheck --exclude=SC2015,SC2154,SC1091,SC2012,SC2016,SC2206 "${scripts[@]}"
+}
+
+# fuzz_target PROGRAM: the committed corpus, and what earlier runs found, for a while; what crashes it is kept beside that.
+fuzz_target() {
+  local name=${1##*/fuzz_} found
+  found=$build/fuzz-found/$name
+  mkdir -p "$found/corpus"
+  "$1" -max_total_time="${HEARTH_FUZZ_SECONDS:-20}" -max_len=65536 -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
+    -artifact_prefix="$found/" "$found/corpus" "fuzz/corpus/$name"
+}
+
+# Every target, two at a time; a line each with how often it ran.
+stage_fuzz() {
+  local program programs=() name i
+  stage build-fuzz configure_target fuzz native || return 1
+  for program in "$build"/fuzz/fuzz/fuzz_*; do
+    if [ -f "$program" ] && [ -x "$program" ]; then programs+=("$program"); fi
+  done
+  for ((i = 0; i < ${#programs[@]}; i += 2)); do
+    side_by_side fuzz_stage "${programs[@]:i:2}"
+  done
+  for program in "${programs[@]}"; do
+    name=fuzz-${program##*/fuzz_}
+    echo "  $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$logs/$name.log") executions," \
+      "$(grep -oE 'cov: [0-9]+ ft: [0-9]+' "$logs/$name.log" | tail -n 1)"
+  done
+}
+
+fuzz_stage() {
+  counted_stage "fuzz-${1##*/fuzz_}" fuzz_target "$1"
+}
+
+# Planted bugs: each patch of tests/planted/ makes the test that it names go red.
+stage_planted() {
+  local ok=0 here_passed here_failed
+  stage planted tests/planted/run.sh "$build/planted" || ok=1
+  read -r here_passed here_failed < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$logs/planted.log" | tail -n 1)
+  if [ "${here_passed:-0}" -eq 0 ] || { [ $ok -ne 0 ] && [ "${here_failed:-0}" -eq 0 ]; }; then here_failed=1; fi
+  echo "  planted: ${here_passed:-0} passed, ${here_failed:-0} failed"
+  passed=$((passed + ${here_passed:-0}))
+  failed=$((failed + ${here_failed:-0}))
+}
+
+# The long run, of hours: tests of which a figure is wanted, with HEARTH_TEST_ROUNDS times their rounds, without limits of
+# time and without those that sanitizers need. A line each: suite, rounds, name. Figures are in docs/RELIABILITY.md.
+soak_tests='
+backends 100 power loss
+backends 20 file every fault
+store 20 store every fault
+backends 20 file kill
+store 20 store kill
+store 200 store random
+'
+stage_soak() {
+  local suite rounds name
+  stage build-soak configure_and_compile "$build/soak" -Dbuildtype=release || return 1
+  while read -r suite rounds name; do
+    [ -n "$name" ] || continue
+    HEARTH_TEST_ROUNDS=$rounds suites "soak-${name// /-}" "$build/soak" --no-rebuild -t 0 --suite "$suite" "$name"
+  done <<<"$soak_tests"
 }

@@ -4,6 +4,7 @@ import re
 import sys
 
 CMOCKA = re.compile(r"^\[  (PASSED|FAILED|SKIPPED) *\] +(\d+) test\(s\).*$", re.M)
+FIGURE = re.compile(r"^figure: .+$", re.M)  # what a test counted, and documentation quotes
 LUA = re.compile(r"^(\d+) passed, (\d+) failed$", re.M)
 
 
@@ -21,6 +22,7 @@ def closing(test):
         lines.append(match.group(0))
         passed += int(match.group(1))
         failed += int(match.group(2))
+    lines += FIGURE.findall(test.get("stdout", ""))
     if test["result"] == "SKIP":
         return lines or ["skipped"], passed, failed
     if test["result"] not in ("OK", "EXPECTEDFAIL"):

@@ -8,8 +8,10 @@ test_packages=(libcmocka-dev clang libclang-rt-14-dev llvm valgrind libc6-dbg gc
 wasm_packages=(emscripten nodejs npm dpkg-dev)
 browser_packages=(chromium)
 fuzz_packages=(clang libclang-rt-14-dev llvm dpkg-dev)
-coverage_packages=(gcovr)
+check_packages=(clang-tidy cppcheck shellcheck gcovr git)
 s390x_packages=(clang binutils-s390x-linux-gnu libc6-dev-s390x-cross libgcc-12-dev-s390x-cross qemu-user dpkg-dev)
+all_packages=("${build_packages[@]}" "${test_packages[@]}" "${wasm_packages[@]}" "${browser_packages[@]}"
+  "${fuzz_packages[@]}" "${check_packages[@]}" "${s390x_packages[@]}")
 
 is_debian() {
   [ -r /etc/os-release ] && command -v apt-get >/dev/null && (. /etc/os-release && [[ " $ID ${ID_LIKE:-} " == *" debian "* ]])

@@ -25,6 +25,38 @@ stage() {
   return 1
 }
 
+# counted_stage NAME COMMAND...: a stage that counts as one test.
+counted_stage() {
+  if stage "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+}
+
+# side_by_side COMMAND ARGUMENT...: the stage or stages that COMMAND runs, at the same time for each argument. Each writes
+# its lines to the end of what is printed as one; they are counted as if they had come one after the other.
+# shellcheck disable=SC2030,SC2031 # the counts come back through files
+side_by_side() {
+  local command=$1 argument jobs=() job
+  shift
+  for argument in "$@"; do
+    job=$logs/job-${#jobs[@]}
+    jobs+=("$job")
+    (
+      passed=0 failed=0 failed_stages=0
+      "$command" "$argument" >"$job.out" 2>&1
+      echo "$passed $failed $failed_stages" >"$job.counts"
+    ) &
+  done
+  wait
+  local here_passed here_failed here_stages
+  for job in "${jobs[@]}"; do
+    cat "$job.out"
+    read -r here_passed here_failed here_stages <"$job.counts" || here_failed=1
+    passed=$((passed + ${here_passed:-0}))
+    failed=$((failed + ${here_failed:-1}))
+    failed_stages=$((failed_stages + ${here_stages:-1}))
+    rm -f "$job.out" "$job.counts"
+  done
+}
+
 # configure FOLDER MESON-ARGUMENTS...: once, and again when the arguments or the installed packages changed.
 configure() {
   local folder=$1 mark
@@ -75,8 +107,12 @@ stage_gcc() {
   suites gcc "$build"
 }
 
+# The core alone: what speaks to it is compiled, and was tested with gcc.
 stage_clang() {
-  CC=clang stage build-clang configure_and_compile "$build/clang" -Dwerror=true && suites clang "$build/clang"
+  local arguments=() suite
+  for suite in "${core_suites[@]}" format; do arguments+=(--suite "$suite"); done
+  CC=clang stage build-clang configure_and_compile "$build/clang" -Dwerror=true &&
+    suites clang "$build/clang" "${arguments[@]}"
 }
 
 stage_sanitize() {
@@ -111,30 +147,8 @@ stage_s390x() {
   local here=tests/store/exchange there
   there="qemu-s390x -L /usr/s390x-linux-gnu $build/s390x/$here"
   here=$build/$here
-  if stage exchange tests/store/exchange.sh "little64 big64 little64 big64 big64 little64" "$build/s390x/exchange.hearth" \
-    "$here" "$there" "$here" "$there" "$there" "$here"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-}
-
-# fuzz_target PROGRAM: the committed corpus, and what earlier runs found, for a while; what crashes it is kept beside that.
-fuzz_target() {
-  local name=${1##*/fuzz_} found
-  found=$build/fuzz-found/$name
-  mkdir -p "$found/corpus"
-  "$1" -max_total_time="${HEARTH_FUZZ_SECONDS:-20}" -max_len=65536 -timeout=25 -rss_limit_mb=2048 -print_final_stats=1 \
-    -artifact_prefix="$found/" "$found/corpus" "fuzz/corpus/$name"
-}
-
-# Every target in turn; a line each with how often it ran.
-stage_fuzz() {
-  local program name
-  stage build-fuzz configure_target fuzz native || return 1
-  for program in "$build"/fuzz/fuzz/fuzz_*; do
-    [ -f "$program" ] && [ -x "$program" ] || continue
-    name=fuzz-${program##*/fuzz_}
-    if stage "$name" fuzz_target "$program"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
-    echo "  $name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$logs/$name.log") executions," \
-      "$(grep -oE 'cov: [0-9]+ ft: [0-9]+' "$logs/$name.log" | tail -n 1)"
-  done
+  counted_stage exchange tests/store/exchange.sh "little64 big64 little64 big64 big64 little64" \
+    "$build/s390x/exchange.hearth" "$here" "$there" "$here" "$there" "$there" "$here"
 }
 
 build_wasm() {
@@ -196,9 +210,18 @@ stage_browser() {
   stage node-modules node_modules tools/node node && node_suite browser tests/browser/*.test.js
 }
 
+# Both at once: each waits more than it computes.
+stage_javascript() {
+  stage node-modules node_modules tools/node node && side_by_side javascript_suite node:js browser:browser
+}
+
+javascript_suite() {
+  node_suite "${1%:*}" tests/"${1#*:}"/*.test.js
+}
+
 # A program of its own that finds an installed Hearth.
 stage_embed() {
-  if stage embed tests/embed/run.sh "$build/embed"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+  counted_stage embed tests/embed/run.sh "$build/embed"
 }
 
 # stages_end [counted]: the exit status of all of it.

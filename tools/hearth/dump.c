@@ -35,6 +35,11 @@ static hearth_status dump_nested(Dump *d, const View *v, const ViewField *field,
   return status;
 }
 
+/* Field by field: there is padding between them. */
+static bool same_page(const LayoutKey *a, const LayoutKey *b) {
+  return a->number == b->number && a->section == b->section && a->depth == b->depth && a->prefix == b->prefix;
+}
+
 static hearth_status dump_object(Dump *d, ViewObject *o, hearth_error *err) {
   DumpSink *s = &d->sink;
   ViewFields f;
@@ -47,7 +52,7 @@ static hearth_status dump_object(Dump *d, ViewObject *o, hearth_error *err) {
   view_fields_begin(&f, o, err);
   while (status == HEARTH_OK && view_fields_next(&f, &field)) {
     if (field.kind == VIEW_ENTRY && f.page.kind != LAYOUT_NONE &&
-        (page.kind == LAYOUT_NONE || memcmp(&page, &f.page, sizeof page) != 0)) {
+        (page.kind == LAYOUT_NONE || !same_page(&page, &f.page))) {
       page = f.page;
       s->writer->page(s, &f);
       s->paged = true;
