@@ -8,12 +8,12 @@
 #include "store.h"
 
 /*
-** What rolling back has found out about special objects. Each is probed by itself; what two of them have, one of them has
-** only since the last commit.
+** What a rollback has found out about special objects. Each is probed by itself; what two of them have, one of them
+** has only since the last commit.
 */
 typedef struct Probes {
   IntMap claimed;        /* pointer -> slot of the special object that it is part of, by its probe */
-  IntMap unchanged;      /* slot + 1 -> 1: as it was committed; 0 */
+  IntMap unchanged;      /* slot + 1 -> 1, where it is as it was committed */
 } Probes;
 
 typedef struct Committer {

@@ -409,7 +409,7 @@ static bool has_changed_userdata(Loader *l) {
   return false;
 }
 
-/* Which special objects are as they were committed? A table that has taken something from a userdata changes that, too. */
+/* Which special objects are as they were committed? A table may have taken something from a userdata. */
 static void probe_specials(Loader *l) {
   lua_newtable(l->D.L); /* what their hooks give */
   probe(l, true);

@@ -38,12 +38,12 @@ static void push_work(Committer *C, int index, size_t *count) {
   lua_rawseti(C->E.L, C->work, (lua_Integer)++*count);
 }
 
-/* The special object whose it is. One that was probed before, and this one: either may have had it when it was committed. */
+/* The special object whose it is. Where that is one probed before, either of the two may have had it at the commit. */
 static uint32_t owner_of(Committer *C, uint64_t pointer) {
   uint32_t owner = intmap_get(&C->owners, pointer);
   if (owner != INTMAP_NONE || C->probes == NULL) return owner;
   owner = intmap_get(&C->probes->claimed, pointer);
-  if (owner != INTMAP_NONE) (void)intmap_put(&C->probes->unchanged, (uint64_t)owner + 1, 0); /* it is there: no room is needed */
+  if (owner != INTMAP_NONE) intmap_remove(&C->probes->unchanged, (uint64_t)owner + 1);
   return owner;
 }
 
