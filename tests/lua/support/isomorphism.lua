@@ -163,6 +163,7 @@ end
 -- The entries that count: those with plain keys in `plain`, those with objects as keys in `keyed`.
 local function split(graph, object)
   local weak_keys, weak_values = weakness(object)
+  if graph.exact then weak_keys, weak_values = false, false end
   local plain, keyed, count = {}, {}, 0
   for k, v in next, entries(graph, object) do
     if (not weak_keys or held(graph, k)) and (not weak_values or held(graph, v)) then
@@ -394,14 +395,16 @@ end
 
 -- true, or false and where and why they differ. Options: `strip`, debug information does not count; `external`, a
 -- function that says whether a userdata is a table whose entries pairs() gives; `fixed`, objects as keys that are the
--- same on both sides.
+-- same on both sides; `exact`, the second's weak tables have no entries but those that count.
 function isomorphism.check(a, b, options)
   options = options or {}
-  local fixed = standard()
+  local fixed, exact = standard(), options.exact
   for object in next, options.fixed or {} do fixed[object] = true end
   options = { strip = options.strip or false, external = options.external, fixed = fixed }
+  local first, second = walk(a, options), walk(b, options)
+  second.exact = exact
   local match = setmetatable({
-    first = walk(a, options), second = walk(b, options), options = options,
+    first = first, second = second, options = options,
     map = {}, inverse = {}, cause = {}, step = {}, trail = {}, open = {}, waiting = {}, at = 1,
   }, Match)
   if match:value(a, b, nil, "root") and match:settle() and match:solve(1) then return true end

@@ -10,8 +10,8 @@ local function one_of(list) return list[random(#list)] end
 
 local integers = { 0, 1, -1, 2, 23, 24, 63, 64, 127, 128, 255, 256, 16383, 16384, 1 << 21, 1 << 31, 1 << 32, 1 << 53,
   math.maxinteger, math.mininteger, math.mininteger + 1 }
-local floats = { 0.0, -0.0, 1.0, -1.0, 0.5, 1e15, 2.0 ^ 53, 2.0 ^ 63, 1e308, -1e308, 5e-324, 2.2250738585072014e-308,
-  math.huge, -math.huge, math.pi, 0.1, string.unpack("<d", string.pack("<I8", 0x7ff8000000000000)),
+local floats = { 0.0, -0.0, 1.0, -1.0, 2.0, 3.0, -100.0, 0.5, 1e15, 2.0 ^ 53, 2.0 ^ 63, 1e308, -1e308, 5e-324,
+  2.2250738585072014e-308, math.huge, -math.huge, math.pi, 0.1, string.unpack("<d", string.pack("<I8", 0x7ff8000000000000)),
   string.unpack("<d", string.pack("<I8", 0xfff8000000000123)), string.unpack("<f", string.pack("<f", 0.1)) }
 local lengths = { 0, 1, 2, 5, 31, 32, 39, 40, 41, 63, 64, 127, 128, 255, 256, 1000 }
 local named = { print, string.upper, math.sin, io.stdout, io.stderr, string, math, _G, getmetatable "", (ipairs {}) }
@@ -185,6 +185,23 @@ local function external_tables(graph)
     last = handle
     add(graph, handle)
   end
+end
+
+-- Changes a graph that build gave, and what a store made of it, in the same way: objects of the root list, and a large
+-- table in it, which is there from the first time on.
+function random_graph.edit(root, seed)
+  math.randomseed(seed)
+  for i = 1, 60 do
+    local object, key, value = root[i], a_key(), an_atom()
+    if type(object) == "table" then
+      rawset(object, key, value)
+    elseif type(object) == "function" then
+      local name = debug.getupvalue(object, 1)
+      if name and name ~= "_ENV" then debug.setupvalue(object, 1, value) end
+    end
+  end
+  root.large = root.large or {}
+  for _ = 1, next(root.large) and 5 or 600 do root.large[random(600)] = an_atom() end
 end
 
 -- Options: `size`, so many tables; `object_keys`, at most so many keys of a table are objects; `external`, a function
