@@ -2,10 +2,10 @@
 ** The states that a power loss may leave on a disk.
 **
 ** What was synced is there. Of what was not, any part may be, in any order: each write whole, or some of its sectors,
-** and in place of those that did not arrive the old bytes, zeros, garbage or what was there once; truncations likewise; a file may be as
-** long as after all its writes before their bytes are there, or as short as before while those inside it are. Names
-** that were made, moved or removed since the folder was synced may be as before, a later change without an earlier one
-** too, unless both concern one name.
+** and in place of those that did not arrive the old bytes, zeros, garbage or what was there once; truncations likewise.
+** A file may be as long as after all its writes before their bytes are there, or as short as before while those inside
+** it are. Names that were made, moved or removed since the folder was synced may be as before, a later change without
+** an earlier one too, unless both concern one name.
 **
 ** What is assumed of the device, unless CrashOptions say otherwise: a write damages no bytes beside its own (SQLite
 ** calls it powersafe overwrite), and writing bytes that stand there already leaves them.

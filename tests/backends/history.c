@@ -128,7 +128,8 @@ static int table_found(void *ud, uint64_t table, const void *key, size_t key_siz
   return s->count > TABLES; /* one that nobody made */
 }
 
-hearth_status history_sum(const hearth_backend *backend, hearth_backend_store *store, uint64_t *sum, hearth_error *err) {
+hearth_status history_sum(const hearth_backend *backend, hearth_backend_store *store, uint64_t *sum,
+                          hearth_error *err) {
   Summing s = {.sum = 0};
   int result = 0;
   hearth_status status = backend->tables(store, table_found, &s, &result, err);

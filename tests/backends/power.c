@@ -3,7 +3,12 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "../rounds.h"
 #include "decode.h"
+
+#ifndef POWER_THIN /* where programs are slow it is more */
+#define POWER_THIN 1
+#endif
 
 PowerTotals power_totals;
 
@@ -76,7 +81,8 @@ static void check_contents(Power *p, size_t depth, uint64_t n, const PowerBounds
   if (lost) power_totals.lost++;
   if (lost || n > b->most) {
     tell(p, depth);
-    fail_msg("batch %" PRIu64 " is the last one there, which should be from %" PRIu64 " to %" PRIu64, n, b->least, b->most);
+    fail_msg("batch %" PRIu64 " is the last one there, which should be from %" PRIu64 " to %" PRIu64, n, b->least,
+             b->most);
   }
   must(p, depth, history_sum(file, d->store, &sum, &d->err), "read");
   if (sum == state_after(p, n, b)->sum) return;
@@ -205,8 +211,8 @@ static void nested_boundary(void *ud, const Disk *disk) {
 }
 
 /*
-** The store takes another batch, closes, and has it. It has the number, and the sizes, of one that was lost, so that old
-** bytes would fit behind it.
+** The store takes another batch, closes, and has it. The batch has the number, and the sizes, of one that was lost, so
+** that old bytes would fit behind it.
 */
 static void goes_on(Power *p, size_t depth, uint64_t n, const PowerBounds *b, Nest *nest) {
   DiskStore *d = &p->recovered[depth];
@@ -228,12 +234,12 @@ static void goes_on(Power *p, size_t depth, uint64_t n, const PowerBounds *b, Ne
   must(p, depth, diskstore_close(d), "close");
   must(p, depth, diskstore_open(d, 0), "open again");
   must(p, depth, history_sum(file, d->store, &sum, &d->err), "read");
-  if (diskstore_stat(d).sequence != n + 1 || sum != next->sum) wrong(p, depth, "the next batch is not what was written");
+  if (diskstore_stat(d).sequence != n + 1 || sum != next->sum) wrong(p, depth, "the next batch is not what it was");
 }
 
 /* ------------------------------------------------------------- the oracle */
 
-/* A loss in the moment when the owner file is written leaves one that does not say whose it is: it is to be removed by hand. */
+/* A loss while the owner file is written leaves one that does not say whose it is: it is to be removed by hand. */
 static void is_busy(Power *p, size_t depth) {
   static const char whole[] = "hearth 1000 boot-0 unlocked\n";
   DiskStore *d = &p->recovered[depth];
@@ -266,7 +272,7 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
     return;
   }
   bool nested = depth + 1 < POWER_DEPTH && p->nested > 0;
-  if (nested) nested = depth == 0 ? p->direct % p->nested == 0 : power_totals.nested % 4 == 0 && !p->worse;
+  if (nested) nested = depth == 0 ? p->direct / p->thin % p->nested == 0 : power_totals.nested % 4 == 0 && !p->worse;
   nest.bounds.newest = state_after(p, n, b);
   nest.bounds.most = n; /* recovery neither loses what is there nor finds more */
   if (!p->worse) nest.bounds.least = n;
@@ -293,9 +299,8 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
 
 static void one_loss(void *ud, Disk *after, const CrashState *state) {
   Power *p = ud;
-  if (!is_new(p, after, &p->bounds)) return;
+  if (!is_new(p, after, &p->bounds) || p->direct++ % p->thin != 0) return;
   p->loss[0] = state;
-  p->direct++;
   power_totals.losses++;
   survives(p, 0, after, &p->bounds);
 }
@@ -317,7 +322,9 @@ static bool is_read(const char *path) { /* the bytes of the others do not matter
 void power_begin(Power *p, uint64_t seed) {
   memset(p, 0, sizeof *p);
   p->seed = seed;
-  p->options = (CrashOptions){.whole = 4, .samples = 8, .sectors = {16, 512, 4096}, .seed = seed * 7919, .matters = is_read};
+  p->options = (CrashOptions){.whole = 4, .samples = 8, .sectors = {16, 512, 4096}, .seed = seed * 7919,
+                              .matters = is_read};
+  p->thin = rounds(40) < 40 ? 20 * POWER_THIN : POWER_THIN; /* fewer under valgrind */
   p->nested = 97;
   diskstore_init(&p->d);
   for (size_t i = 0; i < POWER_DEPTH; i++) {

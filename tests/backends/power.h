@@ -1,5 +1,5 @@
 /*
-** A store's life on a disk whose power fails at every step of it: whenever something has changed on the disk, every state
+** A store's life on a disk whose power fails at every step: whenever something has changed on the disk, every state
 ** that a loss may leave is made, opened, and compared with the history. The life goes on as if nothing had happened.
 */
 #ifndef HEARTH_TESTS_POWER_H
@@ -27,10 +27,11 @@ typedef struct Power {
   PowerBounds bounds;
   CrashOptions options;
   size_t largest;       /* bytes of a value */
+  unsigned thin;        /* only each nth state is opened; 1: each */
   unsigned nested;      /* the recovery from each nth loss of the life is interrupted as well; 0: none */
   bool quiet;           /* no loss is tried */
-  unsigned long direct; /* losses of the life so far */
-  bool worse;           /* the device does worse than is assumed: what is missing is told, as damage or as a torn tail */
+  unsigned long direct; /* losses of the life so far, those that were not opened too */
+  bool worse;           /* the device does worse than is assumed: what is missing is told at least */
   bool may_be_busy;     /* files cannot be locked, and the owner file is being written: nobody knows whose it is */
   Disk *after[POWER_DEPTH];
   DiskStore recovered[POWER_DEPTH];
@@ -54,7 +55,7 @@ typedef struct PowerTotals {
   unsigned long wrong;      /* contents that are no prefix of the batches */
   unsigned long tails;      /* torn tails kept */
   unsigned long damaged;    /* on a worse device: stores that say that they are damaged */
-  unsigned long told;       /* on a worse device: stores without acknowledged batches, told as a torn tail that is kept */
+  unsigned long told;       /* on a worse device: acknowledged batches are missing, told as a torn tail */
   unsigned long busy;       /* with may_be_busy: stores that nobody opens until the owner file is removed */
 } PowerTotals;
 
@@ -65,7 +66,7 @@ void power_begin(Power *p, uint64_t seed);
 void power_end(Power *p);
 
 void power_open(Power *p);
-/* The next batch, `parts` operations at a time; 0: all at once. FULL is answered when the disk is, and takes it back. */
+/* The next batch, `parts` operations at a time; 0: all at once. After FULL it has not happened. */
 hearth_status power_batch(Power *p, size_t parts, hearth_durability level);
 /* OK, or FULL. */
 hearth_status power_compact(Power *p, unsigned keep);

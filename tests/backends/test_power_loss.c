@@ -126,7 +126,7 @@ static void the_store_is_opened_again(void **state) {
   }
 }
 
-/* The process is killed at each of its calls, the store opened again in what the cache has, and then the power fails. */
+/* The process is killed at each of its calls, the store opened again with what the cache has; then the power fails. */
 static void the_process_was_killed_before(void **state) {
   (void)state;
   for (uint64_t seed = 1000; seed < 1000 + rounds(1); seed++) {
@@ -185,6 +185,7 @@ static void files_cannot_be_locked(void **state) {
     power_begin(&p, seed);
     disk_locks(p.d.disk, false);
     p.nested = 0;
+    p.thin = 1;
     p.may_be_busy = true;
     power_open(&p);
     assert_true(power_totals.busy > 0);
@@ -237,13 +238,14 @@ static void rewriting_damages(void **state) {
 }
 
 static void tell(const char *what, const PowerTotals *t) {
-  printf("figure: %lu simulated power losses%s (different states at %lu steps of the disk, %lu of them during recovery), "
-         "%lu acknowledged commits lost, %lu wrong contents accepted", t->losses, what, t->boundaries, t->nested,
-         t->lost, t->wrong);
+  printf("figure: %lu simulated power losses%s (different states at %lu steps of the disk, %lu of them during "
+         "recovery), %lu acknowledged commits lost, %lu wrong contents accepted",
+         t->losses, what, t->boundaries, t->nested, t->lost, t->wrong);
 }
 
 static int tell_totals(void **state) {
   (void)state;
+  if (power_totals.losses == 0) return 0;
   tell("", &power_totals);
   printf(", %lu torn tails kept\n", power_totals.tails);
   return 0;
@@ -251,6 +253,7 @@ static int tell_totals(void **state) {
 
 static int tell_worse(void **state) {
   (void)state;
+  if (power_totals.losses == 0) return 0; /* other tests were asked for */
   tell(" on devices that damage bytes beside those written, or bytes written again", &power_totals);
   printf(" unsaid: %lu stores said damaged, %lu lost acknowledged commits and told it as a torn tail that is kept\n",
          power_totals.damaged, power_totals.told);
