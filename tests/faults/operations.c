@@ -62,7 +62,7 @@ static int body(lua_State *L) {
   return 0;
 }
 
-/* A transaction that failed has left the graph as it was at its start; or, where undoing fails as well, as it is now. */
+/* A transaction that failed has left the graph as it was at its start; where undoing fails as well, as it is now. */
 static void take_back(World *w, hearth_status status) {
   bool now = false;
   if (!w->body_ran || status == HEARTH_IO || status == HEARTH_DEAD) return; /* a dead store's graph stays as it is */

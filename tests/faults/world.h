@@ -48,7 +48,10 @@ void world_end(World *w);
 void arm(World *w);
 void disarm(World *w);
 
-/* Calls a function of graph.lua, or of model.lua; `kinds` says what follows: i integer, s string, z string or nil, b boolean. */
+/*
+** Calls a function of graph.lua, or of model.lua; `kinds` says what follows: i integer, s string, z string or NULL
+** for nil, b boolean.
+*/
 void in_graph(World *w, const char *function, int results, const char *kinds, ...);
 void in_model(World *w, const char *function, int results, const char *kinds, ...);
 
