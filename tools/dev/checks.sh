@@ -91,10 +91,11 @@ fuzz_stage() {
   counted_stage "fuzz-${1##*/fuzz_}" fuzz_target "$1"
 }
 
-# Planted bugs: each patch of tests/planted/ makes the test that it names go red.
+# Planted bugs: each patch of tests/planted/ makes the test that it names go red. Those in JavaScript need the package.
 stage_planted() {
-  local ok=0 here_passed here_failed
-  stage planted tests/planted/run.sh "$build/planted" || ok=1
+  local ok=0 here_passed here_failed package=$build/package/hearth-lua
+  [ -d "$package" ] || package=
+  HEARTH_PACKAGE=$package stage planted tests/planted/run.sh "$build/planted" || ok=1
   read -r here_passed here_failed < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$logs/planted.log" | tail -n 1)
   if [ "${here_passed:-0}" -eq 0 ] || { [ $ok -ne 0 ] && [ "${here_failed:-0}" -eq 0 ]; }; then here_failed=1; fi
   echo "  planted: ${here_passed:-0} passed, ${here_failed:-0} failed"
