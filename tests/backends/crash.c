@@ -135,7 +135,10 @@ void disk_power_loss(Disk *d, unsigned seed) {
                              .fill = (CrashFill)(crash_random(&random) % 4)};
   if (crash_random(&random) % 2 == 0) { /* in order */
     state.others.scattered = false;
-    state.others.kept = crash_prefix((size_t)(crash_random(&random) % 64));
+    size_t most = 0;
+    for (size_t i = 0; i < d->file_count; i++)
+      if (d->files[i].write_count > most) most = d->files[i].write_count;
+    state.others.kept = crash_prefix((size_t)(crash_random(&random) % (most + 1)));
   }
   crash_make(d, after, &state, &options);
   File *files = d->files;
@@ -157,7 +160,7 @@ void disk_power_loss(Disk *d, unsigned seed) {
 static size_t tell_fate(const CrashFate *f, char *out, size_t size) {
   static const char *const lengths[] = {"follows", "ahead", "behind"};
   static const char *const fills[] = {"old bytes", "zeros", "garbage", "stale bytes"};
-  int n = snprintf(out, size, "kept %" PRIx64 "%s, torn %zd at %" PRIu64 "-%" PRIu64 ", %s, sector %" PRIu64
+  int n = snprintf(out, size, "kept %" PRIx64 "%s, torn %td at %" PRIu64 "-%" PRIu64 ", %s, sector %" PRIu64
                    ", length %s, seed %" PRIx64, f->kept, f->scattered ? " scattered" : "", (ptrdiff_t)f->torn, f->from,
                    f->to, fills[f->fill], f->sector, lengths[f->length], f->seed);
   return n > 0 && (size_t)n < size ? (size_t)n : size - 1;
