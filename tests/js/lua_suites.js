@@ -15,6 +15,7 @@ export const IMPOSSIBLE = {
     "the file of a process that was killed is taken over": "io.popen and kill; file.test.js does the same by Node",
     "a process that ends inside a transaction": "os.exit ends nothing here; file.test.js kills processes",
   },
+  stdlib: { "a file that is none of the three has no name": "io.tmpfile gives no file here" },
   store: { "a sealed store": NO_SODIUM },
   untrusted: {
     "a sealed function is read with its seal only": NO_SODIUM,
