@@ -41,6 +41,7 @@ typedef struct Run {
   World world;
   size_t calls[CALL_KINDS], faults[CALL_KINDS];
   size_t stride, lua_stride, backend_stride; /* of so many calls of a kind one fails */
+  uint64_t seed;
   pid_t children[CHILDREN];
   size_t wrong, leaks; /* children that found so */
   /* in a child */
@@ -76,7 +77,7 @@ static void reap_one(void) {
   }
 }
 
-static void become_child(const Fault *fault, const char *path) {
+static void become_child(const Fault *fault, const char *path, End end) {
   static const char *const durations[] = {"once", "twice", "for good"};
   World *w = &self.world;
   static const int signals[] = {SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV};
@@ -85,7 +86,7 @@ static void become_child(const Fault *fault, const char *path) {
   self.fault = *fault;
   self.more = fault->duration == TWICE ? 1 : 0;
   self.left = -1;
-  self.end = (End)(self.faults[fault->kind] % ENDS);
+  self.end = end;
   w->fails_again = fault->duration != ONCE;
   (void)snprintf(self.path, sizeof self.path, "%s", path);
   (void)snprintf(w->fault, sizeof w->fault, "%s %zu (%s) fails %s with %s%s, end %d", call_names[fault->kind],
@@ -102,10 +103,11 @@ static bool fork_with(const Fault *fault, const char *path) {
     for (slot = 0; self.children[slot] != 0;) slot++;
   }
   self.faults[fault->kind]++;
+  End end = (End)(next_random(&self.seed) % ENDS);
   pid_t pid = fork();
   if (pid < 0) fail_msg("fork: %s", strerror(errno));
   if (pid == 0) {
-    become_child(fault, path);
+    become_child(fault, path, end);
     return true;
   }
   self.children[slot] = pid;
@@ -374,6 +376,7 @@ static size_t stride(size_t usual) {
 static void every_call_fails(void **state) {
   (void)state;
   World *w = &self.world;
+  self.seed = 1;
   self.stride = stride(STRIDE);
   self.lua_stride = stride(LUA_STRIDE);
   self.backend_stride = stride(BACKEND_STRIDE);
