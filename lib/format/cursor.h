@@ -44,7 +44,7 @@ static inline unsigned char cursor_byte(Cursor *c) {
     cursor_fail(c, "it ends too early");
     return 0;
   }
-  return *c->next++;
+  return *c->next++; /* NOLINT(*NullDereference): NULL is `end` too */
 }
 
 /* n bytes in place, or NULL. */
