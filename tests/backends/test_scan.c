@@ -169,7 +169,7 @@ static LogStep walk_far(Handmade *m, size_t two, const hearth_allocator *allocat
   LogSource source = handmade_source(m);
   LogHeaderState state;
   uint64_t found;
-  bool proven;
+  bool proven = false;
   log_scan_init(scan, &source, allocator);
   LogStep step = log_scan_header(scan, &state);
   if (step == LOG_STEP_FRAME) step = log_scan_next(scan);
