@@ -44,7 +44,7 @@ static Change *make_change(uint64_t table, const void *key, size_t key_size, con
   c->value_size = value_size;
   c->present = value != NULL;
   if (key_size > 0) memcpy(c->bytes, key, key_size);
-  if (value_size > 0) memcpy(c->bytes + key_size, value, value_size);
+  if (value_size > 0) memcpy(c->bytes + key_size, value, value_size); /* NOLINT(*NonNullParam*): NULL has size 0 */
   return c;
 }
 

@@ -60,7 +60,9 @@ static json_t *value(const ViewObject *o, const Value *v) {
     case VALUE_INTEGER: return json_integer(v->as.integer);
     case VALUE_FLOAT: return real(v->as.bits);
     case VALUE_STRING: return string(v->as.bytes, v->size);
-    case VALUE_LOCAL: return json_pack("{s:o,s:o}", "ref", number(o->number), "local", number(v->as.number));
+    case VALUE_LOCAL:
+      if (o != NULL) return json_pack("{s:o,s:o}", "ref", number(o->number), "local", number(v->as.number));
+      return json_pack("{s:o}", "local", number(v->as.number));
     default: return json_pack("{s:o}", "ref", number(v->as.number));
   }
 }

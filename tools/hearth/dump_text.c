@@ -24,7 +24,7 @@ static Buffer new_line(const DumpSink *s, bool field) {
 static void put_value(Buffer *line, const ViewObject *o, const Value *v) {
   if (v->kind == VALUE_REF)
     view_print(line, "#%" PRIu64, v->as.number);
-  else if (v->kind == VALUE_LOCAL)
+  else if (v->kind == VALUE_LOCAL && o != NULL)
     view_print(line, "#%" PRIu64 ".%" PRIu64, o->number, v->as.number);
   else
     view_put_scalar(line, v, LONGEST_STRING);
