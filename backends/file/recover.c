@@ -15,11 +15,16 @@
 #define TRIES 4      /* how often a reader starts again while a writer changes the file */
 #define TAIL_NAMES 100
 
+/* Where a batch ends and the next begins. */
+typedef struct BatchEnd {
+  uint64_t at, chain, sequence;
+} BatchEnd;
+
 typedef struct Recovery {
   hearth_backend_store *store;
   LogInput from;
   LogScan scan;
-  uint64_t proven_at; /* every frame before this offset is on the device */
+  BatchEnd proven;    /* every frame before it is on the device */
   bool named;         /* and so is the name of the file: something was written after the folder was synced */
   bool torn;          /* the log does not end where the last whole batch and its mark do */
 } Recovery;
@@ -83,21 +88,26 @@ static hearth_status damaged(const hearth_backend_store *store, uint64_t at, con
                         store->names.path, at, what);
 }
 
+static BatchEnd batch_end(const LogScan *scan) {
+  return (BatchEnd){scan->end, scan->end_chain, scan->sequence};
+}
+
 static hearth_status judge_header(Recovery *r, hearth_error *err) {
   const hearth_backend_store *store = r->store;
   LogHeaderState state;
   LogStep step = log_scan_header(&r->scan, &state);
   if (step != LOG_STEP_FRAME) return logfile_step_status(store->names.path, &r->scan, step, err);
+  r->proven = batch_end(&r->scan);
   return logfile_judge_header(store->names.path, &r->scan.header, state, !store->readonly, err);
 }
 
-/* Where do the frames end that what was read so far proves to be on the device? `start` is where the batch of the last frame begins. */
-static void note_proof(Recovery *r, uint64_t start) {
+/* Where do the frames end that what was read so far proves to be on the device? At `start` the batch of the last frame begins. */
+static void note_proof(Recovery *r, const BatchEnd *start) {
   const LogScan *scan = &r->scan;
   const LogFrame *f = &scan->frame;
   bool mark = f->kind == LOG_SYNCED || f->kind == LOG_CLOSED;
-  if (f->synced == (mark ? f->sequence : f->sequence - 1)) r->proven_at = start;
-  if (scan->sequence <= scan->header.synced) r->proven_at = scan->end;
+  if (f->synced == (mark ? f->sequence : f->sequence - 1)) r->proven = *start;
+  if (scan->sequence <= scan->header.synced) r->proven = batch_end(scan);
 }
 
 /* The scan stopped before the end of the file: a torn tail, or damage? */
@@ -119,16 +129,16 @@ static hearth_status read_frames(Recovery *r, Index *index, hearth_error *err) {
   LogScan *scan = &r->scan;
   LogStep step = LOG_STEP_FRAME;
   while (step == LOG_STEP_FRAME) {
-    uint64_t start = scan->end, chain = scan->end_chain, sequence = scan->sequence;
+    BatchEnd start = batch_end(scan);
     step = log_scan_next(scan);
     if (step != LOG_STEP_FRAME) break;
-    note_proof(r, start);
+    note_proof(r, &start);
     if (scan->frame.kind != LOG_BATCH && scan->frame.kind != LOG_PART) continue;
     step = index_replay(index, scan);
     if (step == LOG_STEP_FRAME) continue;
-    scan->end = start;
-    scan->end_chain = chain;
-    scan->sequence = sequence;
+    scan->end = start.at;
+    scan->end_chain = start.chain;
+    scan->sequence = start.sequence;
     if (step == LOG_STEP_BAD) return damaged(r->store, scan->frame_at, "the frame there makes no sense", err);
   }
   if (step == LOG_STEP_IO || step == LOG_STEP_NOMEM) return logfile_step_status(r->store->names.path, scan, step, err);
@@ -138,22 +148,23 @@ static hearth_status read_frames(Recovery *r, Index *index, hearth_error *err) {
 
 /* ------------------------------------------------------------- mending */
 
-static int copy_out(const hearth_environment *env, hearth_file from, uint64_t at, uint64_t length, hearth_file to,
-                    uint64_t to_at, Buffer *buffer) {
-  buffer_clear(buffer);
-  unsigned char *bytes = buffer_reserve(buffer, COPY);
+/* Copies `length` bytes at `at` to the beginning of another file. */
+static int copy_out(const hearth_backend_store *store, uint64_t at, uint64_t length, hearth_file to) {
+  const hearth_environment *env = store->env;
+  Buffer buffer;
+  int failure = 0;
+  buffer_init(&buffer, &store->allocator);
+  unsigned char *bytes = buffer_reserve(&buffer, COPY);
   if (bytes == NULL) return ENOMEM;
-  while (length > 0) {
-    size_t n = length < COPY ? (size_t)length : COPY, got = 0;
-    int failure = env->pread(env->ud, from, at, bytes, n, &got);
+  for (uint64_t done = 0; failure == 0 && done < length;) {
+    size_t n = length - done < COPY ? (size_t)(length - done) : COPY, got = 0;
+    failure = env->pread(env->ud, store->file, at + done, bytes, n, &got);
     if (failure == 0 && got < n) failure = EIO;
-    if (failure == 0) failure = env->pwrite(env->ud, to, to_at, bytes, n);
-    if (failure != 0) return failure;
-    at += n;
-    to_at += n;
-    length -= n;
+    if (failure == 0) failure = env->pwrite(env->ud, to, done, bytes, n);
+    done += n;
   }
-  return 0;
+  buffer_free(&buffer);
+  return failure;
 }
 
 /* NAME.tail-SEQ, or NAME.tail-SEQ-2 and so on when there is one already. */
@@ -170,12 +181,12 @@ static int make_tail_file(const hearth_backend_store *store, char name[NAMES_SIZ
   return failure;
 }
 
-static int keep_tail(hearth_backend_store *store, uint64_t at, uint64_t length, char name[NAMES_SIZE], Buffer *buffer) {
+static int keep_tail(hearth_backend_store *store, uint64_t at, uint64_t length, char name[NAMES_SIZE]) {
   const hearth_environment *env = store->env;
   hearth_file file;
   int failure = make_tail_file(store, name, &file);
   if (failure != 0) return failure;
-  failure = copy_out(env, store->file, at, length, file, 0, buffer);
+  failure = copy_out(store, at, length, file);
   if (failure == 0) failure = env->sync(env->ud, file);
   int close_failure = env->close(env->ud, file);
   if (failure == 0) failure = close_failure;
@@ -185,15 +196,15 @@ static int keep_tail(hearth_backend_store *store, uint64_t at, uint64_t length, 
 }
 
 /* Keeps the bytes of a torn tail beside the store, then cuts them off. */
-static hearth_status cut_tail(Recovery *r, bool keep, Buffer *buffer, hearth_error *err) {
+static hearth_status cut_tail(Recovery *r, bool keep, hearth_error *err) {
   hearth_backend_store *store = r->store;
   const hearth_environment *env = store->env;
   char name[NAMES_SIZE];
   uint64_t at = r->scan.marked ? r->scan.at : r->scan.end;
   uint64_t length = store->was.length - at;
   if (keep) {
-    int failure = keep_tail(store, at, length, name, buffer);
-    if (failure_is_full(failure) && ballast_release(store)) failure = keep_tail(store, at, length, name, buffer);
+    int failure = keep_tail(store, at, length, name);
+    if (failure_is_full(failure) && ballast_release(store)) failure = keep_tail(store, at, length, name);
     if (failure != 0) return failure_status(err, store->names.path, "keep the bytes of its torn tail", failure);
     file_warn(store, "%s: a torn tail of %" PRIu64 " bytes at byte %" PRIu64 " was cut off and kept in %s",
                store->names.path, length, at, name);
@@ -206,20 +217,32 @@ static hearth_status cut_tail(Recovery *r, bool keep, Buffer *buffer, hearth_err
 }
 
 /*
-** The page cache may hold frames that a failed sync left behind as clean: only
-** writing them again brings them to the device.
+** The page cache may hold frames that a failed sync left behind as clean: only writing them again brings them to the
+** device. It may also let go of such a page at any time, and show what the device has: each frame is checked once more,
+** so that nothing but what was found is written.
 */
-static hearth_status write_again(Recovery *r, Buffer *buffer, hearth_error *err) {
+static hearth_status write_again(Recovery *r, hearth_error *err) {
   hearth_backend_store *store = r->store;
   const hearth_environment *env = store->env;
+  const BatchEnd *from = &r->proven;
+  LogSource source = logfile_source(&r->from, store->batch_at);
+  LogScan scan;
+  LogStep step = LOG_STEP_FRAME;
   int failure = 0;
-  if (r->proven_at < store->batch_at)
-    failure = copy_out(env, store->file, r->proven_at, store->batch_at - r->proven_at, store->file, r->proven_at, buffer);
-  if (failure == ENOMEM) return failure_nomem(err, store->names.path);
+  log_scan_init(&scan, &source, &store->allocator);
+  log_scan_resume(&scan, &r->scan.header, from->at, from->chain, from->sequence, 0);
+  while (failure == 0 && (step = log_scan_next(&scan)) == LOG_STEP_FRAME)
+    failure = env->pwrite(env->ud, store->file, scan.frame_at, scan.payload - LOG_FRAME_SIZE,
+                          (size_t)(scan.at - scan.frame_at));
+  hearth_status status = HEARTH_OK;
+  if (step == LOG_STEP_NOMEM || step == LOG_STEP_IO) status = logfile_step_status(store->names.path, &scan, step, err);
+  log_scan_free(&scan);
+  if (status != HEARTH_OK) return status;
+  if (step == LOG_STEP_BAD) failure = EIO; /* it reads otherwise than before */
   if (failure == 0) failure = env->sync(env->ud, store->file);
   if (failure == 0 && !r->named) failure = env->sync_folder(env->ud, store->names.folder);
   if (failure != 0) return failure_io(err, store->names.path, "flush to the device what it found", failure);
-  store->written += store->batch_at - r->proven_at;
+  store->written += store->batch_at - from->at;
   store->synced++;
   store->durable = store->sequence;
   return append_mark(store, LOG_SYNCED, err);
@@ -227,14 +250,10 @@ static hearth_status write_again(Recovery *r, Buffer *buffer, hearth_error *err)
 
 static hearth_status mend(Recovery *r, bool bad, hearth_error *err) {
   hearth_backend_store *store = r->store;
-  Buffer buffer;
   hearth_status status = HEARTH_OK;
-  if (!r->torn && r->proven_at == store->batch_at && r->named) return HEARTH_OK; /* all there, all synced */
-  buffer_init(&buffer, &store->allocator);
-  if (r->torn) status = cut_tail(r, bad, &buffer, err);
-  if (status == HEARTH_OK) status = write_again(r, &buffer, err);
-  buffer_free(&buffer);
-  return status;
+  if (!r->torn && r->proven.at == store->batch_at && r->named) return HEARTH_OK; /* all there, all synced */
+  if (r->torn) status = cut_tail(r, bad, err);
+  return status == HEARTH_OK ? write_again(r, err) : status;
 }
 
 /* ------------------------------------------------------------- loading */
@@ -242,7 +261,7 @@ static hearth_status mend(Recovery *r, bool bad, hearth_error *err) {
 static void recovery_init(Recovery *r, hearth_backend_store *store, hearth_file file, uint64_t length) {
   r->store = store;
   r->from = (LogInput){store->env, file};
-  r->proven_at = LOG_HEADER_SIZE;
+  r->proven = (BatchEnd){0};
   r->torn = r->named = false;
   LogSource source = logfile_source(&r->from, length);
   log_scan_init(&r->scan, &source, &store->allocator);
