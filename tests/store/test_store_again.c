@@ -212,8 +212,8 @@ static void test_placeholders(void **state) {
       "debug.upvaluejoin(home.g, 1, Known, 1)\n"
       "home.key = { [Known] = 'key' }\n"
       "assert(commit()) kept()\n");
+  size_t batches = w.disk->batches;
   for (int round = 0; round < 2; round++) {
-    size_t batches = w.disk->batches;
     world_end_state(&w);
     world_begin_state(&w);
     w.options.flags = 0;
@@ -231,6 +231,7 @@ static void test_placeholders(void **state) {
     run(w.L, "rawset(home.object, 2, 2) assert(commit()) rawset(home.object, 2, nil) assert(commit())"); /* its neighbours are written */
     run(w.L, "local f, o = home.f, home.object home.f, home.object, home.list[2] = nil assert(commit())\n"
              "home.f, home.object, home.list[2] = f, o, f assert(commit())"); /* unlinked, and linked again */
+    batches = w.disk->batches;
   }
   world_end_state(&w);
   world_begin_state(&w);
