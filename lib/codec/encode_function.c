@@ -52,7 +52,7 @@ static void encode_cell_ref(Encoder *E, int function, int upvalue) {
 static uint32_t prototype_constant(Encoder *E) {
   Buffer *b = &E->scratch;
   bool is_new;
-  uint32_t index = heap_constant(E->heap, OBJECT_PROTOTYPE, hash128(b->data, b->size), 0, &is_new);
+  uint32_t index = heap_constant(E->heap, OBJECT_PROTOTYPE, heap_hash(E->heap, b->data, b->size), 0, &is_new);
   if (index == HEAP_NONE) encoder_fail_memory(E);
   if (is_new) E->ops->constant(E, index, b->data, b->size);
   return index;

@@ -1,7 +1,8 @@
 #include "heap.h"
 
-void heap_init(Heap *h, const hearth_allocator *allocator) {
+void heap_init(Heap *h, const hearth_allocator *allocator, uint64_t seed) {
   memset(h, 0, sizeof *h);
+  h->seed = seed;
   h->allocator = *allocator;
   h->free_object = h->free_constant = HEAP_NONE;
   h->next_number = 1;

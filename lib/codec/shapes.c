@@ -75,7 +75,7 @@ static uint32_t find_constant(Encoder *E, const ShapeKey keys[], const uint8_t o
   for (size_t i = 0; i < count; i++) value_put_string(b, keys[order[i]].bytes, keys[order[i]].size);
   if (b->failed) encoder_fail_memory(E);
   bool is_new;
-  uint32_t index = heap_constant(E->heap, OBJECT_SHAPE, hash128(b->data, b->size), 0, &is_new);
+  uint32_t index = heap_constant(E->heap, OBJECT_SHAPE, heap_hash(E->heap, b->data, b->size), 0, &is_new);
   if (index == HEAP_NONE) encoder_fail_memory(E);
   if (is_new) {
     E->heap->constants[index].count = (uint8_t)count;

@@ -91,7 +91,7 @@ static void encode_long(Encoder *E, StringDictionary *s, int index, const char *
 /* A store's string that is larger than half a page has pages of its own, found by its content. */
 static void encode_large(Encoder *E, const char *bytes, size_t size) {
   bool is_new;
-  uint32_t index = heap_constant(E->heap, OBJECT_STRING, hash128(bytes, size), 0, &is_new);
+  uint32_t index = heap_constant(E->heap, OBJECT_STRING, heap_hash(E->heap, bytes, size), 0, &is_new);
   if (index == HEAP_NONE) encoder_fail_memory(E);
   if (is_new) {
     E->heap->constants[index].size = size;

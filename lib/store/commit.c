@@ -112,7 +112,7 @@ void committer_page(Committer *C, Page *page, const Entry *entries, size_t count
   buffer_clear(b);
   page_put(b, page->section, entries, count, E->entry_bytes.data);
   if (b->failed) encoder_fail_memory(E);
-  Hash128 hash = hash128(b->data, b->size);
+  Hash128 hash = heap_hash(E->heap, b->data, b->size);
   if (hash128_equal(page->hash, hash)) return;
   page->hash = hash;
   if (C->dry) return;
@@ -218,7 +218,7 @@ static bool same_pages(const Saved *saved, const Buffer *pages) {
 
 bool committer_record(Committer *C, uint32_t slot, const Buffer *record) {
   Encoder *E = &C->E;
-  Change change = {slot, (uint32_t)(C->pages.size / sizeof(Page)), NULL, hash128(record->data, record->size)};
+  Change change = {slot, (uint32_t)(C->pages.size / sizeof(Page)), NULL, heap_hash(E->heap, record->data, record->size)};
   if (!store_reserve_saved(C->S)) encoder_fail_memory(E);
   const Saved *saved = &C->S->saved[slot];
   bool same = saved->written && hash128_equal(saved->hash, change.hash);

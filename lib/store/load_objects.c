@@ -107,7 +107,7 @@ static Hash128 push_string(Loader *l, size_t i, uint64_t size) {
   luaL_pushresult(&b);
   size_t length;
   const char *bytes = lua_tolstring(D->L, -1, &length);
-  return hash128(bytes, length);
+  return heap_hash(&l->heap, bytes, length);
 }
 
 static uint32_t add_constant(Loader *l, ObjectKind kind, Hash128 hash, uint64_t number) {
@@ -140,7 +140,7 @@ void load_constant(Loader *l, size_t i) {
     decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");
   if (head.kind == OBJECT_PROTOTYPE && head.check != hash64(D->c.next, size, BLOB_CHECK_SEED))
     decoder_fail(D, HEARTH_DAMAGED, "a function's check does not match its bytes");
-  uint32_t index = add_constant(l, head.kind, hash128(D->c.next, size), e.key.number);
+  uint32_t index = add_constant(l, head.kind, heap_hash(&l->heap, D->c.next, size), e.key.number);
   if (head.kind == OBJECT_SHAPE)
     decode_shape(D, index);
   else
@@ -239,7 +239,7 @@ static void load_head(Loader *l, const Loaded *e) {
   decoder_check(D);
   origin.body = cursor_position(&D->c);
   origin.expected = head.kind == OBJECT_PAGED ? head.array + head.pairs : 0;
-  origin.hash = hash128(l->arena.data + e->at, e->size);
+  origin.hash = heap_hash(&l->heap, l->arena.data + e->at, e->size);
   if (!intmap_put(&l->numbers, e->key.number, index)) decoder_fail_memory(D);
   uint32_t slot = intmap_get(&l->slots, e->key.number);
   if (slot != INTMAP_NONE && is_reusable(l, slot, &head, origin.hash)) {
@@ -357,7 +357,7 @@ static void load_page(Loader *l, const Loaded *e) {
   p.page.prefix = e->key.prefix;
   p.page.section = e->key.section;
   p.page.depth = e->key.depth;
-  p.page.hash = hash128(l->arena.data + e->at, e->size);
+  p.page.hash = heap_hash(&l->heap, l->arena.data + e->at, e->size);
   buffer_put(&l->pages, &p, sizeof p);
   if (l->pages.failed) decoder_fail_memory(D);
 }
@@ -389,7 +389,7 @@ static void probe(Loader *l, bool userdata) {
     lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
     bool looked_for = lua_isuserdata(L, -1) == userdata;
     lua_pop(L, 1);
-    if (!looked_for || !hash128_equal(l->S->saved[slot].hash, hash128(l->arena.data + e.at, e.size))) continue;
+    if (!looked_for || !hash128_equal(l->S->saved[slot].hash, heap_hash(&l->heap, l->arena.data + e.at, e.size))) continue;
     if (!special_probe(L, l->S, slot, &l->probes)) decoder_fail_memory(&l->D);
   }
 }

@@ -157,7 +157,7 @@ static bool patch_page(Committer *C, const Page *page, const Entry *changed, siz
   buffer_clear(&C->page_entries);
   Buffer *b = &C->page_bytes;
   hearth_status status = S->backend->get(S->storage, LAYOUT_TABLE, key, key_size, keep_page, b, NULL);
-  if (status != HEARTH_OK || b->failed || !hash128_equal(hash128(b->data, b->size), page->hash)) return false;
+  if (status != HEARTH_OK || b->failed || !hash128_equal(heap_hash(&S->heap, b->data, b->size), page->hash)) return false;
   if (!page_get(&C->page_entries, &E->entry_bytes, page->section, b->data, b->size)) return false;
   Entry *entries = (Entry *)(void *)C->page_entries.data;
   const unsigned char *bytes = E->entry_bytes.data;

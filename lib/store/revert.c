@@ -72,7 +72,7 @@ static int read_object(Revert *r, uint64_t number, const void *value, size_t siz
   if (number == 0 || read_head(value, size, &head) != READ_ON) return READ_DAMAGED;
   memset(&o, 0, sizeof o);
   o.number = number;
-  o.hash = hash128(value, size);
+  o.hash = heap_hash(&r->S->heap, value, size);
   o.page = r->pages.size / sizeof(Page);
   o.kind = (uint8_t)head.kind;
   buffer_put(&r->objects, &o, sizeof o);
@@ -86,7 +86,7 @@ static int read_page(Revert *r, const LayoutKey *key, const void *value, size_t 
   if (o == NULL || o->number != key->number) return READ_DAMAGED;
   memset(&page, 0, sizeof page);
   page.prefix = key->prefix;
-  page.hash = hash128(value, size);
+  page.hash = heap_hash(&r->S->heap, value, size);
   page.section = key->section;
   page.depth = key->depth;
   buffer_put(&r->pages, &page, sizeof page);
@@ -177,7 +177,7 @@ static bool add_unknown(Revert *r) {
     bool is_new = false;
     c->index = intmap_get(&r->indices, c->number);
     /* What it holds is not looked at, since it is to go: its number stands for that. */
-    Hash128 none = hash128(&c->number, sizeof c->number);
+    Hash128 none = heap_hash(heap, &c->number, sizeof c->number);
     if (c->index == INTMAP_NONE) c->index = heap_constant(heap, (ObjectKind)c->kind, none, c->number, &is_new);
     if (c->index == HEAP_NONE) return false;
     if (!is_new) continue;
