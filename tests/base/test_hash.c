@@ -10,7 +10,7 @@
 #define SIZE 3000
 
 /*
-** Two contents with one XXH3 of 128 bits where the seed is 0. Behind 240 bytes each lane of 8 adds the product of the halves
+** Two contents with one XXH3 where the seed is 0. Behind 240 bytes each lane of 8 adds the product of the halves
 ** of (bytes xor the secret there), and the bytes themselves: with the lower half of the secret as its lower half, two
 ** lanes may exchange a part of their upper halves. The secret's first 16 bytes are those of XXH3's specification.
 */
@@ -29,7 +29,8 @@ static void contents_of_one_hash_differ_with_another_seed(void **state) {
   (void)state;
   unsigned char a[SIZE], b[SIZE];
   make_twins(a, b);
-  assert_true(hash128_equal(hash128(a, SIZE, 0), hash128(b, SIZE, 0)));
+  assert_true(hash128(a, SIZE, 0).low == hash128(b, SIZE, 0).low);
+  assert_true(hash64(a, SIZE, 0) == hash64(b, SIZE, 0));
   for (int i = 0; i < 1000; i++) {
     uint64_t seed = hash_seed();
     assert_false(hash128_equal(hash128(a, SIZE, seed), hash128(b, SIZE, seed)));

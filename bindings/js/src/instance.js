@@ -165,6 +165,7 @@ export class Instance {
       call: (number) => this.#callback(number),
       release: (number) => this.#references.releaseFunction(number),
       output: (stream, at, size) => this.#output(stream, this.bytes(at, size)),
+      random: Math.random,
       clock: (kind) => (kind === 0 ? Date.now() : performance.now()),
       number: (at, size) => Number(this.text(at, size)),
       timezone: (milliseconds) => new Date(milliseconds).getTimezoneOffset() * -60,
