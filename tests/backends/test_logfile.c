@@ -3,26 +3,9 @@
 
 #include <errno.h>
 
-#include "diskstore.h"
 #include "export.h"
 #include "handmade.h"
-#include "meddler.h"
-
-static DiskStore d; /* hooks see it too */
-
-static int begin(void **state) {
-  (void)state;
-  diskstore_init(&d);
-  meddle(d.disk);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  meddle_no_more();
-  diskstore_done(&d);
-  return 0;
-}
+#include "meddled.h"
 
 /* A log with one batch and `entries` entries. */
 static hearth_status make(const char *path, unsigned char entries) {

@@ -1,26 +1,9 @@
 /* The owner file: what it may say, and others who make, take and remove it at the same moment. */
 #include <errno.h>
 
-#include "diskstore.h"
-#include "meddler.h"
+#include "meddled.h"
 
 #define OWNER PLACE ".owner"
-
-static DiskStore d; /* hooks see it too */
-
-static int begin(void **state) {
-  (void)state;
-  diskstore_init(&d);
-  meddle(d.disk);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  meddle_no_more();
-  diskstore_done(&d);
-  return 0;
-}
 
 static void put_note(const char *text) {
   disk_put(d.disk, OWNER, text, strlen(text));

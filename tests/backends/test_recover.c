@@ -1,30 +1,13 @@
 /* Opening logs that are made by hand, with something that fails or changes in the middle of it. */
 #include <errno.h>
 
-#include "diskstore.h"
 #include "handmade.h"
-#include "meddler.h"
+#include "meddled.h"
 
 #define FAR ((size_t)600 << 10) /* more than is read at once */
 #define TAIL PLACE ".tail-3"
 
 static const hearth_backend *const file = &hearth_file_backend;
-
-static DiskStore d; /* hooks see it too */
-
-static int begin(void **state) {
-  (void)state;
-  diskstore_init(&d);
-  meddle(d.disk);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  meddle_no_more();
-  diskstore_done(&d);
-  return 0;
-}
 
 static void put(const Handmade *m) {
   disk_put(d.disk, PLACE, m->bytes.data, m->bytes.size);

@@ -3,29 +3,12 @@
 
 #include <errno.h>
 
-#include "diskstore.h"
 #include "handmade.h"
-#include "meddler.h"
+#include "meddled.h"
 
 #define SAVED "/saved.hearth"
 
 static const hearth_backend *const file = &hearth_file_backend;
-
-static DiskStore d; /* hooks see it too */
-
-static int begin(void **state) {
-  (void)state;
-  diskstore_init(&d);
-  meddle(d.disk);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  meddle_no_more();
-  diskstore_done(&d);
-  return 0;
-}
 
 static void put(const Handmade *m) {
   disk_put(d.disk, PLACE, m->bytes.data, m->bytes.size);
