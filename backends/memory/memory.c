@@ -16,6 +16,7 @@ struct hearth_backend_store {
   uint64_t sequence;
   uint64_t live_bytes;
   bool readonly;
+  bool in_batch;  /* parts were submitted, and the last not yet */
 };
 
 static hearth_status memory_open(const hearth_backend_config *given, hearth_backend_store **out,
@@ -102,9 +103,11 @@ static hearth_status memory_submit(hearth_backend_store *store, const hearth_op 
   if (status == HEARTH_OK) status = add_part(store, ops, count, err);
   if (status != HEARTH_OK || (flags & HEARTH_BATCH_ABANDON) != 0) {
     map_batch_discard(&store->batch);
+    store->in_batch = false;
     return status != HEARTH_OK ? status : hearth_ok(err);
   }
-  if ((flags & HEARTH_BATCH_MORE) == 0) {
+  store->in_batch = (flags & HEARTH_BATCH_MORE) != 0;
+  if (!store->in_batch) {
     if (store->batch.first != NULL) store->sequence++; /* a batch that changes nothing has no number */
     map_batch_apply(&store->batch, count_entry, store);
     if (sequence != NULL) *sequence = store->sequence;
@@ -127,7 +130,7 @@ static hearth_status memory_poll(hearth_backend_store *store, hearth_error *err)
 static hearth_status memory_compact(hearth_backend_store *store, unsigned keep, hearth_error *err) {
   (void)keep;
   if (store->readonly) return hearth_fail(err, HEARTH_READONLY, "memory: the store was opened read-only");
-  if (store->batch.first != NULL) return hearth_fail(err, HEARTH_BUSY, "memory: a batch in parts is open");
+  if (store->in_batch) return hearth_fail(err, HEARTH_BUSY, "memory: a batch in parts is open");
   return hearth_ok(err);
 }
 

@@ -316,6 +316,9 @@ static void parts_can_be_abandoned(void **state) {
   assert_int_equal(compact(f, 0), HEARTH_BUSY);
   assert_int_equal(submit(f, NULL, 0, HEARTH_BATCH_ABANDON), HEARTH_OK);
   assert_int_equal(submit(f, NULL, 0, HEARTH_BATCH_ABANDON), HEARTH_OK);
+  assert_int_equal(SUBMIT_PART(f, absent(1, "z")), HEARTH_OK);
+  assert_int_equal(compact(f, 0), HEARTH_BUSY); /* checks alone are a part too */
+  assert_int_equal(submit(f, NULL, 0, HEARTH_BATCH_ABANDON), HEARTH_OK);
   assert_int_equal(SUBMIT(f, put(1, "c", "z")), HEARTH_OK);
   for (int i = 0; i < 2; i++) {
     assert_string_equal(everything(f, &t), "1/a=x 1/c=z ");

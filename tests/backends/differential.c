@@ -186,7 +186,6 @@ static void do_submit(Life *l, Subject *s, const Step *step, hearth_status right
 }
 
 static void do_compact(Life *l, Subject *s, const Step *step) {
-  if (l->model.in_batch && l->model.changes == 0) return; /* nobody says whether checks alone are a batch */
   hearth_status right = step->keep > 0 && s->is->keeps_no_batches ? HEARTH_UNSUPPORTED : HEARTH_OK;
   if (l->model.in_batch) right = HEARTH_BUSY;
   hearth_status status = s->is->backend->compact(s->store, step->keep, NULL);
