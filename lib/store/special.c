@@ -29,7 +29,8 @@ static bool could_be_local(Committer *C, int index) {
     if (permanent >= 0) lua_pop(L, 1);
     return false;
   }
-  if (lua_istable(L, index)) return !encode_is_special(E, index);
+  /* which entries of a weak table stay is known only when everything was walked */
+  if (lua_istable(L, index)) return !encode_is_special(E, index) && encode_weak_mode(E, index) == 0;
   return lua_isfunction(L, index) && !lua_iscfunction(L, index);
 }
 

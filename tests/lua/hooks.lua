@@ -158,6 +158,37 @@ test("finalizers see no half-built object", function()
   setmetatable(source, nil) -- kept until here
 end)
 
+test("a weak table that only a hook's result holds", function()
+  local kept, gone, class = {}, {}, {}
+  local keys = setmetatable({ [kept] = "kept", [gone] = "gone" }, { __mode = "k" })
+  function class.__persist()
+    local t = keys
+    return function() return setmetatable({ keys = t }, class) end
+  end
+  local function check(object)
+    local all = {}
+    for _, v in next, object.keys do all[#all + 1] = v end
+    equal(table.concat(all, " "), "kept")
+    equal(getmetatable(object.keys).__mode, "k")
+  end
+  local uri = "file:" .. t.path "weak.hearth"
+  do
+    local store <close> = assert(hearth.open(uri))
+    store.home.object, store.home.kept = setmetatable({}, class), kept
+    assert(store:commit())
+    local sequence = store:stat().sequence
+    assert(store:commit()) -- it is no other table
+    equal(store:stat().sequence, sequence)
+    local list = hearth.decode(assert(hearth.encode { setmetatable({}, class), kept }), { trusted = true })
+    check(list[1])
+    equal(type(list[2]), "table")
+  end
+  collectgarbage "stop" -- which would take what should not be there
+  local store <close> = assert(hearth.open(uri))
+  check(store.home.object)
+  collectgarbage "restart"
+end)
+
 test("the arguments of register_type", function()
   local meta, f = {}, function() end
   raises("unknown field 'decoder'", hearth.register_type, { name = "x", metatable = meta, encode = f, decoder = f })
