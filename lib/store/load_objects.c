@@ -169,26 +169,29 @@ static bool is_unchanged(const Loader *l, uint32_t slot) {
   return intmap_get(&l->probes.unchanged, (uint64_t)slot + 1) == 1;
 }
 
+/* Is the object in `slot` a table that may be given other contents? */
+static bool is_own_table(Loader *l, uint32_t slot) {
+  lua_rawgeti(l->D.L, l->live, (lua_Integer)slot + 1);
+  bool is_table = lua_istable(l->D.L, -1);
+  lua_pop(l->D.L, 1);
+  return is_table && l->S->heap.objects[slot].kind != OBJECT_PERMANENT;
+}
+
 /* Can the object that has this number keep its identity? */
-static bool is_reusable(Loader *l, uint32_t slot, const Head *h, Hash128 hash) {
+static bool is_reusable(Loader *l, uint32_t slot, const Head *h, const Loaded *e) {
   const Object *o = &l->S->heap.objects[slot];
-  const Saved *saved = &l->S->saved[slot];
-  lua_State *L = l->D.L;
   switch (h->kind) {
     case OBJECT_TABLE:
-    case OBJECT_PAGED: {
-      lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
-      bool is_table = lua_istable(L, -1);
-      lua_pop(L, 1);
-      return is_table && (o->kind != OBJECT_PERMANENT);
-    }
+    case OBJECT_PAGED: return is_own_table(l, slot);
     case OBJECT_CELL: return o->kind == OBJECT_CELL;
     case OBJECT_CLOSURE: /* what it does never changes under its number: the prototype is the same */
       return o->kind == OBJECT_CLOSURE &&
              o->constant != HEAP_NONE && /* GCOVR_EXCL_BR_LINE: only a closure that no commit kept has no prototype */
              l->S->heap.constants[o->constant].number == h->prototype;
     case OBJECT_PERMANENT:
-      return o->kind == OBJECT_PERMANENT && hash128_equal(saved->hash, hash) && is_still_named(l, slot, h);
+      return o->kind == OBJECT_PERMANENT &&
+             hash128_equal(l->S->saved[slot].hash, heap_hash(&l->heap, l->arena.data + e->at, e->size)) &&
+             is_still_named(l, slot, h);
     case OBJECT_SPECIAL:
       return !l->rebuild_specials && is_unchanged(l, slot);
     default: return false;
@@ -242,7 +245,7 @@ static void load_head(Loader *l, const Loaded *e) {
   origin.hash = heap_hash(&l->heap, l->arena.data + e->at, e->size);
   if (!intmap_put(&l->numbers, e->key.number, index)) decoder_fail_memory(D);
   uint32_t slot = intmap_get(&l->slots, e->key.number);
-  if (slot != INTMAP_NONE && is_reusable(l, slot, &head, origin.hash)) {
+  if (slot != INTMAP_NONE && is_reusable(l, slot, &head, e)) {
     origin.slot = slot;
     reuse(l, &head, e->key.number, slot);
   } else {
@@ -394,17 +397,23 @@ static void probe(Loader *l, bool userdata) {
   }
 }
 
-/* Is there a userdata that would have to be made anew? */
-static bool has_changed_userdata(Loader *l) {
-  lua_State *L = l->D.L;
-  for (size_t i = 0; i < loader_entries(l); i++) {
+/* Will the number mean another object? Not where a table takes over what is rebuilt for it. */
+static bool is_another(Loader *l, const Loaded *e) {
+  Head head;
+  uint32_t slot = e->key.kind == LAYOUT_OBJECT ? intmap_get(&l->slots, e->key.number) : INTMAP_NONE;
+  if (slot == INTMAP_NONE) return false;
+  loader_look_at(l, "object", e->key.number, e->at, e->size);
+  head_get(&l->D.c, &head);
+  decoder_check(&l->D);
+  if (head.kind == OBJECT_SPECIAL && is_own_table(l, slot)) return false;
+  return !is_reusable(l, slot, &head, e);
+}
+
+/* Special objects that look as they did may hold what is made anew; which of them do is not known. */
+static bool is_any_another(Loader *l) {
+  for (size_t i = 0; l->probes.unchanged.count > 0 && i < loader_entries(l); i++) {
     Loaded e = loader_entry(l, i);
-    uint32_t slot = slot_of_special(l, &e);
-    if (slot == HEAP_NONE) continue;
-    lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
-    bool changed = lua_isuserdata(L, -1) && !is_unchanged(l, slot);
-    lua_pop(L, 1);
-    if (changed) return true;
+    if (is_another(l, &e)) return true;
   }
   return false;
 }
@@ -413,10 +422,10 @@ static bool has_changed_userdata(Loader *l) {
 static void probe_specials(Loader *l) {
   lua_newtable(l->D.L); /* what their hooks give */
   probe(l, true);
-  l->rebuild_specials = has_changed_userdata(l);
+  l->rebuild_specials = is_any_another(l);
   if (!l->rebuild_specials) {
     probe(l, false);
-    l->rebuild_specials = has_changed_userdata(l);
+    l->rebuild_specials = is_any_another(l);
   }
   lua_pop(l->D.L, 1);
 }

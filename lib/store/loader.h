@@ -48,7 +48,7 @@ typedef struct Loader {
   Metadata metadata;
   bool found_metadata;
   Probes probes;        /* of the special objects that the backend has as they were committed */
-  bool rebuild_specials; /* a userdata among them changed: others may hold it */
+  bool rebuild_specials; /* a number means another object now: they may hold the former */
   uint32_t object_count;
   int live;             /* stack: the store's present objects */
   int temporary;        /* stack: table index + 1 -> what a live table or cell should hold; -(index + 1) -> keys that it lacks */

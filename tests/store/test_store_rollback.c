@@ -233,6 +233,25 @@ static void test_transaction(void **state) {
                "eq(code, 'busy') eq(closing, 'busy') eq(home.x, 4) kept()\n");
 }
 
+/* The name _G means another table now, so the number does: whoever had the former gets it, hooked or not. */
+static void test_hooked_that_hold_what_is_made_anew(void **state) {
+  (void)state;
+  in_new_world(0,
+               "local class = {} home.class = class\n"
+               "function class.__persist(o)\n"
+               "  local list = o.list\n"
+               "  return function() return setmetatable({ list = list }, class) end\n"
+               "end\n"
+               "local first, second = {}, {} assert(install(first))\n"
+               "local object, other = setmetatable({ list = { first } }, class), setmetatable({ list = { 1 } }, class)\n"
+               "home.first, home.object, home.other = first, object, other\n"
+               "assert(commit()) assert(rollback())\n"
+               "eq(object.list[1], first) other.kept = 'not stored' assert(rollback()) eq(other.kept, 'not stored')\n"
+               "rawset(second, '_home', home) assert(install(second)) assert(rollback())\n"
+               "eq(home.first, second) eq(home.object, object) eq(object.list[1], second) eq(home.other, other)\n"
+               "eq(getmetatable(object), class) eq(other.list[1], 1) unchanged()\n");
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_identity),
@@ -244,6 +263,7 @@ int main(void) {
       cmocka_unit_test(test_rebuilt_as_an_existing_object),
       cmocka_unit_test(test_hooked_in_a_cycle),
       cmocka_unit_test(test_taken_from_another_hooked_object),
+      cmocka_unit_test(test_hooked_that_hold_what_is_made_anew),
       cmocka_unit_test(test_weak),
       cmocka_unit_test(test_external),
       cmocka_unit_test(test_transaction),
