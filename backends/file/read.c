@@ -42,12 +42,12 @@ hearth_status read_value(const hearth_backend_store *store, MapEntry *e, Stretch
   return HEARTH_OK;
 }
 
-/* A reader whose file has changed under it is stale, not damaged. */
+/* A reader whose file has changed under it is stale, not damaged; and one that could not read has lost nothing. */
 static hearth_status read_entry(hearth_backend_store *store, MapEntry *e, Stretch *stretch,
                                 const unsigned char **value, hearth_error *err) {
   hearth_error moved;
   hearth_status status = read_value(store, e, stretch, value, err);
-  if (status == HEARTH_IO) store_die(store, err);
+  if (status == HEARTH_IO && !store->readonly) store_die(store, err);
   if (status == HEARTH_DAMAGED && read_current(store, true, &moved) != HEARTH_OK) {
     *err = moved;
     status = moved.code;

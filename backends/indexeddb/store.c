@@ -56,7 +56,7 @@ hearth_status idb_store_refused(hearth_backend_store *store, const char *doing, 
   char text[384];
   const char *reason = idb_store_reason((hearth_status)answer, text, sizeof text);
   hearth_status code = hearth_fail(err, (hearth_status)answer, "%s: cannot %s: %s", store->name, doing, reason);
-  if (code == HEARTH_IO || code == HEARTH_DEAD) (void)idb_store_die(store, code, reason);
+  if (code == HEARTH_DEAD || (code == HEARTH_IO && !store->readonly)) (void)idb_store_die(store, code, reason);
   return code;
 }
 

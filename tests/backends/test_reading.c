@@ -104,6 +104,24 @@ static void reads_that_fail(void **state) {
   }
 }
 
+/* Not that of a reader, which has nothing to lose. */
+static void reads_of_a_reader_that_fail(void **state) {
+  (void)state;
+  assert_int_equal(diskstore_open(&d, HEARTH_OPEN_READONLY), HEARTH_OK);
+  for (int scans = 0; scans < 2; scans++) {
+    int found;
+    disk_arm(d.disk, (DiskFault){DISK_READS, 0, EIO, false, false});
+    assert_int_equal(scans ? scan(&found) : get("a", &found), HEARTH_IO);
+    disk_disarm(d.disk);
+    assert_int_equal(found, 0);
+    assert_int_equal(scan(&found), HEARTH_OK);
+    assert_int_equal(found, 3);
+    assert_int_equal(tables(&found), HEARTH_OK);
+    assert_int_equal(file->poll(d.store, &d.err), HEARTH_OK);
+    assert_int_equal(file->refresh(d.store, &d.err), HEARTH_OK);
+  }
+}
+
 static void memory_that_fails(void **state) {
   (void)state;
   int found;
@@ -137,6 +155,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CHECK(values_that_have_changed),
       CHECK(reads_that_fail),
+      CHECK(reads_of_a_reader_that_fail),
       CHECK(memory_that_fails),
       CHECK(a_reader_of_a_file_that_was_replaced),
   };

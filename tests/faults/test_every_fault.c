@@ -276,8 +276,8 @@ static bool explains(const Fault *f, hearth_status status) {
 
 /* The reader keeps what it had, and the writer is not concerned. */
 static void judge_reader(World *w, const Operation *op) {
-  if (w->reader != NULL && hearth_poll(w->L, w->reader, NULL) == HEARTH_DEAD) (void)reader_close(w);
   heal();
+  if (w->reader != NULL && hearth_poll(w->L, w->reader, NULL) == HEARTH_DEAD) wrong(w, "a reader that is dead");
   expect(w, "the reader's operation again", op->call(w), HEARTH_OK);
   if (w->S != NULL) expect(w, "poll", hearth_poll(w->L, w->S, &w->error), HEARTH_OK);
 }
