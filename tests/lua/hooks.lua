@@ -176,9 +176,9 @@ test("a weak table that only a hook's result holds", function()
     local store <close> = assert(hearth.open(uri))
     store.home.object, store.home.kept = setmetatable({}, class), kept
     assert(store:commit())
-    local sequence = store:stat().sequence
+    local sequence = store:stat().storage.sequence
     assert(store:commit()) -- it is no other table
-    equal(store:stat().sequence, sequence)
+    equal(store:stat().storage.sequence, sequence)
     local list = hearth.decode(assert(hearth.encode { setmetatable({}, class), kept }), { trusted = true })
     check(list[1])
     equal(type(list[2]), "table")
