@@ -38,8 +38,8 @@ static hearth_status resolve_new(Names *names, const hearth_environment *env, co
   int failure = env->realpath(env->ud, folder, names->folder, NAMES_SIZE);
   if (failure != 0) return refuse(location, "find its folder", failure, err);
   bool root = strcmp(names->folder, "/") == 0;
-  /* one that does not fit is cut off, and still too long for names_resolve */
-  (void)snprintf(names->path, NAMES_SIZE, "%s/%s", root ? "" : names->folder, last);
+  int n = snprintf(names->path, NAMES_SIZE, "%s/%s", root ? "" : names->folder, last);
+  if (n < 0 || n >= NAMES_SIZE) return refuse(location, "be a file's name", ENAMETOOLONG, err);
   return HEARTH_OK;
 }
 
