@@ -3,6 +3,7 @@
 ** bytes are right up to the lie.
 */
 #include "prototype_record.h"
+#include "hex.h"
 #include "sample.h"
 
 typedef struct Blob {
@@ -38,16 +39,6 @@ static void blob_put(const Blob *b, Buffer *out) {
 }
 
 /* Objects as heads and bodies in hex digits; the first digits of `body` are the root. */
-static void put_hex(Buffer *b, const char *hex) {
-  for (; *hex != '\0'; hex++) {
-    unsigned byte;
-    if (*hex == ' ') continue;
-    assert_int_equal(sscanf(hex, "%2x", &byte), 1);
-    buffer_byte(b, (unsigned char)byte);
-    hex++;
-  }
-}
-
 static const struct {
   const char *shapes, *heads, *body;
   unsigned objects;

@@ -2,18 +2,8 @@
 ** Records of a store made by hand to deceive: right up to the lie, whose place is told. What belongs into blobs
 ** only is refused here, and the other way round (tests/codec/test_blob_hostile.c).
 */
+#include "../codec/hex.h"
 #include "store_testing.h"
-
-/* Bytes in hex digits. */
-static void put_hex(Buffer *b, const char *hex) {
-  for (; *hex != '\0'; hex++) {
-    unsigned byte;
-    if (*hex == ' ') continue;
-    assert_int_equal(sscanf(hex, "%2x", &byte), 1);
-    buffer_byte(b, (unsigned char)byte);
-    hex++;
-  }
-}
 
 static void put_entry(Disk *d, char kind, unsigned char number, const char *hex) {
   const char key[8] = {kind, 0, 0, 0, 0, 0, 0, (char)number};

@@ -1,0 +1,32 @@
+/* The indexeddb backend, with a host in memory, as a subject of suites for every backend. */
+#ifndef HEARTH_TESTS_INDEXEDDB_SUBJECT_H
+#define HEARTH_TESTS_INDEXEDDB_SUBJECT_H
+
+#include "conformance.h"
+#include "fake_indexeddb.h"
+
+static Fake *subject_host;
+
+static const char *arrive_in_browser(void *ud) {
+  (void)ud;
+  subject_host = fake_new("world");
+  return "world";
+}
+
+static void leave_browser(void *ud, const char *location) {
+  (void)ud;
+  (void)location;
+  fake_free(subject_host);
+}
+
+static void settle_browser(void *ud) {
+  (void)ud;
+  fake_settle_all(subject_host);
+}
+
+static const ConformanceSubject indexeddb_in_memory = {
+    .name = "indexeddb",           .backend = &hearth_indexeddb_backend, .persistent = true,
+    .arrive = arrive_in_browser,   .leave = leave_browser,               .settle = settle_browser,
+    .begins_with_a_batch = true,   .keeps_no_batches = true};
+
+#endif
