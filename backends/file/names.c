@@ -43,6 +43,13 @@ static hearth_status resolve_new(Names *names, const hearth_environment *env, co
   return HEARTH_OK;
 }
 
+/* Whether every name beside the store's can be made, later too: of a torn tail, of a compacted file. */
+static bool leaves_room(const char *path) {
+  const char *slash = strrchr(path, '/');
+  size_t part = strlen(slash == NULL ? path : slash + 1);
+  return strlen(path) + NAMES_LONGEST_SUFFIX < NAMES_SIZE && part + NAMES_LONGEST_SUFFIX <= NAMES_LONGEST_PART + 1;
+}
+
 static void folder_of(Names *names) {
   memcpy(names->folder, names->path, strlen(names->path) + 1);
   char *slash = strrchr(names->folder, '/');
@@ -62,7 +69,7 @@ hearth_status names_resolve(Names *names, const hearth_environment *env, const c
   } else {
     folder_of(names);
   }
-  if (strlen(names->path) + NAMES_LONGEST_SUFFIX >= NAMES_SIZE)
+  if (!leaves_room(names->path))
     return refuse(location, "be a file's name", ENAMETOOLONG, err);
   names_beside(names->path, "owner", names->owner);
   names_beside(names->path, "new", names->fresh);

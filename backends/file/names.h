@@ -6,6 +6,7 @@
 
 #define NAMES_SIZE 4096
 #define NAMES_LONGEST_SUFFIX 32 /* with its dot and '\0' */
+#define NAMES_LONGEST_PART 255 /* bytes between two slashes: NAME_MAX of ext4, xfs, btrfs, tmpfs */
 
 typedef struct Names {
   char path[NAMES_SIZE];    /* the store's file: short enough for every suffix */
@@ -17,7 +18,7 @@ typedef struct Names {
 
 /*
 ** Resolves `location` (symbolic links, "..", relative names) whether or not its last part exists.
-** INVALID for an empty or too long name, NOTFOUND when its folder does not exist, and what the environment says.
+** INVALID for an empty name, or one that has no room for a suffix, NOTFOUND when its folder does not exist, and what the environment says.
 */
 hearth_status names_resolve(Names *names, const hearth_environment *env, const char *location, hearth_error *err);
 

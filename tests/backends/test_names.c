@@ -52,11 +52,11 @@ static void assert_refuses(const char *location, hearth_status status, const cha
   if (strstr(err.message, text) == NULL) fail_msg("%s", err.message);
 }
 
-/* "/xxx": `size` bytes. */
+/* "/xxx/xxx": `size` bytes, no part of it longer than 100. */
 static const char *long_name(size_t size) {
   static char name[2 * NAMES_SIZE];
   memset(name, 'x', size);
-  name[0] = '/';
+  for (size_t i = 0; i + 1 < size; i += 101) name[i] = '/';
   name[size] = '\0';
   return name;
 }
@@ -127,11 +127,34 @@ static void names_that_are_too_long(void **state) {
   assert_int_equal(strlen(names.ballast), most + strlen(".ballast"));
   known[0].path = long_name(most + 1);
   assert_refuses("there", HEARTH_INVALID, "be a file's name");
-  known[0] = (Known){"/", "/", 0};
-  assert_int_equal(resolve(long_name(most)), HEARTH_OK);
-  assert_string_equal(names.path, long_name(most));
-  for (size_t size = most + 1; size < NAMES_SIZE + 3; size++)
-    assert_refuses(long_name(size), HEARTH_INVALID, "be a file's name");
+  static char folder[NAMES_SIZE];
+  for (size_t size = most - 2; size < NAMES_SIZE; size++) {
+    const char *location = long_name(size);
+    size_t folder_size = (size_t)(strrchr(location, '/') - location);
+    memcpy(folder, location, folder_size);
+    folder[folder_size] = '\0';
+    known[0] = (Known){folder, folder, 0};
+    if (size <= most) assert_resolves(location, location, folder);
+    else assert_refuses(location, HEARTH_INVALID, "be a file's name");
+  }
+}
+
+/* Nor is there one whose torn tail could not be kept: 255 bytes are all that a file system takes. */
+static void last_parts_that_are_too_long(void **state) {
+  static char location[512];
+  (void)state;
+  const size_t most = NAMES_LONGEST_PART - (NAMES_LONGEST_SUFFIX - 1);
+  known[0] = (Known){".", "/here", 0};
+  for (size_t size = most - 2; size < NAMES_LONGEST_PART + 3; size++) {
+    memset(location, 'x', size);
+    location[size] = '\0';
+    known[1] = (Known){NULL, NULL, 0};
+    if (size <= most) assert_int_equal(resolve(location), HEARTH_OK);
+    else assert_refuses(location, HEARTH_INVALID, "be a file's name");
+    known[1] = (Known){location, location, 0}; /* the same of one that is there, and where names have no folders */
+    if (size <= most) assert_resolves(location, location, ".");
+    else assert_refuses(location, HEARTH_INVALID, "be a file's name");
+  }
 }
 
 /* The folder's part of a location is copied before it is looked at. */
@@ -160,6 +183,7 @@ int main(void) {
       CHECK(what_cannot_be_a_file),
       CHECK(an_environment_that_refuses),
       CHECK(names_that_are_too_long),
+      CHECK(last_parts_that_are_too_long),
       CHECK(folders_that_are_too_long),
   };
   return cmocka_run_group_tests_name("names", tests, NULL, NULL);
