@@ -178,6 +178,7 @@ typedef struct hearth_options {
   const struct hearth_environment *environment; /* for the backend; NULL: the operating system's */
   hearth_warn warn;                /* NULL: Lua's warn */
   void *warn_ud;
+  void *backend_ud;                /* hearth_backend_config.ud, for a backend that asks for one; borrowed until close */
 } hearth_options;
 
 /*

@@ -75,6 +75,7 @@ typedef struct hearth_backend_config {
   const struct hearth_environment *environment; /* NULL: the operating system's; borrowed until close */
   hearth_warn warn;           /* NULL: silent; e.g. a torn tail that was cut off */
   void *warn_ud;
+  void *ud;                   /* what the host gives a backend of its own; the library's backends do not look at it */
 } hearth_backend_config;
 
 typedef enum hearth_op_kind {

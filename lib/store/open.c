@@ -156,7 +156,8 @@ static hearth_status open_backend(hearth_store *S, const OpenCall *call) {
                                   hearth_libc_allocator, /* it may outlive a failing Lua allocation */
                                   call->options->environment,
                                   S->warn,
-                                  S->warn_ud};
+                                  S->warn_ud,
+                                  call->options->backend_ud};
   return S->backend->open(&config, &S->storage, call->error);
 }
 
