@@ -179,6 +179,8 @@ typedef struct hearth_options {
   hearth_warn warn;                /* NULL: Lua's warn */
   void *warn_ud;
   void *backend_ud;                /* hearth_backend_config.ud, for a backend that asks for one; borrowed until close */
+  const hearth_backend *const *backends; /* for hearth_open_uri: others than the library's own, the last followed by
+                                            NULL; NULL: none */
 } hearth_options;
 
 /*
@@ -189,12 +191,19 @@ typedef struct hearth_options {
 HEARTH_API hearth_status hearth_open(lua_State *L, const hearth_backend *backend, const char *location,
                                      const hearth_options *options, hearth_store **out, hearth_error *err);
 
-/* [-0, +0, m] hearth_open by URI: "memory:", "file:PATH". INVALID for another scheme. */
+/*
+** [-0, +0, m] hearth_open by URI: "memory:", "file:PATH", or SCHEME:LOCATION of a backend of that name in
+** options->backends. INVALID for another scheme.
+*/
 HEARTH_API hearth_status hearth_open_uri(lua_State *L, const char *uri, const hearth_options *options,
                                          hearth_store **out, hearth_error *err);
 
-/* The backend of a URI's scheme, and where its location begins; NULL with INVALID for an unknown scheme. */
-HEARTH_API const hearth_backend *hearth_backend_for_uri(const char *uri, const char **location, hearth_error *err);
+/*
+** The backend of a URI's scheme, of the library's own and `others` (the last followed by NULL; NULL: none), and where
+** its location begins. NULL with INVALID for an unknown scheme (*location is NULL then), or where a place is missing.
+*/
+HEARTH_API const hearth_backend *hearth_backend_for_uri(const char *uri, const hearth_backend *const *others,
+                                                        const char **location, hearth_error *err);
 
 /*
 ** [-0, +0, m] Closes without committing. Afterwards _home is a plain table that nothing saves. NULL is allowed. It does

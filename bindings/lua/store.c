@@ -6,6 +6,7 @@
 
 #include <lauxlib.h>
 
+#include "backend.h"
 #include "hearth.h"
 #include "option.h"
 #include "result.h"
@@ -326,9 +327,11 @@ static const luaL_Reg store_metamethods[] = {
 int store_open(lua_State *L) {
   hearth_error err;
   Settings settings = {0};
+  const hearth_backend *others[2] = {NULL, NULL};
   const char *uri = result_check_text(L, 1);
   lua_settop(L, 2);
   option_read(L, 2, option_open, &settings);
+  if (!backend_find(L, uri, &others[0], &err)) return result_failure(L, &err);
 
   Store *s = lua_newuserdatauv(L, sizeof *s, STORE_USER_VALUES);
   int index = lua_gettop(L);
@@ -347,6 +350,7 @@ int store_open(lua_State *L) {
     .alias = (hearth_alias)settings.alias,
     .seal = settings.seal != 0 ? lua_touserdata(L, settings.seal) : NULL,
     .page_size = (uint32_t)settings.page_size,
+    .backends = others,
   };
   store_enter(L, s, index);
   int previous = lua_gettop(L);

@@ -69,6 +69,9 @@ bool option_number(const char *name, const char *text, unsigned long long most, 
 
 /* ------------------------------------------------------------------ store */
 
+/* The backends that were built beside the library's own; the last is followed by NULL. */
+extern const hearth_backend *const command_backends[];
+
 typedef struct Storage {
   const hearth_backend *backend;
   hearth_backend_store *store;

@@ -68,7 +68,7 @@ static void set_text(lua_State *L, const char *name, const char *text) {
 static const char *path_to_make(const Call *call) {
   const char *location;
   struct stat info;
-  const hearth_backend *backend = hearth_backend_for_uri(call->uri, &location, NULL);
+  const hearth_backend *backend = hearth_backend_for_uri(call->uri, command_backends, &location, NULL);
   return backend == &hearth_file_backend && lstat(location, &info) != 0 && errno == ENOENT ? location : NULL;
 }
 

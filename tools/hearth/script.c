@@ -6,11 +6,24 @@
 #include <lualib.h>
 
 #include "hearth_lua.h"
+#include "hearth_lua_backend.h"
+
+/* require "hearth.SCHEME" of a backend that is built in: the upvalue. */
+static int open_built_in(lua_State *L) {
+  return hearth_lua_push_backend(L, lua_touserdata(L, lua_upvalueindex(1)));
+}
 
 static int prepare(lua_State *L) {
   luaL_checkversion(L);
   luaL_openlibs(L);
   luaL_requiref(L, "hearth", luaopen_hearth, 0); /* before the store is opened: what is stored may use it */
+  luaL_getsubtable(L, LUA_REGISTRYINDEX, LUA_PRELOAD_TABLE);
+  for (const hearth_backend *const *b = command_backends; *b != NULL; b++) {
+    lua_pushfstring(L, "hearth.%s", (*b)->name);
+    lua_pushlightuserdata(L, (void *)(uintptr_t)*b);
+    lua_pushcclosure(L, open_built_in, 1);
+    lua_rawset(L, -3);
+  }
   return 0;
 }
 
@@ -62,7 +75,8 @@ static bool choose_alias(const Call *call, hearth_alias *out) {
 
 int script_open(const Call *call, unsigned flags, Script *s) {
   hearth_error err;
-  hearth_options options = {.size = sizeof options, .flags = flags, .warn = print_warning};
+  hearth_options options = {.size = sizeof options, .flags = flags, .warn = print_warning,
+                            .backends = command_backends};
   if (!choose_alias(call, &options.alias)) return STATUS_USAGE;
   s->location = call->uri;
   s->store = NULL;

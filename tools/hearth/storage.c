@@ -3,11 +3,27 @@
 
 #include "command.h"
 #include "hearth.h"
+#ifdef HEARTH_HAVE_SQLITE
+#include "hearth_sqlite.h"
+#endif
+#ifdef HEARTH_HAVE_POSTGRES
+#include "hearth_postgres.h"
+#endif
+
+const hearth_backend *const command_backends[] = {
+#ifdef HEARTH_HAVE_SQLITE
+    &hearth_sqlite_backend,
+#endif
+#ifdef HEARTH_HAVE_POSTGRES
+    &hearth_postgres_backend,
+#endif
+    NULL,
+};
 
 int storage_open(const Call *call, unsigned flags, Storage *out) {
   hearth_error err;
   const char *location;
-  out->backend = hearth_backend_for_uri(call->uri, &location, &err);
+  out->backend = hearth_backend_for_uri(call->uri, command_backends, &location, &err);
   if (out->backend == NULL) return complain_about(STATUS_NO_STORE, call->uri, &err);
   out->location = *location != '\0' ? location : call->uri;
   hearth_backend_config config = {.size = sizeof config, .location = location, .flags = flags, .warn = print_warning};

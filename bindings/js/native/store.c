@@ -65,7 +65,7 @@ static hearth_status take_imported(const hearth_backend_config *config, hearth_b
 
 static const hearth_backend *backend_of(const char *uri, const char **location, hearth_error *err) {
   static const char indexeddb[] = "indexeddb:";
-  if (strncmp(uri, indexeddb, sizeof indexeddb - 1) != 0) return hearth_backend_for_uri(uri, location, err);
+  if (strncmp(uri, indexeddb, sizeof indexeddb - 1) != 0) return hearth_backend_for_uri(uri, NULL, location, err);
   *location = uri + sizeof indexeddb - 1;
   return &hearth_indexeddb_backend;
 }
