@@ -42,7 +42,7 @@ typedef enum hearth_status {
   HEARTH_STALE = -17,     /* the store moved on under a read-only opener, or a handle's table is gone */
   HEARTH_READONLY = -18,  /* a write to a store that was opened read-only, or that cannot be written */
   HEARTH_NOTFOUND = -19,  /* no store at that place, or nothing at that path */
-  HEARTH_NOTSTORE = -20,  /* what is there is not a Hearth store (another file, a directory) */
+  HEARTH_NOTSTORE = -20,  /* what is there is not a Hearth store (another file, a directory), or an unfinished copy */
   HEARTH_REPLACED = -21,  /* the program replaced the global _home by something else */
   HEARTH_CYCLE = -22,     /* rebuilding functions that need each other's results */
   HEARTH_CLOSED = -23,    /* the store was closed */

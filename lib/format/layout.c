@@ -64,13 +64,29 @@ static const struct Field {
     {"format", offsetof(Metadata, written_by)},     {"readableBy", offsetof(Metadata, readable_by)},
     {"homeTableId", offsetof(Metadata, home_id)},   {"memoryTableId", offsetof(Metadata, memory_id)},
     {"nextTableId", offsetof(Metadata, next_id)},   {"savedAt", offsetof(Metadata, saved_at)},
-    {"pageSize", offsetof(Metadata, page_size)},
+    {"pageSize", offsetof(Metadata, page_size)},    {"copiedBatch", offsetof(Metadata, copied_batch)},
 };
 
 #define FIELD_COUNT (sizeof fields / sizeof *fields)
 
+static const struct Text {
+  const char *name;
+  size_t offset, size; /* of a char array in Metadata */
+  bool always;         /* written when it is empty too */
+} texts[] = {
+    {"writer", offsetof(Metadata, writer), sizeof((Metadata *)NULL)->writer, true},
+    {"unfinishedCopyOf", offsetof(Metadata, copy_of), sizeof((Metadata *)NULL)->copy_of, false},
+};
+
+#define TEXT_COUNT (sizeof texts / sizeof *texts)
+
+static bool text_is_written(const Metadata *m, size_t i) {
+  return texts[i].always || ((const char *)m)[texts[i].offset] != '\0';
+}
+
 void metadata_put(Buffer *b, const Metadata *m) {
-  uint64_t present = 1;
+  uint64_t present = 0;
+  for (size_t i = 0; i < TEXT_COUNT; i++) present += text_is_written(m, i);
   for (size_t i = 0; i < FIELD_COUNT; i++) present += *(const uint64_t *)(const void *)((const char *)m + fields[i].offset) != 0;
   varint_put(b, present);
   for (size_t i = 0; i < FIELD_COUNT; i++) {
@@ -79,19 +95,28 @@ void metadata_put(Buffer *b, const Metadata *m) {
     value_put_string(b, fields[i].name, strlen(fields[i].name));
     value_put_integer(b, (int64_t)n);
   }
-  value_put_string(b, "writer", 6);
-  value_put_string(b, m->writer, strlen(m->writer));
+  for (size_t i = 0; i < TEXT_COUNT; i++) {
+    if (!text_is_written(m, i)) continue;
+    const char *text = (const char *)m + texts[i].offset;
+    value_put_string(b, texts[i].name, strlen(texts[i].name));
+    value_put_string(b, text, strlen(text));
+  }
+}
+
+static bool is_name(const Value *v, const char *name) {
+  return strlen(name) == v->size && memcmp(name, v->as.bytes, v->size) == 0;
 }
 
 static void set_field(Metadata *m, const Value *name, const Value *v) {
-  if (v->kind == VALUE_INTEGER && v->as.integer >= 0) {
-    for (size_t i = 0; i < FIELD_COUNT; i++)
-      if (strlen(fields[i].name) == name->size && memcmp(fields[i].name, name->as.bytes, name->size) == 0)
-        *(uint64_t *)(void *)((char *)m + fields[i].offset) = (uint64_t)v->as.integer;
-  } else if (v->kind == VALUE_STRING && name->size == 6 && memcmp(name->as.bytes, "writer", 6) == 0) {
-    size_t n = v->size < sizeof m->writer - 1 ? v->size : sizeof m->writer - 1;
-    memcpy(m->writer, v->as.bytes, n);
-    m->writer[n] = '\0';
+  for (size_t i = 0; i < FIELD_COUNT && v->kind == VALUE_INTEGER && v->as.integer >= 0; i++)
+    if (is_name(name, fields[i].name))
+      *(uint64_t *)(void *)((char *)m + fields[i].offset) = (uint64_t)v->as.integer;
+  for (size_t i = 0; i < TEXT_COUNT && v->kind == VALUE_STRING; i++) {
+    if (!is_name(name, texts[i].name)) continue;
+    char *text = (char *)m + texts[i].offset;
+    size_t n = v->size < texts[i].size - 1 ? v->size : texts[i].size - 1;
+    memcpy(text, v->as.bytes, n);
+    text[n] = '\0';
   }
 }
 
@@ -109,4 +134,9 @@ void metadata_get(Cursor *c, Metadata *m) {
     set_field(m, &name, &v);
   }
   if (cursor_left(c) > 0) cursor_fail(c, "bytes follow after the metadata");
+}
+
+hearth_status metadata_check_finished(const Metadata *m, hearth_error *err) {
+  if (m->copy_of[0] == '\0') return HEARTH_OK;
+  return hearth_fail(err, HEARTH_NOTSTORE, "an unfinished copy of %s: hearth copy goes on with it", m->copy_of);
 }

@@ -29,6 +29,7 @@
 #ifndef HEARTH_FORMAT_LAYOUT_H
 #define HEARTH_FORMAT_LAYOUT_H
 
+#include "error.h"
 #include "record.h"
 
 #define STORE_FORMAT_VERSION 1     /* of layout and records: what this library writes */
@@ -63,6 +64,10 @@ size_t layout_put_key(unsigned char out[LAYOUT_MAX_KEY], const LayoutKey *key);
 /* Reads one; kind LAYOUT_NONE when it is none. */
 LayoutKey layout_get_key(const void *key, size_t size);
 
+static inline bool layout_is_metadata(uint64_t table, const void *key, size_t size) {
+  return table == LAYOUT_TABLE && size == 1 && *(const unsigned char *)key == LAYOUT_METADATA;
+}
+
 typedef struct Metadata {
   uint64_t written_by;   /* format versions, as in a blob's header */
   uint64_t readable_by;
@@ -71,11 +76,19 @@ typedef struct Metadata {
   uint64_t saved_at;     /* milliseconds since 1970, 0: never */
   uint64_t page_size;
   char writer[64];       /* "hearth 0.1.0" */
+  uint64_t copied_batch; /* of the source, when an unfinished copy was begun */
+  char copy_of[256];     /* "": a store; else an unfinished copy, and of what (the beginning of a long URI) */
 } Metadata;
+
+/* `readable_by` of what no reader may take for a store, so that one that does not know `copy_of` refuses it too. */
+#define STORE_FORMAT_NEVER 0x7fffffff
 
 /* As pairs of a name and an integer or string, behind a varint count; unknown names are skipped by readers. */
 void metadata_put(Buffer *b, const Metadata *m);
 /* Positive integers only; the cursor says what is damaged. */
 void metadata_get(Cursor *c, Metadata *m);
+
+/* OK, or NOTSTORE for an unfinished copy. */
+hearth_status metadata_check_finished(const Metadata *m, hearth_error *err);
 
 #endif

@@ -120,6 +120,7 @@ static void load_metadata(Loader *l) {
     metadata_get(&D->c, &l->metadata);
     decoder_check(D);
     l->found_metadata = true;
+    if (metadata_check_finished(&l->metadata, D->error) != HEARTH_OK) raise_filled(l);
   }
   if (!l->found_metadata) {
     loader_look_at(l, "the store", 0, 0, 0);

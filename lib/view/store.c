@@ -72,7 +72,9 @@ hearth_status view_open_store(View *v, const hearth_backend *backend, hearth_bac
   if (status == HEARTH_OK) {
     Cursor c = cursor_over(bytes.data, bytes.size);
     metadata_get(&c, &v->metadata);
-    if (v->metadata.readable_by > STORE_FORMAT_VERSION)
+    if (metadata_check_finished(&v->metadata, err) != HEARTH_OK)
+      status = HEARTH_NOTSTORE;
+    else if (v->metadata.readable_by > STORE_FORMAT_VERSION)
       status = hearth_fail(err, HEARTH_VERSION, "format %llu is needed to read it, this program reads up to %d",
                            (unsigned long long)v->metadata.readable_by, STORE_FORMAT_VERSION);
     else if (c.why != NULL)

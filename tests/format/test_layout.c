@@ -67,7 +67,7 @@ static void test_what_is_no_key(void **state) {
 
 static void test_metadata(void **state) {
   (void)state;
-  Metadata m = {1, 1, 5, 0, 99, UINT64_C(1700000000000), 4096, "hearth"}, r;
+  Metadata m = {1, 1, 5, 0, 99, UINT64_C(1700000000000), 4096, "hearth", 0, ""}, r;
   Buffer b;
   buffer_init(&b, &hearth_libc_allocator);
   metadata_put(&b, &m);
