@@ -273,6 +273,7 @@ int idb_host_attach(const char *name, size_t name_size, unsigned flags, hearth_b
     if (openers[i].fake == NULL) {
       openers[i] = (Opener){.fake = f, .store = store, .reader = reader};
       *length = (double)f->stored.size;
+      if (reader) f->again = false; /* it reads what is there now */
       return i;
     }
   abort();

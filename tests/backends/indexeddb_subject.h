@@ -22,6 +22,7 @@ static void leave_browser(void *ud, const char *location) {
 static void settle_browser(void *ud) {
   (void)ud;
   fake_settle_all(subject_host);
+  fake_read_again(subject_host);
 }
 
 static const ConformanceSubject indexeddb_in_memory = {

@@ -1,0 +1,110 @@
+/*
+** The testkit: for whoever writes a backend, or a reader of the format.
+**
+** Needs neither Lua nor libhearth nor a test framework; hearth_testkit_cmocka.h makes cmocka tests of it. The disk that
+** fails and loses power is in hearth_testkit_disk.h. How it is used, step by step: docs/BACKENDS.md.
+**
+** Nothing passed in changes owner. What a function here is given is borrowed until it returns, and so is what it gives to
+** a callback. A wrong use of the kit itself ends the program (abort); a wrong backend is reported.
+*/
+#ifndef HEARTH_TESTKIT_H
+#define HEARTH_TESTKIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "hearth_backend.h"
+#include "hearth_environment.h"
+#include "hearth_status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------ conformance */
+
+/*
+** What is tested, and what the suite must know about it. Fields are only ever added at the end; one that is zero asks
+** for nothing special. The suite makes one place for each case, with arrive, and gives it back with leave.
+*/
+typedef struct hearth_testkit_subject {
+  size_t size;                   /* sizeof(hearth_testkit_subject) */
+  const char *name;              /* for people */
+  const hearth_backend *backend;
+  void *ud;                      /* passed first to the functions below */
+
+  /* Makes a place where no store is, or clears one (a folder, a database), and answers its location, which is valid
+     until leave. NULL: no location is needed. It may end a test that cannot go on as its framework does. */
+  const char *(*arrive)(void *ud);
+  void (*leave)(void *ud, const char *location); /* NULL: nothing to do */
+
+  /* hearth_backend_config.environment; called after arrive. NULL: the operating system's. */
+  const hearth_environment *(*environment)(void *ud);
+
+  /* An asynchronous backend: lets everything that is pending end well. NULL: nothing ever is. */
+  void (*settle)(void *ud);
+
+  void *backend_ud;              /* hearth_backend_config.ud */
+  bool persistent;               /* what was committed is there after closing and opening */
+  bool begins_with_a_batch;      /* there is no store at a place before its first batch */
+  bool keeps_no_batches;         /* compact with keep > 0 is UNSUPPORTED */
+
+  /*
+  ** A backend that does all its input and output through hearth_environment: where it may make a store on an empty disk
+  ** of the kit, e.g. "/world.hearth". Then the suite fails each call of a store's life, and the power at each step of
+  ** it. NULL: these cases are skipped.
+  */
+  const char *on_disk;
+} hearth_testkit_subject;
+
+typedef enum hearth_testkit_outcome {
+  HEARTH_TESTKIT_PASSED = 0,
+  HEARTH_TESTKIT_FAILED = 1,
+  HEARTH_TESTKIT_SKIPPED = 2 /* the subject has not what the case is about */
+} hearth_testkit_outcome;
+
+typedef struct hearth_testkit_result {
+  const char *name;     /* of the case, e.g. "checks_decide"; static */
+  const char *rule;     /* what the contract asks for, one sentence; static */
+  hearth_testkit_outcome outcome;
+  const char *file;     /* where in the kit's sources it was noticed, NULL unless FAILED; static */
+  int line;
+  const char *message;  /* what was wrong, or why it is skipped, or ""; valid during the callback */
+} hearth_testkit_result;
+
+/* Told once for each case that was run, when it is over. */
+typedef void (*hearth_testkit_report)(void *ud, const hearth_testkit_result *result);
+
+/* The cases, in the order in which they are run. Names are stable and unique; NULL beyond the last. Static text. */
+HEARTH_API size_t hearth_testkit_case_count(void);
+HEARTH_API const char *hearth_testkit_case_name(size_t number);
+HEARTH_API const char *hearth_testkit_case_rule(size_t number);
+
+/* Runs one case. `report` may be NULL. */
+HEARTH_API hearth_testkit_outcome hearth_testkit_run_case(const hearth_testkit_subject *subject, size_t number,
+                                                          hearth_testkit_report report, void *ud);
+
+/* Runs every case; how many of them failed. `report` may be NULL. */
+HEARTH_API size_t hearth_testkit_run(const hearth_testkit_subject *subject, hearth_testkit_report report, void *ud);
+
+/* A report that prints a line for each case to stdout; a failed one to stderr too. `ud` is not looked at. */
+HEARTH_API void hearth_testkit_print(void *ud, const hearth_testkit_result *result);
+
+/* ---------------------------------------------------------------- memory */
+
+/* An allocator that counts and fails. Zero but for fail_at: ready for use. */
+typedef struct hearth_testkit_memory {
+  long calls;    /* allocations so far; what only frees is not counted */
+  long fail_at;  /* this one (the first is 0) fails; -1: none */
+  bool for_good; /* and every later one too */
+  size_t bytes;  /* held now, by the sizes that its user gave: 0 when he gave back what he had */
+} hearth_testkit_memory;
+
+/* The memory is borrowed as long as the allocator is used. */
+HEARTH_API hearth_allocator hearth_testkit_allocator(hearth_testkit_memory *memory);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

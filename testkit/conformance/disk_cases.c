@@ -1,0 +1,2 @@
+#include "fixture.h"
+const Case disk_cases[] = {{NULL, NULL, NULL, 0}};
