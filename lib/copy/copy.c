@@ -95,6 +95,19 @@ static void set_text(char *out, size_t size, const char *text) {
   out[n] = '\0';
 }
 
+hearth_status copy_check_finished(const CopySide *side, hearth_error *err) {
+  Metadata m;
+  Buffer there;
+  bool found;
+  buffer_init(&there, &hearth_libc_allocator);
+  hearth_status status = fetch_metadata(side, &there, &found, err);
+  Cursor at = cursor_over(there.data, there.size);
+  metadata_get(&at, &m);
+  if (status == HEARTH_OK) status = metadata_check_finished(&m, err);
+  buffer_free(&there);
+  return status;
+}
+
 /* The record that says what the destination is until all is there. */
 static hearth_status mark(Copy *c, const Metadata *m, hearth_error *err) {
   Buffer b;
@@ -107,8 +120,7 @@ static hearth_status mark(Copy *c, const Metadata *m, hearth_error *err) {
 }
 
 /* What the destination is; `there` is its metadata record. */
-static hearth_status judge_destination(Copy *c, const Buffer *there, const Metadata *wanted, bool replace,
-                                       hearth_error *err) {
+static hearth_status judge_destination(Copy *c, const Buffer *there, const Metadata *wanted, hearth_error *err) {
   Metadata m;
   Cursor at = cursor_over(there->data, there->size);
   metadata_get(&at, &m);
@@ -121,11 +133,11 @@ static hearth_status judge_destination(Copy *c, const Buffer *there, const Metad
     bool same = strcmp(m.copy_of, wanted->copy_of) == 0;
     c->moved_on = same && m.copied_batch != c->sequence;
     if (same && !c->moved_on) return HEARTH_OK;
-    if (same || replace) return mark(c, wanted, err);
+    if (same || c->replace) return mark(c, wanted, err);
     return hearth_fail(err, HEARTH_EXISTS, "holds an unfinished copy of another store, %s", m.copy_of);
   }
   c->mode = COPY_REPLACED;
-  return replace ? HEARTH_OK : hearth_fail(err, HEARTH_EXISTS, "is not empty");
+  return c->replace ? HEARTH_OK : hearth_fail(err, HEARTH_EXISTS, "is not empty");
 }
 
 static bool holds_table_0(const Buffer *tables) {
@@ -147,28 +159,31 @@ static hearth_status list_source(Copy *c, hearth_error *err) {
   return status;
 }
 
-hearth_status copy_begin(Copy *c, const CopySide *from, const CopySide *to, const CopyOptions *options,
-                         hearth_error *err) {
-  Metadata wanted = {.written_by = STORE_FORMAT_VERSION, .readable_by = STORE_FORMAT_NEVER, .writer = "hearth copy"};
-  Buffer there;
-  bool found;
+hearth_status copy_begin(Copy *c, const CopySide *from, const CopyOptions *options, hearth_error *err) {
   memset(c, 0, sizeof *c);
   c->from = *from;
-  c->to = *to;
+  c->source = options->source;
+  c->replace = options->replace;
   c->allocator = options->allocator != NULL ? *options->allocator : hearth_libc_allocator;
-  buffer_init(&c->walk.tables, &c->allocator);
-  Buffer *buffers[] = {&c->metadata, &c->tables, &c->bytes, &c->entries, &c->ops, &there};
+  Buffer *buffers[] = {&c->metadata, &c->walk.tables, &c->tables, &c->bytes, &c->entries, &c->ops};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_init(buffers[i], &c->allocator);
   c->at_source = true;
   hearth_status status = judge_source(c, err);
-  if (status == HEARTH_OK) status = list_source(c, err);
-  if (status != HEARTH_OK) return status;
+  return status == HEARTH_OK ? list_source(c, err) : status;
+}
+
+hearth_status copy_into(Copy *c, const CopySide *to, hearth_error *err) {
+  Metadata wanted = {.written_by = STORE_FORMAT_VERSION, .readable_by = STORE_FORMAT_NEVER, .writer = "hearth copy",
+                     .copied_batch = c->sequence};
+  Buffer there;
+  bool found;
+  c->to = *to;
   c->at_source = false;
-  set_text(wanted.copy_of, sizeof wanted.copy_of, options->source[0] != '\0' ? options->source : "another store");
-  wanted.copied_batch = c->sequence;
-  status = walk_tables(&c->to, &c->tables, err);
+  set_text(wanted.copy_of, sizeof wanted.copy_of, c->source[0] != '\0' ? c->source : "another store");
+  buffer_init(&there, &c->allocator);
+  hearth_status status = walk_tables(&c->to, &c->tables, err);
   if (status == HEARTH_OK) status = fetch_metadata(&c->to, &there, &found, err);
-  if (status == HEARTH_OK) status = judge_destination(c, &there, &wanted, options->replace, err);
+  if (status == HEARTH_OK) status = judge_destination(c, &there, &wanted, err);
   buffer_free(&there);
   return status;
 }

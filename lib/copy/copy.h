@@ -26,8 +26,8 @@ typedef enum CopyMode {
 } CopyMode;
 
 typedef struct CopyOptions {
-  const char *source;  /* what the source is called to those who meet the unfinished copy; borrowed during copy_begin */
-  bool replace;        /* a destination that holds something else */
+  const char *source; /* what those who meet the unfinished copy are told that the source is; borrowed until copy_into */
+  bool replace;       /* a destination that holds something else */
   const hearth_allocator *allocator; /* NULL: the C library's */
 } CopyOptions;
 
@@ -41,6 +41,8 @@ typedef struct Copy {
 
   /* inside */
   CopySide from, to;
+  const char *source;
+  bool replace;
   hearth_allocator allocator;
   uint64_t sequence; /* the source's */
   Buffer metadata;   /* the source's record */
@@ -64,12 +66,16 @@ typedef struct Copy {
 } Copy;
 
 /*
-** Judges both sides, and marks a new destination as unfinished. EXISTS: the destination is not empty, and not an
-** unfinished copy of this source. NOTSTORE, VERSION, DAMAGED: the source is no store that can be read. And what the
-** backends answer. copy_end is to be called in any case.
+** Judges the source. NOTSTORE, VERSION, DAMAGED: it is no store that can be read; and what the backend answers.
+** copy_end is to be called in any case.
 */
-hearth_status copy_begin(Copy *c, const CopySide *from, const CopySide *to, const CopyOptions *options,
-                         hearth_error *err);
+hearth_status copy_begin(Copy *c, const CopySide *from, const CopyOptions *options, hearth_error *err);
+
+/*
+** Judges the destination, and marks it as unfinished where nothing is. EXISTS: it is not empty, and not an unfinished
+** copy of this source; and what the backend answers.
+*/
+hearth_status copy_into(Copy *c, const CopySide *to, hearth_error *err);
 
 /*
 ** Writes. With COPY_REPLACED the last step makes the destination what the source is; else the metadata record is
@@ -86,6 +92,9 @@ hearth_status copy_check(Copy *c, hearth_error *err);
 
 /* Makes the destination a store. Nothing is left to do for COPY_REPLACED. */
 hearth_status copy_finish(Copy *c, hearth_error *err);
+
+/* OK, or NOTSTORE where an unfinished copy is; and what the backend answers. */
+hearth_status copy_check_finished(const CopySide *side, hearth_error *err);
 
 /* Frees everything; of a batch that is not complete nothing remains. */
 void copy_end(Copy *c);

@@ -75,7 +75,7 @@ extern const hearth_backend *const command_backends[];
 typedef struct Storage {
   const hearth_backend *backend;
   hearth_backend_store *store;
-  const char *location;
+  char location[4352]; /* as it may be shown: without passwords */
 } Storage;
 
 /* Opens the store of the call with HEARTH_OPEN_... flags; complains and answers a status to exit with, or 0. */
@@ -95,6 +95,7 @@ int command_dump(Call *call);
 int command_verify(Call *call);
 int command_salvage(Call *call);
 int command_stat(Call *call);
+int command_copy(Call *call);
 int command_compact(Call *call);
 int command_export(Call *call);
 int command_import(Call *call);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "copy.h"
 #include "export.h"
 #include "hearth.h"
 #include "progress.h"
@@ -35,6 +36,12 @@ int command_export(Call *call) {
   if (!call_options(call, options, false, 1, 1, &status)) return status;
   status = storage_open(call, HEARTH_OPEN_READONLY | HEARTH_OPEN_NO_CREATE, &s);
   if (status != STATUS_OK) return status;
+  const CopySide side = {s.backend, s.store};
+  if (copy_check_finished(&side, &err) != HEARTH_OK) {
+    (void)complain_about(STATUS_NO_STORE, s.location, &err);
+    (void)storage_close(&s);
+    return STATUS_NO_STORE;
+  }
   progress_watch("export");
   hearth_status outcome = hearth_export(s.backend, s.store, NULL, NULL, call->argv[0], &err);
   progress_watch_end();

@@ -38,11 +38,20 @@ const Command commands[] = {
    "FILE is the damaged one (default: the store's). It is not changed.\n"
    "  --to NEWFILE    where what is found goes; it must not exist\n",
    command_salvage},
-  {"stat", "Prints the figures of a store", "", "", command_stat},
+  {"stat", "Prints the figures of a store", "",
+   "  --digest        reads everything, for the digest that copy prints\n", command_stat},
   {"compact", "Gives back the space of what is no longer in use", "",
    "  --keep N        keeps the last N commits readable\n", command_compact},
   {"export", "Writes everything to a new file in canonical form", "FILE", "", command_export},
   {"import", "Reads a file that export wrote into an empty store", "FILE", "", command_import},
+  {"copy", "Makes one store what another is, whatever keeps them, and checks both", "[--from URI] --to URI",
+   "The destination must be empty. It becomes a store when all of it is written, read again and found equal; until\n"
+   "then everything refuses it, and the same command goes on where it was stopped or failed.\n\n"
+   "  --from URI      the source (default: the store); it is only read\n"
+   "  --to URI        the destination\n"
+   "  --replace       a destination that is not empty is replaced, at once: what differs is written as one batch,\n"
+   "                  and when that fails it is what it was\n",
+   command_copy},
   {"import-legacy", "Reads what the legacy runtime cu stored into an empty store", "DUMP.json",
    "DUMP.json (- is standard input) is what getAll() of its IndexedDB gives, as JSON: a list of records, or a dump\n"
    "of the database with objectStores. What is damaged is left out and reported, and the rest imported: the exit\n"

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "copy_uri.h"
 
 int complain(int status, const char *format, ...) {
   hearth_error line;
@@ -17,11 +18,15 @@ int complain(int status, const char *format, ...) {
 }
 
 int complain_about(int status, const char *location, const hearth_error *err) {
-  size_t n = strlen(location);
-  const char *message = err->message[0] != '\0' ? err->message : hearth_status_text(err->code);
-  const char *place = strncmp(location, "file:", 5) == 0 ? location + 5 : location;
+  char shown[4352], message[sizeof err->message];
+  (void)snprintf(shown, sizeof shown, "%s", location);
+  (void)snprintf(message, sizeof message, "%s", err->message[0] != '\0' ? err->message : hearth_status_text(err->code));
+  hide_passwords(shown, "");
+  hide_passwords(message, " '\"");
+  size_t n = strlen(shown);
+  const char *place = strncmp(shown, "file:", 5) == 0 ? shown + 5 : shown;
   if (strstr(message, place) != NULL || n == 0) return complain(status, "%s", message);
-  return complain(status, "%s%s %s", location, location[n - 1] == ':' ? "" : ":", message); /* memory: has a colon */
+  return complain(status, "%s%s %s", shown, shown[n - 1] == ':' ? "" : ":", message); /* memory: has a colon */
 }
 
 void print_warning(void *ud, const char *message) {

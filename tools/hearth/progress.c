@@ -28,7 +28,11 @@ void progress_begin(Progress *p, const char *what, const char *unit) {
 }
 
 void progress_step(Progress *p, uint64_t done) {
-  if (!p->terminal || ++p->calls % CALLS_BETWEEN_LOOKS != 0) return;
+  if (p->terminal && ++p->calls % CALLS_BETWEEN_LOOKS == 0) progress_portion(p, done);
+}
+
+void progress_portion(Progress *p, uint64_t done) {
+  if (!p->terminal) return;
   if (seconds_since(&p->began) < QUIET_SECONDS || seconds_since(&p->shown_at) < BETWEEN_SECONDS) return;
   (void)clock_gettime(CLOCK_MONOTONIC, &p->shown_at);
   p->shown = true;

@@ -16,6 +16,7 @@ typedef struct Progress {
 
 void progress_begin(Progress *p, const char *what, const char *unit);
 void progress_step(Progress *p, uint64_t done); /* cheap: call it for every item */
+void progress_portion(Progress *p, uint64_t done); /* the same, for every portion of many items */
 void progress_end(Progress *p);                 /* wipes the line; before anything else is printed */
 
 /*

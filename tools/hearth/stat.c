@@ -3,6 +3,8 @@
 #include <time.h>
 
 #include "look.h"
+#include "progress.h"
+#include "totals.h"
 
 typedef struct Counting {
   uint64_t objects, constants, externals;
@@ -44,8 +46,30 @@ static void print_writer(const char *writer) {
   buffer_free(&text);
 }
 
+/* What hearth copy compares. */
+static int print_digest(const Storage *storage) {
+  const CopySide side = {storage->backend, storage->store};
+  hearth_error err;
+  Progress p;
+  Count count;
+  char text[TOTALS_TEXT];
+  progress_begin(&p, "digest", "entries");
+  hearth_status status = totals_begin(&count, &side, &hearth_libc_allocator, &err);
+  while (status == HEARTH_OK && (status = totals_step(&count, &err)) == HEARTH_PENDING) {
+    progress_portion(&p, count.totals.entries);
+    status = HEARTH_OK;
+  }
+  progress_end(&p);
+  totals_end(&count);
+  if (status != HEARTH_OK) return complain_about(STATUS_FAILED, storage->location, &err);
+  totals_digest_text(&count.totals, text);
+  (void)printf("%-16s %s\n", "digest", text);
+  return STATUS_OK;
+}
+
 int command_stat(Call *call) {
-  const Option options[] = {{NULL, NULL, NULL}};
+  bool digest = false;
+  const Option options[] = {{"digest", &digest, NULL}, {NULL, NULL, NULL}};
   hearth_error err;
   Look look;
   Counting c = {0, 0, 0};
@@ -77,5 +101,6 @@ int command_stat(Call *call) {
   line("total", s.total_bytes, " bytes");
   line("last batch", s.sequence, "");
   line("durable batch", s.durable, "");
-  return look_end(&look, finish_output());
+  status = digest ? print_digest(storage) : STATUS_OK;
+  return look_end(&look, status == STATUS_OK ? finish_output() : status);
 }

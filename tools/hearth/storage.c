@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "copy_uri.h"
 #include "hearth.h"
 #ifdef HEARTH_HAVE_SQLITE
 #include "hearth_sqlite.h"
@@ -25,7 +26,8 @@ int storage_open(const Call *call, unsigned flags, Storage *out) {
   const char *location;
   out->backend = hearth_backend_for_uri(call->uri, command_backends, &location, &err);
   if (out->backend == NULL) return complain_about(STATUS_NO_STORE, call->uri, &err);
-  out->location = *location != '\0' ? location : call->uri;
+  (void)snprintf(out->location, sizeof out->location, "%s", *location != '\0' ? location : call->uri);
+  hide_passwords(out->location, "");
   hearth_backend_config config = {.size = sizeof config, .location = location, .flags = flags, .warn = print_warning};
   if (out->backend->open(&config, &out->store, &err) == HEARTH_OK) return STATUS_OK;
   return complain_about(STATUS_NO_STORE, out->location, &err);
