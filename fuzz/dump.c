@@ -16,7 +16,7 @@
 
 #include "blob_mutator.h"
 #include "command.h"
-#include "disk.h"
+#include "hearth_testkit_disk.h"
 #include "entries.h"
 #include "log_mutator.h"
 #include "look.h"
@@ -169,17 +169,17 @@ static void dump_frames_of_input(void) {
 
 static void read_file(void) {
   hearth_error e;
-  Disk *disk = disk_new();
-  disk_put(disk, PLACE, input, input_size);
+  hearth_disk *disk = hearth_disk_new();
+  hearth_disk_put(disk, PLACE, input, input_size);
   hearth_backend_config config = {.size = sizeof config, .location = PLACE, .flags = HEARTH_OPEN_READONLY,
-                                  .environment = disk_environment(disk)};
+                                  .environment = hearth_disk_environment(disk)};
   dump_frames_of_input();
   backend = &hearth_file_backend;
   if (hearth_file_backend.open(&config, &store, &e) == HEARTH_OK) {
     read_all();
     (void)hearth_file_backend.close(store, &e);
   }
-  disk_free(disk);
+  hearth_disk_free(disk);
 }
 
 static void read_entries(void) {

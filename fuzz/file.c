@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "disk.h"
+#include "hearth_testkit_disk.h"
 #include "fuzz.h"
 #include "log_mutator.h"
 #include "salvage.h"
@@ -14,7 +14,7 @@
 #define RESCUED "/rescued.hearth"
 
 static FuzzMemory memory;
-static Disk *disk;
+static hearth_disk *disk;
 
 static void ignore(void *ud, const char *message) {
   (void)ud, (void)message;
@@ -22,7 +22,7 @@ static void ignore(void *ud, const char *message) {
 
 static hearth_status open_store(const char *place, unsigned flags, hearth_backend_store **store, hearth_error *e) {
   hearth_backend_config config = {.size = sizeof config, .location = place, .flags = flags,
-                                  .allocator = fuzz_allocator(&memory), .environment = disk_environment(disk),
+                                  .allocator = fuzz_allocator(&memory), .environment = hearth_disk_environment(disk),
                                   .warn = ignore};
   hearth_status status = hearth_file_backend.open(&config, store, e);
   FUZZ_CHECK(status == e->code);
@@ -124,14 +124,14 @@ static void salvage(size_t size) {
   hearth_backend_store *store;
   hearth_allocator allocator = fuzz_allocator(&memory);
   hearth_status status =
-      file_salvage(disk_environment(disk), &allocator, PLACE, RESCUED, ignore, NULL, &report, &e);
+      file_salvage(hearth_disk_environment(disk), &allocator, PLACE, RESCUED, ignore, NULL, &report, &e);
   FUZZ_CHECK(memory.used == 0 && status == e.code);
   if (status != HEARTH_OK) {
-    FUZZ_CHECK(disk_bytes(disk, RESCUED, &(size_t){0}) == NULL);
+    FUZZ_CHECK(hearth_disk_bytes(disk, RESCUED, &(size_t){0}) == NULL);
     return;
   }
   FUZZ_CHECK(report.lost_bytes <= size);
-  if (file_verify(disk_environment(disk), &allocator, RESCUED, ignore, NULL, &log, &e) != HEARTH_OK)
+  if (file_verify(hearth_disk_environment(disk), &allocator, RESCUED, ignore, NULL, &log, &e) != HEARTH_OK)
     fuzz_fail("what was salvaged: %s", e.message);
   if (open_store(RESCUED, 0, &store, &e) != HEARTH_OK) fuzz_fail("what was salvaged: %s", e.message);
   Reading all;
@@ -151,7 +151,7 @@ static void write_seed(const char *folder, unsigned number) {
   hearth_error e;
   size_t size;
   char path[4096];
-  disk = disk_new();
+  disk = hearth_disk_new();
   FUZZ_CHECK(open_store(PLACE, 0, &store, &e) == HEARTH_OK);
   if (number >= 1) put_batch(store, 0, "m", "meta", 0);
   if (number >= 2) {
@@ -162,12 +162,12 @@ static void write_seed(const char *folder, unsigned number) {
   }
   if (number == 3) FUZZ_CHECK(hearth_file_backend.compact(store, 1, &e) == HEARTH_OK);
   if (number % 2 == 0) close_store(store);
-  const unsigned char *bytes = disk_bytes(disk, PLACE, &size);
+  const unsigned char *bytes = hearth_disk_bytes(disk, PLACE, &size);
   (void)snprintf(path, sizeof path, "%s/file-%u", folder, number);
   FILE *f = fopen(path, "wb");
   FUZZ_CHECK(f != NULL && fwrite(bytes, 1, size, f) == size && fclose(f) == 0);
   if (number % 2 != 0) close_store(store);
-  disk_free(disk);
+  hearth_disk_free(disk);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -179,11 +179,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   Reading all;
   for (unsigned i = 0; !seeded && folder != NULL && i < 4; i++) write_seed(folder, i);
   seeded = true;
-  disk = disk_new();
-  disk_put(disk, PLACE, data, size);
+  disk = hearth_disk_new();
+  hearth_disk_put(disk, PLACE, data, size);
   memory = (FuzzMemory){.largest = fuzz_largest(size)};
   hearth_allocator allocator = fuzz_allocator(&memory);
-  hearth_status verified = file_verify(disk_environment(disk), &allocator, PLACE, ignore, NULL, &log, &e);
+  hearth_status verified = file_verify(hearth_disk_environment(disk), &allocator, PLACE, ignore, NULL, &log, &e);
   FUZZ_CHECK(verified == e.code && memory.used == 0);
   salvage(size);
   hearth_status status = open_store(PLACE, HEARTH_OPEN_READONLY, &store, &e);
@@ -196,7 +196,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   status = open_store(PLACE, 0, &store, &e);
   if (status == HEARTH_OK) write_and_reopen(store);
-  disk_free(disk);
+  hearth_disk_free(disk);
   return 0;
 }
 

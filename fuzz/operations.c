@@ -3,7 +3,7 @@
 ** kills the process and cuts the power, on a file in memory. A plain model in Lua does the same; after each step that
 ** should leave them equal they are compared.
 */
-#include "disk.h"
+#include "hearth_testkit_disk.h"
 #include "fuzz.h"
 
 #define PLACE "/world.hearth"
@@ -11,7 +11,7 @@
 #define MOST_LOSSES 8 /* of power: each may leave the bytes of a torn tail in another file */
 
 typedef struct World {
-  Disk *disk;
+  hearth_disk *disk;
   lua_State *L;
   hearth_store *S;
   FuzzMemory memory;
@@ -118,7 +118,7 @@ static void set_globals(World *w) {
 
 static void open_store(World *w) {
   hearth_error e;
-  hearth_options o = {.size = sizeof o, .page_size = w->page_size, .environment = disk_environment(w->disk),
+  hearth_options o = {.size = sizeof o, .page_size = w->page_size, .environment = hearth_disk_environment(w->disk),
                       .warn = ignore};
   if (hearth_open(w->L, &hearth_file_backend, PLACE, &o, &w->S, &e) != HEARTH_OK) fuzz_fail("open: %s", e.message);
   set_globals(w);
@@ -153,11 +153,11 @@ enum { CLOSED, KILLED, POWER_LOST };
 /* Opens again; what was not committed is gone. */
 static void reopen(World *w, int how, unsigned seed) {
   if (how != CLOSED) /* closing writes nothing then */
-    disk_arm(w->disk, (DiskFault){DISK_ALL_CALLS, 0, 5 /* EIO */, true, false});
+    hearth_disk_arm(w->disk, (hearth_disk_fault){HEARTH_DISK_ALL_CALLS, 0, 5 /* EIO */, true, false});
   (void)hearth_close(w->L, w->S);
-  disk_disarm(w->disk);
-  if (how == KILLED) disk_kill_process(w->disk);
-  if (how == POWER_LOST) disk_power_loss(w->disk, seed);
+  hearth_disk_disarm(w->disk);
+  if (how == KILLED) hearth_disk_kill_process(w->disk);
+  if (how == POWER_LOST) hearth_disk_power_loss(w->disk, seed);
   call(w, "went_back", "");
   open_store(w);
 }
@@ -199,7 +199,7 @@ static void run(World *w, FuzzInput *in) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static const uint32_t page_sizes[] = {64, 128, 256, 4096};
   FuzzInput in = {data, data + size};
-  World w = {.disk = disk_new(), .page_size = page_sizes[fuzz_byte(&in) % 4]};
+  World w = {.disk = hearth_disk_new(), .page_size = page_sizes[fuzz_byte(&in) % 4]};
   w.L = fuzz_whole_state(&w.memory);
   fuzz_run(w.L, code, "=model");
   begin(&w);
@@ -210,6 +210,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   (void)hearth_close(w.L, w.S);
   lua_close(w.L);
   FUZZ_CHECK(w.memory.used == 0);
-  disk_free(w.disk);
+  hearth_disk_free(w.disk);
   return 0;
 }

@@ -1,2 +1,2 @@
 #include "fixture.h"
-const Case disk_cases[] = {{NULL, NULL, NULL, 0}};
+const Case kit_disk_cases[] = {{NULL, NULL, NULL, 0}};

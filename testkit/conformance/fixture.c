@@ -4,7 +4,7 @@
 
 /* ------------------------------------------------------------- failing */
 
-const char *status_name(hearth_status status) {
+const char *kit_status_name(hearth_status status) {
   return status == HEARTH_PENDING ? "pending" : hearth_status_name(status);
 }
 
@@ -13,7 +13,7 @@ static const char *base_name(const char *path) {
   return slash != NULL ? slash + 1 : path;
 }
 
-void fixture_note(Fixture *f, const char *file, int line, const char *format, ...) {
+void kit_note(Fixture *f, const char *file, int line, const char *format, ...) {
   va_list args;
   if (f->failed) return;
   f->failed = true;
@@ -24,48 +24,48 @@ void fixture_note(Fixture *f, const char *file, int line, const char *format, ..
   va_end(args);
 }
 
-void fixture_judge(Fixture *f) {
+void kit_judge(Fixture *f) {
   if (f->failed) longjmp(f->end, 1);
 }
 
-void fixture_status(Fixture *f, const char *file, int line, const char *what, hearth_status expected,
+void kit_status(Fixture *f, const char *file, int line, const char *what, hearth_status expected,
                     hearth_status actual) {
   if (actual == expected) return;
-  fixture_note(f, file, line, "%s answered %s instead of %s%s%s", what, status_name(actual), status_name(expected),
+  kit_note(f, file, line, "%s answered %s instead of %s%s%s", what, kit_status_name(actual), kit_status_name(expected),
                actual < 0 ? ": " : "", actual < 0 ? f->err.message : "");
-  fixture_judge(f);
+  kit_judge(f);
 }
 
-void fixture_number(Fixture *f, const char *file, int line, const char *what, uint64_t expected, uint64_t actual) {
+void kit_number(Fixture *f, const char *file, int line, const char *what, uint64_t expected, uint64_t actual) {
   if (actual == expected) return;
-  fixture_note(f, file, line, "%s is %llu instead of %llu", what, ULL(actual), ULL(expected));
-  fixture_judge(f);
+  kit_note(f, file, line, "%s is %llu instead of %llu", what, ULL(actual), ULL(expected));
+  kit_judge(f);
 }
 
-void fixture_text(Fixture *f, const char *file, int line, const char *what, const char *expected, const char *actual) {
+void kit_text(Fixture *f, const char *file, int line, const char *what, const char *expected, const char *actual) {
   if (strcmp(actual, expected) == 0) return;
-  fixture_note(f, file, line, "%s is \"%.300s\" instead of \"%.300s\"", what, actual, expected);
-  fixture_judge(f);
+  kit_note(f, file, line, "%s is \"%.300s\" instead of \"%.300s\"", what, actual, expected);
+  kit_judge(f);
 }
 
-hearth_error *fresh(Fixture *f) {
+hearth_error *kit_fresh(Fixture *f) {
   memset(&f->err, 0, sizeof f->err);
   f->err.code = (hearth_status)77;
   return &f->err;
 }
 
-hearth_status judged(Fixture *f, hearth_status status) {
+hearth_status kit_judged(Fixture *f, hearth_status status) {
   MUST(f, f->err.code == status, "the error's code is %d (%s) where the call answered %s", (int)f->err.code,
-       status_name(f->err.code), status_name(status));
+       kit_status_name(f->err.code), kit_status_name(status));
   MUST(f, memchr(f->err.message, '\0', sizeof f->err.message) != NULL, "the error's message has no end");
-  MUST(f, status >= 0 || f->err.message[0] != '\0', "%s was answered without a message", status_name(status));
+  MUST(f, status >= 0 || f->err.message[0] != '\0', "%s was answered without a message", kit_status_name(status));
   MUST(f, strchr(f->err.message, '\n') == NULL, "the error's message has more than one line: %s", f->err.message);
   return status;
 }
 
 /* ------------------------------------------------------ opening, closing */
 
-hearth_backend_config fixture_config(Fixture *f, unsigned flags) {
+hearth_backend_config kit_config(Fixture *f, unsigned flags) {
   const hearth_testkit_subject *s = f->subject;
   hearth_backend_config config = {.size = sizeof config, .location = f->location, .flags = flags,
                                   .allocator = hearth_testkit_allocator(&f->memory), .ud = s->backend_ud};
@@ -73,106 +73,86 @@ hearth_backend_config fixture_config(Fixture *f, unsigned flags) {
   return config;
 }
 
-hearth_status try_open(Fixture *f, unsigned flags, hearth_backend_store **out) {
-  hearth_backend_config config = fixture_config(f, flags);
+hearth_status kit_try_open(Fixture *f, unsigned flags, hearth_backend_store **out) {
+  hearth_backend_config config = kit_config(f, flags);
   *out = (hearth_backend_store *)(void *)f; /* what open must replace */
-  hearth_status status = f->backend->open(&config, out, fresh(f));
+  hearth_status status = f->backend->open(&config, out, kit_fresh(f));
   if (status != HEARTH_OK) {
     bool cleared = *out == NULL;
     *out = NULL; /* nothing to close */
-    MUST(f, cleared, "open answered %s and left something else than NULL", status_name(status));
+    MUST(f, cleared, "open answered %s and left something else than NULL", kit_status_name(status));
   }
-  return judged(f, status);
+  return kit_judged(f, status);
 }
 
-void open_store(Fixture *f) {
-  hearth_status status = try_open(f, 0, &f->store);
-  MUST(f, status == HEARTH_OK, "open: %s, %s", status_name(status), f->err.message);
+void kit_open_store(Fixture *f) {
+  hearth_status status = kit_try_open(f, 0, &f->store);
+  MUST(f, status == HEARTH_OK, "open: %s, %s", kit_status_name(status), f->err.message);
 }
 
 static void close_one(Fixture *f, hearth_backend_store **store) {
   hearth_backend_store *closing = *store;
   bool alone = true;
   *store = NULL;
-  hearth_status status = f->backend->close(closing, fresh(f));
-  MUST(f, status == HEARTH_OK, "close: %s, %s", status_name(status), f->err.message);
-  (void)judged(f, status);
+  hearth_status status = f->backend->close(closing, kit_fresh(f));
+  MUST(f, status == HEARTH_OK, "close: %s, %s", kit_status_name(status), f->err.message);
+  (void)kit_judged(f, status);
   for (size_t i = 0; i < MOST_STORES; i++) alone = alone && f->others[i] == NULL;
   MUST(f, !alone || f->store != NULL || f->memory.bytes == 0, "close has left %zu bytes of memory", f->memory.bytes);
 }
 
-void close_store(Fixture *f) {
+void kit_close_store(Fixture *f) {
   close_one(f, &f->store);
 }
 
-void close_other(Fixture *f, size_t n) {
+void kit_close_other(Fixture *f, size_t n) {
   close_one(f, &f->others[n]);
 }
 
-void reopen(Fixture *f) {
+void kit_reopen(Fixture *f) {
   if (!f->subject->persistent) return;
-  close_store(f);
-  open_store(f);
+  kit_close_store(f);
+  kit_open_store(f);
 }
 
 /* ---------------------------------------------------------------- calls */
 
-hearth_op put(uint64_t table, const char *key, const char *value) {
-  return (hearth_op){HEARTH_PUT, table, key, strlen(key), value, strlen(value)};
-}
-
-hearth_op del(uint64_t table, const char *key) {
-  return (hearth_op){HEARTH_DEL, table, key, strlen(key), NULL, 0};
-}
-
-hearth_op drop(uint64_t table) {
-  return (hearth_op){HEARTH_DROP, table, NULL, 0, NULL, 0};
-}
-
-hearth_op equal(uint64_t table, const char *key, const char *value) {
-  return (hearth_op){HEARTH_CHECK_EQUAL, table, key, strlen(key), value, strlen(value)};
-}
-
-hearth_op absent(uint64_t table, const char *key) {
-  return (hearth_op){HEARTH_CHECK_ABSENT, table, key, strlen(key), NULL, 0};
-}
-
 /* What the status of a call becomes when the subject is asynchronous and the case waits. */
 static hearth_status settled(Fixture *f, hearth_status status) {
   if (status < 0 || f->subject->settle == NULL) return status;
-  ANSWERS(f, status, f->backend->poll(f->store, fresh(f)));
+  ANSWERS(f, status, f->backend->poll(f->store, kit_fresh(f)));
   f->subject->settle(f->subject->ud);
-  return judged(f, f->backend->poll(f->store, fresh(f)));
+  return kit_judged(f, f->backend->poll(f->store, kit_fresh(f)));
 }
 
-hearth_status submit_at(Fixture *f, const hearth_op *ops, size_t count, unsigned flags, hearth_durability level,
+hearth_status kit_submit_at(Fixture *f, const hearth_op *ops, size_t count, unsigned flags, hearth_durability level,
                         uint64_t *sequence) {
-  return settled(f, judged(f, f->backend->submit(f->store, ops, count, flags, level, sequence, fresh(f))));
+  return settled(f, kit_judged(f, f->backend->submit(f->store, ops, count, flags, level, sequence, kit_fresh(f))));
 }
 
-hearth_status submit(Fixture *f, const hearth_op *ops, size_t count, unsigned flags) {
-  return submit_at(f, ops, count, flags, HEARTH_DEFAULT_DURABILITY, NULL);
+hearth_status kit_submit(Fixture *f, const hearth_op *ops, size_t count, unsigned flags) {
+  return kit_submit_at(f, ops, count, flags, HEARTH_DEFAULT_DURABILITY, NULL);
 }
 
-hearth_status barrier(Fixture *f, hearth_durability level) {
-  return settled(f, judged(f, f->backend->barrier(f->store, level, fresh(f))));
+hearth_status kit_barrier(Fixture *f, hearth_durability level) {
+  return settled(f, kit_judged(f, f->backend->barrier(f->store, level, kit_fresh(f))));
 }
 
-hearth_status compact(Fixture *f, unsigned keep) {
-  return settled(f, judged(f, f->backend->compact(f->store, keep, fresh(f))));
+hearth_status kit_compact(Fixture *f, unsigned keep) {
+  return settled(f, kit_judged(f, f->backend->compact(f->store, keep, kit_fresh(f))));
 }
 
-hearth_backend_stat look_at(Fixture *f, hearth_backend_store *store) {
+hearth_backend_stat kit_look_at(Fixture *f, hearth_backend_store *store) {
   hearth_backend_stat stat = {.size = sizeof stat};
-  ANSWERS(f, HEARTH_OK, judged(f, f->backend->stat(store, &stat, fresh(f))));
+  ANSWERS(f, HEARTH_OK, kit_judged(f, f->backend->stat(store, &stat, kit_fresh(f))));
   MUST(f, stat.size <= sizeof stat, "stat says that it filled %zu bytes of %zu", stat.size, sizeof stat);
   MUST(f, stat.durable <= stat.sequence, "batch %llu is durable where %llu is the last complete one", ULL(stat.durable),
        ULL(stat.sequence));
   return stat;
 }
 
-hearth_backend_stat look(Fixture *f) {
-  return look_at(f, f->store);
+hearth_backend_stat kit_look(Fixture *f) {
+  return kit_look_at(f, f->store);
 }
 
 /* ------------------------------------------------------------- contents */
@@ -186,7 +166,7 @@ static size_t write_bytes(char *out, size_t size, const unsigned char *bytes, si
   return n;
 }
 
-int write_down(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
+int kit_write_down(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
   Text *t = ud;
   size_t n = strlen(t->text);
   t->count++;
@@ -200,25 +180,25 @@ int write_down(void *ud, uint64_t table, const void *key, size_t key_size, const
   return t->stop_after > 0 && --t->stop_after == 0 ? 7 : 0;
 }
 
-const char *get(Fixture *f, uint64_t table, const char *key, Text *t) {
+const char *kit_get(Fixture *f, uint64_t table, const char *key, Text *t) {
   memset(t, 0, sizeof *t);
-  hearth_status status = judged(f, f->backend->get(f->store, table, key, strlen(key), write_down, t, fresh(f)));
+  hearth_status status = kit_judged(f, f->backend->get(f->store, table, key, strlen(key), kit_write_down, t, kit_fresh(f)));
   if (status == HEARTH_NOTFOUND) {
     MUST(f, t->count == 0, "get called its callback and answered notfound");
     return "nothing";
   }
-  MUST(f, status == HEARTH_OK, "get: %s, %s", status_name(status), f->err.message);
+  MUST(f, status == HEARTH_OK, "get: %s, %s", kit_status_name(status), f->err.message);
   MUST(f, t->count == 1, "get called its callback %zu times", t->count);
   return t->text;
 }
 
-const char *range(Fixture *f, uint64_t table, const char *from, const char *to, bool reverse, Text *t) {
+const char *kit_range(Fixture *f, uint64_t table, const char *from, const char *to, bool reverse, Text *t) {
   memset(t, 0, sizeof *t);
   int result = -1;
-  hearth_status status = judged(f, f->backend->scan(f->store, table, from, from != NULL ? strlen(from) : 0, to,
-                                                    to != NULL ? strlen(to) : 0, reverse, write_down, t, &result,
-                                                    fresh(f)));
-  MUST(f, status == HEARTH_OK, "scan: %s, %s", status_name(status), f->err.message);
+  hearth_status status = kit_judged(f, f->backend->scan(f->store, table, from, from != NULL ? strlen(from) : 0, to,
+                                                    to != NULL ? strlen(to) : 0, reverse, kit_write_down, t, &result,
+                                                    kit_fresh(f)));
+  MUST(f, status == HEARTH_OK, "scan: %s, %s", kit_status_name(status), f->err.message);
   EQUALS(f, 0, (uint64_t)result);
   return t->text;
 }
@@ -239,25 +219,25 @@ static int note_table(void *ud, uint64_t table, const void *key, size_t key_size
   return 0;
 }
 
-hearth_status everything_in(Fixture *f, hearth_backend_store *store, Text *t) {
+hearth_status kit_everything_in(Fixture *f, hearth_backend_store *store, Text *t) {
   Tables tables = {.f = f};
   int result = -1;
   memset(t, 0, sizeof *t);
-  hearth_status status = judged(f, f->backend->tables(store, note_table, &tables, &result, fresh(f)));
-  fixture_judge(f);
+  hearth_status status = kit_judged(f, f->backend->tables(store, note_table, &tables, &result, kit_fresh(f)));
+  kit_judge(f);
   if (status != HEARTH_OK) return status;
   EQUALS(f, 0, (uint64_t)result);
   for (size_t i = 0; i < tables.count && status == HEARTH_OK; i++) {
     size_t before = t->count;
-    status = judged(f, f->backend->scan(store, tables.numbers[i], NULL, 0, NULL, 0, false, write_down, t, &result,
-                                        fresh(f)));
+    status = kit_judged(f, f->backend->scan(store, tables.numbers[i], NULL, 0, NULL, 0, false, kit_write_down, t, &result,
+                                        kit_fresh(f)));
     MUST(f, status != HEARTH_OK || t->count > before, "tables gave table %llu, which is empty", ULL(tables.numbers[i]));
   }
   return status;
 }
 
-const char *everything(Fixture *f, Text *t) {
-  hearth_status status = everything_in(f, f->store, t);
-  MUST(f, status == HEARTH_OK, "reading everything: %s, %s", status_name(status), f->err.message);
+const char *kit_everything(Fixture *f, Text *t) {
+  hearth_status status = kit_everything_in(f, f->store, t);
+  MUST(f, status == HEARTH_OK, "reading everything: %s, %s", kit_status_name(status), f->err.message);
   return t->text;
 }

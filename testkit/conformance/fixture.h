@@ -47,8 +47,8 @@ typedef struct Case {
 } Case;
 
 /* The chapters; each ends with a case without a name. */
-extern const Case reading_cases[], batch_cases[], part_cases[], level_cases[], pending_cases[], opener_cases[],
-    memory_cases[], older_cases[], disk_cases[];
+extern const Case kit_reading_cases[], kit_batch_cases[], kit_part_cases[], kit_level_cases[], kit_pending_cases[], kit_opener_cases[],
+    kit_memory_cases[], kit_older_cases[], kit_disk_cases[];
 
 /* ------------------------------------------------------------- failing */
 
@@ -59,68 +59,82 @@ extern const Case reading_cases[], batch_cases[], part_cases[], level_cases[], p
 #endif
 
 /* Notes the first failure. */
-void fixture_note(Fixture *f, const char *file, int line, const char *format, ...) FORMAT(4, 5);
+void kit_note(Fixture *f, const char *file, int line, const char *format, ...) FORMAT(4, 5);
 
 /* Ends the case if a failure was noted. */
-void fixture_judge(Fixture *f);
+void kit_judge(Fixture *f);
 
-const char *status_name(hearth_status status);
+const char *kit_status_name(hearth_status status);
 
-void fixture_status(Fixture *f, const char *file, int line, const char *what, hearth_status expected,
+void kit_status(Fixture *f, const char *file, int line, const char *what, hearth_status expected,
                     hearth_status actual);
-void fixture_number(Fixture *f, const char *file, int line, const char *what, uint64_t expected, uint64_t actual);
-void fixture_text(Fixture *f, const char *file, int line, const char *what, const char *expected, const char *actual);
+void kit_number(Fixture *f, const char *file, int line, const char *what, uint64_t expected, uint64_t actual);
+void kit_text(Fixture *f, const char *file, int line, const char *what, const char *expected, const char *actual);
 
-#define FAIL(f, ...) (fixture_note(f, __FILE__, __LINE__, __VA_ARGS__), fixture_judge(f))
-#define NOTE(f, ...) fixture_note(f, __FILE__, __LINE__, __VA_ARGS__) /* in callbacks */
+#define FAIL(f, ...) (kit_note(f, __FILE__, __LINE__, __VA_ARGS__), kit_judge(f))
+#define NOTE(f, ...) kit_note(f, __FILE__, __LINE__, __VA_ARGS__) /* in callbacks */
 #define MUST(f, condition, ...) ((condition) ? (void)0 : FAIL(f, __VA_ARGS__))
-#define ANSWERS(f, expected, call) fixture_status(f, __FILE__, __LINE__, #call, expected, call)
-#define EQUALS(f, expected, number) fixture_number(f, __FILE__, __LINE__, #number, expected, number)
-#define READS(f, expected, text) fixture_text(f, __FILE__, __LINE__, #text, expected, text)
+#define ANSWERS(f, expected, call) kit_status(f, __FILE__, __LINE__, #call, expected, call)
+#define EQUALS(f, expected, number) kit_number(f, __FILE__, __LINE__, #number, expected, number)
+#define READS(f, expected, text) kit_text(f, __FILE__, __LINE__, #text, expected, text)
 
 /* ------------------------------------------------------ opening, closing */
 
-hearth_backend_config fixture_config(Fixture *f, unsigned flags);
+hearth_backend_config kit_config(Fixture *f, unsigned flags);
 
 /* What open answers; *out is NULL unless it is OK. */
-hearth_status try_open(Fixture *f, unsigned flags, hearth_backend_store **out);
+hearth_status kit_try_open(Fixture *f, unsigned flags, hearth_backend_store **out);
 
 /* Opens f->store, which must succeed. */
-void open_store(Fixture *f);
+void kit_open_store(Fixture *f);
 
 /* Closes it, and a further one; when none is open, no memory may be held. */
-void close_store(Fixture *f);
-void close_other(Fixture *f, size_t n);
+void kit_close_store(Fixture *f);
+void kit_close_other(Fixture *f, size_t n);
 
 /* Closes and opens, if the subject is persistent. */
-void reopen(Fixture *f);
+void kit_reopen(Fixture *f);
 
 /* ---------------------------------------------------------------- calls */
 
-hearth_op put(uint64_t table, const char *key, const char *value);
-hearth_op del(uint64_t table, const char *key);
-hearth_op drop(uint64_t table);
-hearth_op equal(uint64_t table, const char *key, const char *value);
-hearth_op absent(uint64_t table, const char *key);
+static inline hearth_op put(uint64_t table, const char *key, const char *value) {
+  return (hearth_op){HEARTH_PUT, table, key, strlen(key), value, strlen(value)};
+}
+
+static inline hearth_op del(uint64_t table, const char *key) {
+  return (hearth_op){HEARTH_DEL, table, key, strlen(key), NULL, 0};
+}
+
+static inline hearth_op drop(uint64_t table) {
+  return (hearth_op){HEARTH_DROP, table, NULL, 0, NULL, 0};
+}
+
+static inline hearth_op equal(uint64_t table, const char *key, const char *value) {
+  return (hearth_op){HEARTH_CHECK_EQUAL, table, key, strlen(key), value, strlen(value)};
+}
+
+static inline hearth_op absent(uint64_t table, const char *key) {
+  return (hearth_op){HEARTH_CHECK_ABSENT, table, key, strlen(key), NULL, 0};
+}
 
 /* Calls of f->store. Where the subject is asynchronous they wait for the end of it. */
-hearth_status submit_at(Fixture *f, const hearth_op *ops, size_t count, unsigned flags, hearth_durability level,
+hearth_status kit_submit_at(Fixture *f, const hearth_op *ops, size_t count, unsigned flags, hearth_durability level,
                         uint64_t *sequence);
-hearth_status submit(Fixture *f, const hearth_op *ops, size_t count, unsigned flags);
-hearth_status barrier(Fixture *f, hearth_durability level);
-hearth_status compact(Fixture *f, unsigned keep);
+hearth_status kit_submit(Fixture *f, const hearth_op *ops, size_t count, unsigned flags);
+hearth_status kit_barrier(Fixture *f, hearth_durability level);
+hearth_status kit_compact(Fixture *f, unsigned keep);
 
 /* f->err holds what `status` says; for calls that a case makes itself. Answers the status. */
-hearth_status judged(Fixture *f, hearth_status status);
+hearth_status kit_judged(Fixture *f, hearth_status status);
 /* An error record that is full of what a call must replace. */
-hearth_error *fresh(Fixture *f);
+hearth_error *kit_fresh(Fixture *f);
 
 #define COUNT(...) (sizeof((hearth_op[]){__VA_ARGS__}) / sizeof(hearth_op))
-#define SUBMIT(f, ...) submit(f, (hearth_op[]){__VA_ARGS__}, COUNT(__VA_ARGS__), 0)
-#define SUBMIT_PART(f, ...) submit(f, (hearth_op[]){__VA_ARGS__}, COUNT(__VA_ARGS__), HEARTH_BATCH_MORE)
+#define SUBMIT(f, ...) kit_submit(f, (hearth_op[]){__VA_ARGS__}, COUNT(__VA_ARGS__), 0)
+#define SUBMIT_PART(f, ...) kit_submit(f, (hearth_op[]){__VA_ARGS__}, COUNT(__VA_ARGS__), HEARTH_BATCH_MORE)
 
-hearth_backend_stat look(Fixture *f);
-hearth_backend_stat look_at(Fixture *f, hearth_backend_store *store);
+hearth_backend_stat kit_look(Fixture *f);
+hearth_backend_stat kit_look_at(Fixture *f, hearth_backend_store *store);
 
 /* ------------------------------------------------------------- contents */
 
@@ -132,16 +146,16 @@ typedef struct Text {
 } Text;
 
 /* A hearth_found that writes down what it gets into a Text. */
-int write_down(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size);
+int kit_write_down(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size);
 
 /* "nothing" when the key is not there. */
-const char *get(Fixture *f, uint64_t table, const char *key, Text *t);
+const char *kit_get(Fixture *f, uint64_t table, const char *key, Text *t);
 /* NULL: no bound. */
-const char *range(Fixture *f, uint64_t table, const char *from, const char *to, bool reverse, Text *t);
+const char *kit_range(Fixture *f, uint64_t table, const char *from, const char *to, bool reverse, Text *t);
 /* All tables and their entries. */
-const char *everything(Fixture *f, Text *t);
+const char *kit_everything(Fixture *f, Text *t);
 
 /* The same of another store; the first status that is not OK. */
-hearth_status everything_in(Fixture *f, hearth_backend_store *store, Text *t);
+hearth_status kit_everything_in(Fixture *f, hearth_backend_store *store, Text *t);
 
 #endif

@@ -19,11 +19,11 @@ static hearth_status attempt_parts(Fixture *f) {
 }
 
 static hearth_status attempt_compaction(Fixture *f) {
-  return compact(f, 0);
+  return kit_compact(f, 0);
 }
 
 static hearth_status attempt_barrier(Fixture *f) {
-  return barrier(f, HEARTH_DEFAULT_DURABILITY);
+  return kit_barrier(f, HEARTH_DEFAULT_DURABILITY);
 }
 
 static const Attempt attempts[] = {{attempt_batch, "1/a=two 1/c=z "},
@@ -42,7 +42,7 @@ static bool fail_one(Fixture *f, const Attempt *attempt, long n, bool for_good) 
   f->memory.fail_at = -1;
   bool struck = f->memory.calls > calls + n;
   if (!struck || status != HEARTH_NOMEM) ANSWERS(f, HEARTH_OK, status); /* it may do without */
-  READS(f, status == HEARTH_OK ? attempt->after : before, everything(f, &t));
+  READS(f, status == HEARTH_OK ? attempt->after : before, kit_everything(f, &t));
   return struck;
 }
 
@@ -50,8 +50,8 @@ static void fail_each(Fixture *f, bool for_good) {
   Text t;
   for (size_t i = 0; i < sizeof attempts / sizeof *attempts; i++) {
     for (long n = 0; fail_one(f, &attempts[i], n, for_good); n++) continue;
-    reopen(f);
-    READS(f, attempts[i].after, everything(f, &t));
+    kit_reopen(f);
+    READS(f, attempts[i].after, kit_everything(f, &t));
   }
 }
 
@@ -67,39 +67,39 @@ static void memory_that_stays_exhausted_changes_nothing(Fixture *f) {
 static void reads_survive_failed_allocations(Fixture *f) {
   Text t;
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(1, "a", "x"), put(2, "b", "y")));
-  reopen(f);
+  kit_reopen(f);
   if (!f->subject->persistent) return;
   for (long n = 0;; n++) {
     long calls = f->memory.calls;
     f->memory.fail_at = calls + n;
-    hearth_status status = everything_in(f, f->store, &t);
+    hearth_status status = kit_everything_in(f, f->store, &t);
     f->memory.fail_at = -1;
     if (status == HEARTH_OK) READS(f, "1/a=x 2/b=y ", t.text);
     else ANSWERS(f, HEARTH_NOMEM, status);
-    READS(f, "1/a=x 2/b=y ", everything(f, &t));
+    READS(f, "1/a=x 2/b=y ", kit_everything(f, &t));
     if (f->memory.calls <= calls + n) break;
-    close_store(f);
-    open_store(f);
+    kit_close_store(f);
+    kit_open_store(f);
   }
 }
 
 static void open_without_memory(Fixture *f) {
   Text t;
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(1, "a", "x")));
-  close_store(f);
+  kit_close_store(f);
   for (unsigned i = 0; i < 4; i++) { /* as a writer, once and for good, and as a reader */
     unsigned flags = i < 2 ? 0 : HEARTH_OPEN_READONLY;
     for (long n = 0;; n++) {
       long calls = f->memory.calls;
       f->memory.fail_at = calls + n;
       f->memory.for_good = i % 2 == 1;
-      hearth_status status = try_open(f, flags, &f->store);
+      hearth_status status = kit_try_open(f, flags, &f->store);
       f->memory.fail_at = -1;
       if (status == HEARTH_OK) {
         MUST(f, n > 0, "open made a store without its allocator");
-        READS(f, f->subject->persistent ? "1/a=x " : "", everything(f, &t));
+        READS(f, f->subject->persistent ? "1/a=x " : "", kit_everything(f, &t));
         bool struck = f->memory.calls > calls + n;
-        close_store(f);
+        kit_close_store(f);
         if (!struck) break;
         continue;
       }
@@ -116,17 +116,17 @@ static void close_gives_everything_back(Fixture *f) {
     hearth_op ops[] = {put(1, "a", "x"), put(1, "big", ""), put(2, "b", "y")};
     ops[1].value = value;
     ops[1].value_size = sizes[i];
-    ANSWERS(f, HEARTH_OK, submit(f, ops, 3, 0));
+    ANSWERS(f, HEARTH_OK, kit_submit(f, ops, 3, 0));
     ANSWERS(f, HEARTH_CONFLICT, SUBMIT(f, put(3, "c", "z"), absent(1, "a")));
-    if (i % 2 == 1) ANSWERS(f, HEARTH_OK, submit(f, ops, 3, HEARTH_BATCH_MORE)); /* a batch that is open */
-    if (i == 2) ANSWERS(f, HEARTH_OK, compact(f, 0));
-    close_store(f);
+    if (i % 2 == 1) ANSWERS(f, HEARTH_OK, kit_submit(f, ops, 3, HEARTH_BATCH_MORE)); /* a batch that is open */
+    if (i == 2) ANSWERS(f, HEARTH_OK, kit_compact(f, 0));
+    kit_close_store(f);
     EQUALS(f, 0, f->memory.bytes);
-    open_store(f);
+    kit_open_store(f);
   }
 }
 
-const Case memory_cases[] = {
+const Case kit_memory_cases[] = {
     {"failed_allocations_change_nothing", "After NOMEM the store is unchanged and usable, whichever allocation failed.",
      failed_allocations_change_nothing, 0},
     {"memory_that_stays_exhausted_changes_nothing", "The same when no later allocation succeeds either.",

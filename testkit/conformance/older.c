@@ -10,7 +10,7 @@ static void a_stat_may_be_smaller(Fixture *f) {
     hearth_backend_stat stat;
     memset(&stat, 0x7f, sizeof stat);
     stat.size = sizes[i];
-    ANSWERS(f, HEARTH_OK, judged(f, f->backend->stat(f->store, &stat, fresh(f))));
+    ANSWERS(f, HEARTH_OK, kit_judged(f, f->backend->stat(f->store, &stat, kit_fresh(f))));
     EQUALS(f, 1, stat.sequence);
     EQUALS(f, sizes[i], stat.size);
     memcpy(bytes, &stat, sizeof bytes);
@@ -29,16 +29,16 @@ static void *no_memory(void *ud, void *ptr, size_t osize, size_t nsize) {
 static void a_config_may_be_smaller(Fixture *f) {
   if (f->subject->environment != NULL || f->subject->backend_ud != NULL) return; /* they stand behind */
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(1, "a", "x")));
-  close_store(f);
-  hearth_backend_config config = fixture_config(f, 0);
+  kit_close_store(f);
+  hearth_backend_config config = kit_config(f, 0);
   config.size = offsetof(hearth_backend_config, allocator);
   config.allocator = (hearth_allocator){no_memory, f};
-  hearth_status status = judged(f, f->backend->open(&config, &f->store, fresh(f)));
-  fixture_judge(f);
+  hearth_status status = kit_judged(f, f->backend->open(&config, &f->store, kit_fresh(f)));
+  kit_judge(f);
   ANSWERS(f, HEARTH_OK, status);
   Text t;
-  READS(f, f->subject->persistent ? "1/a=x " : "", everything(f, &t));
-  close_store(f);
+  READS(f, f->subject->persistent ? "1/a=x " : "", kit_everything(f, &t));
+  kit_close_store(f);
 }
 
 static void errors_may_be_null(Fixture *f) {
@@ -48,19 +48,19 @@ static void errors_may_be_null(Fixture *f) {
   Text t = {.count = 0};
   int result;
   hearth_op op = put(1, "a", "x"), check = absent(1, "a"), wrong = put(HEARTH_MAX_TABLE + 1, "a", "x");
-  ANSWERS(f, HEARTH_OK, submit(f, &op, 1, 0));
+  ANSWERS(f, HEARTH_OK, kit_submit(f, &op, 1, 0));
   MUST(f, b->submit(f->store, &check, 1, 0, HEARTH_VISIBLE, NULL, NULL) == HEARTH_CONFLICT, "submit without an error");
   MUST(f, b->submit(f->store, &wrong, 1, 0, HEARTH_VISIBLE, NULL, NULL) == HEARTH_INVALID, "submit without an error");
   MUST(f, b->submit(f->store, NULL, 0, HEARTH_BATCH_ABANDON, HEARTH_VISIBLE, NULL, NULL) == HEARTH_OK, "abandon");
-  MUST(f, b->get(f->store, 1, "a", 1, write_down, &t, NULL) == HEARTH_OK, "get without an error");
-  MUST(f, b->get(f->store, 1, "b", 1, write_down, &t, NULL) == HEARTH_NOTFOUND, "get without an error");
-  MUST(f, b->scan(f->store, 1, NULL, 0, NULL, 0, false, write_down, &t, &result, NULL) == HEARTH_OK, "scan");
-  MUST(f, b->tables(f->store, write_down, &t, &result, NULL) == HEARTH_OK, "tables without an error");
+  MUST(f, b->get(f->store, 1, "a", 1, kit_write_down, &t, NULL) == HEARTH_OK, "get without an error");
+  MUST(f, b->get(f->store, 1, "b", 1, kit_write_down, &t, NULL) == HEARTH_NOTFOUND, "get without an error");
+  MUST(f, b->scan(f->store, 1, NULL, 0, NULL, 0, false, kit_write_down, &t, &result, NULL) == HEARTH_OK, "scan");
+  MUST(f, b->tables(f->store, kit_write_down, &t, &result, NULL) == HEARTH_OK, "tables without an error");
   MUST(f, b->stat(f->store, &stat, NULL) == HEARTH_OK, "stat without an error");
   MUST(f, b->barrier(f->store, (hearth_durability)9, NULL) == HEARTH_INVALID, "barrier without an error");
   MUST(f, b->poll(f->store, NULL) == HEARTH_OK, "poll without an error");
   if (f->subject->persistent) {
-    hearth_backend_config config = fixture_config(f, 0);
+    hearth_backend_config config = kit_config(f, 0);
     MUST(f, b->open(&config, &other, NULL) == HEARTH_BUSY, "open without an error");
   }
   MUST(f, b->close(f->store, NULL) == HEARTH_OK, "close without an error");
@@ -82,7 +82,7 @@ static void the_table_of_functions_is_whole(Fixture *f) {
               b->tables != NULL, "a function is missing");
 }
 
-const Case older_cases[] = {
+const Case kit_older_cases[] = {
     {"a_stat_may_be_smaller", "stat writes no field that the caller's struct has no room for.", a_stat_may_be_smaller, 0},
     {"a_config_may_be_smaller", "open looks at no field that the caller's struct does not have.",
      a_config_may_be_smaller, 0},

@@ -3,10 +3,10 @@
 
 static void a_new_store_is_empty(Fixture *f) {
   Text t;
-  READS(f, "", everything(f, &t));
-  READS(f, "nothing", get(f, 1, "a", &t));
-  READS(f, "", range(f, 1, NULL, NULL, false, &t));
-  hearth_backend_stat stat = look(f);
+  READS(f, "", kit_everything(f, &t));
+  READS(f, "nothing", kit_get(f, 1, "a", &t));
+  READS(f, "", kit_range(f, 1, NULL, NULL, false, &t));
+  hearth_backend_stat stat = kit_look(f);
   EQUALS(f, 0, stat.sequence);
   EQUALS(f, 0, stat.entries);
   EQUALS(f, 0, stat.live_bytes);
@@ -17,14 +17,14 @@ static void puts_are_read_back_in_order(Fixture *f) {
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(2, "b", "1"), put(1, "ab", "2"), put(1, "a", "3"), put(1, "b", ""),
                                put(HEARTH_MAX_TABLE, "", "4"), put(1, "a\xff", "5"), put(0, "z", "6")));
   for (int i = 0; i < 2; i++) {
-    READS(f, "0/z=6 1/a=3 1/ab=2 1/a\\ff=5 1/b= 2/b=1 9007199254740992/=4 ", everything(f, &t));
-    READS(f, "1/a=3 ", get(f, 1, "a", &t));
-    READS(f, "1/b= ", get(f, 1, "b", &t));
-    READS(f, "9007199254740992/=4 ", get(f, HEARTH_MAX_TABLE, "", &t));
-    READS(f, "nothing", get(f, 2, "a", &t));
-    READS(f, "nothing", get(f, 1, "", &t));
-    READS(f, "nothing", get(f, 1, "abc", &t));
-    reopen(f);
+    READS(f, "0/z=6 1/a=3 1/ab=2 1/a\\ff=5 1/b= 2/b=1 9007199254740992/=4 ", kit_everything(f, &t));
+    READS(f, "1/a=3 ", kit_get(f, 1, "a", &t));
+    READS(f, "1/b= ", kit_get(f, 1, "b", &t));
+    READS(f, "9007199254740992/=4 ", kit_get(f, HEARTH_MAX_TABLE, "", &t));
+    READS(f, "nothing", kit_get(f, 2, "a", &t));
+    READS(f, "nothing", kit_get(f, 1, "", &t));
+    READS(f, "nothing", kit_get(f, 1, "abc", &t));
+    kit_reopen(f);
   }
 }
 
@@ -33,13 +33,13 @@ static void the_last_operation_on_a_key_counts(Fixture *f) {
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(1, "a", "old"), put(1, "a", "new"), put(1, "b", "x"), del(1, "b"), del(1, "c"),
                                put(2, "a", "x"), drop(2), put(2, "b", "y"), put(3, "a", "z"), drop(3), drop(4)));
   for (int i = 0; i < 2; i++) {
-    READS(f, "1/a=new 2/b=y ", everything(f, &t));
-    reopen(f);
+    READS(f, "1/a=new 2/b=y ", kit_everything(f, &t));
+    kit_reopen(f);
   }
   ANSWERS(f, HEARTH_OK, SUBMIT(f, del(1, "a"), put(2, "b", "yy")));
   for (int i = 0; i < 2; i++) {
-    READS(f, "2/b=yy ", everything(f, &t));
-    reopen(f);
+    READS(f, "2/b=yy ", kit_everything(f, &t));
+    kit_reopen(f);
   }
 }
 
@@ -48,9 +48,9 @@ static void a_deleted_key_is_gone(Fixture *f) {
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(1, "a", "x"), put(1, "b", "y"), put(1, "bb", "z"), put(2, "b", "w")));
   ANSWERS(f, HEARTH_OK, SUBMIT(f, del(1, "b"), del(1, "none"), del(9, "a")));
   for (int i = 0; i < 2; i++) {
-    READS(f, "1/a=x 1/bb=z 2/b=w ", everything(f, &t));
-    READS(f, "nothing", get(f, 1, "b", &t));
-    reopen(f);
+    READS(f, "1/a=x 1/bb=z 2/b=w ", kit_everything(f, &t));
+    READS(f, "nothing", kit_get(f, 1, "b", &t));
+    kit_reopen(f);
   }
 }
 
@@ -60,23 +60,23 @@ static void a_drop_takes_every_entry(Fixture *f) {
                                put(2, "\xff\xff", "z"), put(3, "a", "x")));
   ANSWERS(f, HEARTH_OK, SUBMIT(f, drop(2)));
   for (int i = 0; i < 2; i++) {
-    READS(f, "1/a=x 3/a=x ", everything(f, &t));
-    READS(f, "nothing", get(f, 2, "", &t));
-    READS(f, "nothing", get(f, 2, "\xff\xff", &t));
-    reopen(f);
+    READS(f, "1/a=x 3/a=x ", kit_everything(f, &t));
+    READS(f, "nothing", kit_get(f, 2, "", &t));
+    READS(f, "nothing", kit_get(f, 2, "\xff\xff", &t));
+    kit_reopen(f);
   }
 }
 
 static void the_numbers_of_entries_and_bytes_are_right(Fixture *f) {
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(1, "a", "12345"), put(1, "bb", ""), put(2, "ccc", "1")));
-  EQUALS(f, 3, look(f).entries);
-  EQUALS(f, 12, look(f).live_bytes);
+  EQUALS(f, 3, kit_look(f).entries);
+  EQUALS(f, 12, kit_look(f).live_bytes);
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(1, "a", "1"), del(1, "bb"), put(2, "d", "22"), drop(3)));
   for (int i = 0; i < 2; i++) {
-    EQUALS(f, 3, look(f).entries);
-    EQUALS(f, 9, look(f).live_bytes);
-    EQUALS(f, 2, look(f).sequence);
-    reopen(f);
+    EQUALS(f, 3, kit_look(f).entries);
+    EQUALS(f, 9, kit_look(f).live_bytes);
+    EQUALS(f, 2, kit_look(f).sequence);
+    kit_reopen(f);
   }
 }
 
@@ -132,10 +132,10 @@ static void scan_is(Fixture *f, const Key *from, const Key *to, const Key *keys,
   Expected e = {f, NULL, reverse ? -1 : 1, end > first ? end - first : 0};
   int result = -1;
   e.next = reverse && e.left > 0 ? keys + end - 1 : keys + first;
-  hearth_status status = judged(f, f->backend->scan(f->store, 7, from != NULL ? from->bytes : NULL,
+  hearth_status status = kit_judged(f, f->backend->scan(f->store, 7, from != NULL ? from->bytes : NULL,
                                                     from != NULL ? from->size : 0, to != NULL ? to->bytes : NULL,
-                                                    to != NULL ? to->size : 0, reverse, is_next, &e, &result, fresh(f)));
-  fixture_judge(f);
+                                                    to != NULL ? to->size : 0, reverse, is_next, &e, &result, kit_fresh(f)));
+  kit_judge(f);
   ANSWERS(f, HEARTH_OK, status);
   MUST(f, e.left == 0, "%s gave %zu of %zu entries", reverse ? "a reverse scan" : "a scan", end - first - e.left,
        end - first);
@@ -148,13 +148,13 @@ static void keys_are_ordered_by_memcmp(Fixture *f) {
     const Key *k = &keys[i * 37 % count];
     unsigned char value = (unsigned char)k->size;
     hearth_op op = {HEARTH_PUT, 7, k->bytes, k->size, &value, 1};
-    ANSWERS(f, HEARTH_OK, submit_at(f, &op, 1, 0, HEARTH_VISIBLE, NULL));
+    ANSWERS(f, HEARTH_OK, kit_submit_at(f, &op, 1, 0, HEARTH_VISIBLE, NULL));
   }
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(6, "\xff", "x"), put(8, "", "x")));
   for (int again = 0; again < 2; again++) {
     scan_is(f, NULL, NULL, keys, 0, count, false);
     scan_is(f, NULL, NULL, keys, 0, count, true);
-    reopen(f);
+    kit_reopen(f);
   }
 }
 
@@ -170,7 +170,7 @@ static void scans_keep_their_bounds(Fixture *f) {
     ops[n] = (hearth_op){HEARTH_PUT, 7, there[n].bytes, there[n].size, &values[n], 1};
     n++;
   }
-  ANSWERS(f, HEARTH_OK, submit(f, ops, n, 0));
+  ANSWERS(f, HEARTH_OK, kit_submit(f, ops, n, 0));
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(6, "\xff", "x"), put(8, "", "x")));
   for (size_t a = 0; a <= count; a++)
     for (size_t b = 0; b <= count; b++) { /* `count` stands for no bound; key number i is there when i % 3 == 1 */
@@ -180,8 +180,8 @@ static void scans_keep_their_bounds(Fixture *f) {
                 reverse != 0);
     }
   Text t;
-  READS(f, "", range(f, 9, NULL, NULL, false, &t));
-  READS(f, "", range(f, 9, "a", "b", true, &t));
+  READS(f, "", kit_range(f, 9, NULL, NULL, false, &t));
+  READS(f, "", kit_range(f, 9, "a", "b", true, &t));
 }
 
 static void a_callback_ends_a_scan(Fixture *f) {
@@ -190,8 +190,8 @@ static void a_callback_ends_a_scan(Fixture *f) {
     for (int reverse = 0; reverse < 2; reverse++) {
       Text t = {.stop_after = after};
       int result = 0;
-      ANSWERS(f, HEARTH_OK, judged(f, f->backend->scan(f->store, 1, NULL, 0, NULL, 0, reverse != 0, write_down, &t,
-                                                       &result, fresh(f))));
+      ANSWERS(f, HEARTH_OK, kit_judged(f, f->backend->scan(f->store, 1, NULL, 0, NULL, 0, reverse != 0, kit_write_down, &t,
+                                                       &result, kit_fresh(f))));
       EQUALS(f, 7, (uint64_t)result);
       EQUALS(f, (uint64_t)after, t.count);
       char expected[] = "1/a=1 1/b=2 1/c=3 ", reversed[] = "1/c=3 1/b=2 1/a=1 ";
@@ -215,21 +215,21 @@ static void a_callback_ends_the_tables(Fixture *f) {
   size_t calls = 0;
   int result = 0;
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(3, "a", "1"), put(1, "b", "2"), put(2, "c", "3"), put(9, "d", "4")));
-  ANSWERS(f, HEARTH_OK, judged(f, f->backend->tables(f->store, stop_at_two, &calls, &result, fresh(f))));
+  ANSWERS(f, HEARTH_OK, kit_judged(f, f->backend->tables(f->store, stop_at_two, &calls, &result, kit_fresh(f))));
   EQUALS(f, 2, calls);
   MUST(f, result == -9, "tables gave the result %d of a callback that answered -9", result);
 }
 
 static int answer_something(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
                             size_t value_size) {
-  (void)write_down(ud, table, key, key_size, value, value_size);
+  (void)kit_write_down(ud, table, key, key_size, value, value_size);
   return HEARTH_IO;
 }
 
 static void what_the_callback_of_get_answers_is_ignored(Fixture *f) {
   Text t = {.count = 0};
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(1, "a", "x")));
-  ANSWERS(f, HEARTH_OK, judged(f, f->backend->get(f->store, 1, "a", 1, answer_something, &t, fresh(f))));
+  ANSWERS(f, HEARTH_OK, kit_judged(f, f->backend->get(f->store, 1, "a", 1, answer_something, &t, kit_fresh(f))));
   READS(f, "1/a=x ", t.text);
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(1, "b", "y")));
 }
@@ -246,17 +246,17 @@ static void values_of_many_sizes(Fixture *f) {
     keys[i][0] = (char)('a' + (int)i);
     ops[i] = (hearth_op){HEARTH_PUT, 1, keys[i], 1, big, sizes[i]};
   }
-  ANSWERS(f, HEARTH_OK, submit(f, ops, 9, 0));
+  ANSWERS(f, HEARTH_OK, kit_submit(f, ops, 9, 0));
   for (int again = 0; again < 2; again++) {
     for (unsigned i = 0; i < 9; i++) {
       hearth_op check = ops[i];
       check.kind = HEARTH_CHECK_EQUAL;
-      ANSWERS(f, HEARTH_OK, submit(f, &check, 1, 0));
+      ANSWERS(f, HEARTH_OK, kit_submit(f, &check, 1, 0));
       if (check.value_size == 0) continue;
       check.value_size--;
-      ANSWERS(f, HEARTH_CONFLICT, submit(f, &check, 1, 0));
+      ANSWERS(f, HEARTH_CONFLICT, kit_submit(f, &check, 1, 0));
     }
-    reopen(f);
+    kit_reopen(f);
   }
 }
 
@@ -276,21 +276,21 @@ static void keys_and_tables_at_the_limits(Fixture *f) {
   memset(key, 0xfe, sizeof key);
   hearth_op ops[] = {{HEARTH_PUT, HEARTH_MAX_TABLE, key, sizeof key, "x", 1}, {HEARTH_PUT, 0, NULL, 0, NULL, 0},
                      {HEARTH_CHECK_ABSENT, HEARTH_MAX_TABLE, key, sizeof key - 1, NULL, 0}};
-  ANSWERS(f, HEARTH_OK, submit(f, ops, 3, 0));
+  ANSWERS(f, HEARTH_OK, kit_submit(f, ops, 3, 0));
   for (int again = 0; again < 2; again++) {
     Text t = {.count = 0};
-    EQUALS(f, 2, look(f).entries);
-    EQUALS(f, HEARTH_MAX_KEY + 1, look(f).live_bytes);
-    ANSWERS(f, HEARTH_OK, judged(f, f->backend->get(f->store, HEARTH_MAX_TABLE, key, sizeof key, is_long, f, fresh(f))));
-    fixture_judge(f);
+    EQUALS(f, 2, kit_look(f).entries);
+    EQUALS(f, HEARTH_MAX_KEY + 1, kit_look(f).live_bytes);
+    ANSWERS(f, HEARTH_OK, kit_judged(f, f->backend->get(f->store, HEARTH_MAX_TABLE, key, sizeof key, is_long, f, kit_fresh(f))));
+    kit_judge(f);
     ANSWERS(f, HEARTH_NOTFOUND,
-            judged(f, f->backend->get(f->store, HEARTH_MAX_TABLE, key, sizeof key - 1, is_long, f, fresh(f))));
-    ANSWERS(f, HEARTH_OK, judged(f, f->backend->scan(f->store, HEARTH_MAX_TABLE, key, sizeof key, NULL, 0, true, is_long,
-                                                     f, &result, fresh(f))));
-    fixture_judge(f);
-    ANSWERS(f, HEARTH_OK, judged(f, f->backend->get(f->store, 0, NULL, 0, write_down, &t, fresh(f))));
+            kit_judged(f, f->backend->get(f->store, HEARTH_MAX_TABLE, key, sizeof key - 1, is_long, f, kit_fresh(f))));
+    ANSWERS(f, HEARTH_OK, kit_judged(f, f->backend->scan(f->store, HEARTH_MAX_TABLE, key, sizeof key, NULL, 0, true, is_long,
+                                                     f, &result, kit_fresh(f))));
+    kit_judge(f);
+    ANSWERS(f, HEARTH_OK, kit_judged(f, f->backend->get(f->store, 0, NULL, 0, kit_write_down, &t, kit_fresh(f))));
     READS(f, "0/= ", t.text);
-    reopen(f);
+    kit_reopen(f);
   }
 }
 
@@ -327,29 +327,29 @@ static void put_many(Fixture *f) {
     (void)snprintf(names[at], sizeof names[at], "key%06u", n);
     memset(values[at], (int)(n & 255), sizeof values[at]);
     ops[at] = (hearth_op){HEARTH_PUT, 5, names[at], 9, values[at], 40 + n % 90};
-    if (at == 99) ANSWERS(f, HEARTH_OK, submit(f, ops, 100, i + 1 < MANY ? HEARTH_BATCH_MORE : 0));
+    if (at == 99) ANSWERS(f, HEARTH_OK, kit_submit(f, ops, 100, i + 1 < MANY ? HEARTH_BATCH_MORE : 0));
   }
 }
 
 static void many_entries_are_scanned(Fixture *f) {
   put_many(f);
-  EQUALS(f, 1, look(f).sequence);
+  EQUALS(f, 1, kit_look(f).sequence);
   for (int again = 0; again < 2; again++) {
-    EQUALS(f, MANY, look(f).entries);
+    EQUALS(f, MANY, kit_look(f).entries);
     for (int reverse = 0; reverse < 2; reverse++) {
       Many m = {f, reverse ? 2899 : 100, reverse ? -1 : 1, 0};
       int result = -1;
-      hearth_status status = judged(f, f->backend->scan(f->store, 5, "key000100", 9, "key002900", 9, reverse != 0,
-                                                        is_number, &m, &result, fresh(f)));
-      fixture_judge(f);
+      hearth_status status = kit_judged(f, f->backend->scan(f->store, 5, "key000100", 9, "key002900", 9, reverse != 0,
+                                                        is_number, &m, &result, kit_fresh(f)));
+      kit_judge(f);
       ANSWERS(f, HEARTH_OK, status);
       EQUALS(f, 2800, m.count);
     }
-    reopen(f);
+    kit_reopen(f);
   }
   Text t;
   ANSWERS(f, HEARTH_OK, SUBMIT(f, drop(5)));
-  READS(f, "", everything(f, &t));
+  READS(f, "", kit_everything(f, &t));
 }
 
 static int get_another(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
@@ -364,7 +364,7 @@ static int get_another(void *ud, uint64_t table, const void *key, size_t key_siz
     Text t = {.count = 0};
     hearth_error err;
     (void)snprintf(name, sizeof name, "%u", i);
-    if (f->backend->get(f->store, 1, name, strlen(name), write_down, &t, &err) != HEARTH_OK || t.count != 1)
+    if (f->backend->get(f->store, 1, name, strlen(name), kit_write_down, &t, &err) != HEARTH_OK || t.count != 1)
       NOTE(f, "a get from the callback of get: %s", err.message);
   }
   if (value_size != 100 || *(const unsigned char *)value != first)
@@ -381,16 +381,16 @@ static void a_callback_of_get_may_get(Fixture *f) {
     values[i][0] = (char)(i & 127);
     ops[i] = (hearth_op){HEARTH_PUT, 1, names[i], strlen(names[i]), values[i], 100};
   }
-  for (unsigned i = 0; i < 600; i += 20) ANSWERS(f, HEARTH_OK, submit_at(f, ops + i, 20, 0, HEARTH_VISIBLE, NULL));
+  for (unsigned i = 0; i < 600; i += 20) ANSWERS(f, HEARTH_OK, kit_submit_at(f, ops + i, 20, 0, HEARTH_VISIBLE, NULL));
   for (unsigned i = 0; i < 600; i += 100)
     for (int again = 0; again < 2; again++) {
       ANSWERS(f, HEARTH_OK,
-              judged(f, f->backend->get(f->store, 1, names[i], strlen(names[i]), get_another, f, fresh(f))));
-      fixture_judge(f);
+              kit_judged(f, f->backend->get(f->store, 1, names[i], strlen(names[i]), get_another, f, kit_fresh(f))));
+      kit_judge(f);
     }
 }
 
-const Case reading_cases[] = {
+const Case kit_reading_cases[] = {
     {"a_new_store_is_empty", "At a place where nothing is, open makes an empty store: no entry, no batch.",
      a_new_store_is_empty, 0},
     {"puts_are_read_back_in_order", "What was put is read back by get, scan and tables, under its table and key.",

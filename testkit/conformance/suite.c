@@ -1,8 +1,8 @@
 /* The list of cases, and running them. */
 #include "fixture.h"
 
-static const Case *const chapters[] = {reading_cases, batch_cases,  part_cases,  level_cases, pending_cases,
-                                       opener_cases,  memory_cases, older_cases, disk_cases};
+static const Case *const chapters[] = {kit_reading_cases, kit_batch_cases,  kit_part_cases,  kit_level_cases, kit_pending_cases,
+                                       kit_opener_cases,  kit_memory_cases, kit_older_cases, kit_disk_cases};
 
 #define CHAPTERS (sizeof chapters / sizeof *chapters)
 
@@ -49,12 +49,12 @@ static void run(Fixture *f, const Case *c) {
   bool alone = (c->needs & NEEDS_DISK) != 0; /* such a case makes its own disks */
   if (!alone && f->subject->arrive != NULL) f->location = f->subject->arrive(f->subject->ud);
   if (setjmp(f->end) == 0) {
-    if (!alone) open_store(f);
+    if (!alone) kit_open_store(f);
     c->run(f);
-    fixture_judge(f);
+    kit_judge(f);
     for (size_t i = 0; i < MOST_STORES; i++)
-      if (f->others[i] != NULL) close_other(f, i);
-    if (f->store != NULL) close_store(f);
+      if (f->others[i] != NULL) kit_close_other(f, i);
+    if (f->store != NULL) kit_close_store(f);
   }
   if (!alone) clean_up(f);
 }

@@ -3,7 +3,7 @@
 #include <time.h>
 
 #include "buffer.h"
-#include "disk.h"
+#include "hearth_testkit_disk.h"
 #include "export.h"
 #include "random_steps.h"
 #include "testing.h"
@@ -219,14 +219,15 @@ static void do_read_beside(Life *l, Subject *s) {
 }
 
 /* The same bytes from every backend. */
-static void do_export(Life *l, Subject *s, Disk *exports, size_t number) {
+static void do_export(Life *l, Subject *s, hearth_disk *exports, size_t number) {
   char path[32];
   hearth_error err;
   size_t size, first_size;
   (void)snprintf(path, sizeof path, "/export%zu", number);
-  hearth_status status = hearth_export(s->is->backend, s->store, disk_environment(exports), NULL, path, &err);
+  hearth_status status = hearth_export(s->is->backend, s->store, hearth_disk_environment(exports), NULL, path, &err);
   MUST(l, s, status == HEARTH_OK, "export: %s", err.message);
-  const unsigned char *bytes = disk_bytes(exports, path, &size), *first = disk_bytes(exports, "/export0", &first_size);
+  const unsigned char *bytes = hearth_disk_bytes(exports, path, &size);
+  const unsigned char *first = hearth_disk_bytes(exports, "/export0", &first_size);
   MUST(l, s, size == first_size && memcmp(bytes, first, size) == 0, "another export than that of %s",
        l->subjects[0].is->name);
   compared++;
@@ -235,7 +236,7 @@ static void do_export(Life *l, Subject *s, Disk *exports, size_t number) {
 static void take_step(Life *l, Step *step) {
   hearth_status right = HEARTH_OK;
   const bool in_batch = l->model.in_batch;
-  Disk *exports = step->kind == EXPORT ? disk_new() : NULL;
+  hearth_disk *exports = step->kind == EXPORT ? hearth_disk_new() : NULL;
   if (step->kind == SUBMIT) right = model_submit(&l->model, step->ops, step->count, step->flags);
   if (step->kind == REOPEN) model_reopen(&l->model);
   for (size_t i = 0; i < l->count; i++) {
@@ -262,7 +263,7 @@ static void take_step(Life *l, Step *step) {
     settle(l, s, l->model.in_batch);
     must_count(l, s, s->store, false);
   }
-  if (exports != NULL) disk_free(exports);
+  if (exports != NULL) hearth_disk_free(exports);
 }
 
 static void live(uint64_t seed) {

@@ -2,14 +2,14 @@
 #ifndef HEARTH_TESTS_DISKSTORE_H
 #define HEARTH_TESTS_DISKSTORE_H
 
-#include "disk.h"
+#include "hearth_testkit_disk.h"
 #include "hearth_backend.h"
 #include "testing.h"
 
 #define PLACE "/world.hearth"
 
 typedef struct DiskStore {
-  Disk *disk;
+  hearth_disk *disk;
   hearth_backend_store *store;
   Counting memory;
   hearth_error err;
@@ -25,14 +25,15 @@ static inline void diskstore_warn(void *ud, const char *message) {
 
 static inline void diskstore_init(DiskStore *d) {
   memset(d, 0, sizeof *d);
-  d->disk = disk_new();
+  d->disk = hearth_disk_new();
   d->memory.fail_at = -1;
 }
 
 static inline hearth_status diskstore_open(DiskStore *d, unsigned flags) {
   hearth_backend_config config = {.size = sizeof config, .location = PLACE, .flags = flags,
                                   .allocator = counting_allocator(&d->memory),
-                                  .environment = disk_environment(d->disk), .warn = diskstore_warn, .warn_ud = d};
+                                  .environment = hearth_disk_environment(d->disk), .warn = diskstore_warn,
+                                  .warn_ud = d};
   hearth_status status = hearth_file_backend.open(&config, &d->store, &d->err);
   assert_int_equal(status, d->err.code);
   assert_int_equal(status == HEARTH_OK, d->store != NULL);
@@ -55,15 +56,15 @@ static inline hearth_backend_stat diskstore_stat(DiskStore *d) {
 
 /* The process ends without closing anything: what it held in memory is freed, the disk sees nothing of it. */
 static inline void diskstore_kill(DiskStore *d) {
-  disk_arm(d->disk, (DiskFault){DISK_ALL_CALLS, 0, 5 /* EIO */, true, false});
+  hearth_disk_arm(d->disk, (hearth_disk_fault){HEARTH_DISK_ALL_CALLS, 0, 5 /* EIO */, true, false});
   if (d->store != NULL) (void)diskstore_close(d);
-  disk_disarm(d->disk);
-  disk_kill_process(d->disk);
+  hearth_disk_disarm(d->disk);
+  hearth_disk_kill_process(d->disk);
 }
 
 static inline void diskstore_done(DiskStore *d) {
   if (d->store != NULL) (void)diskstore_close(d);
-  disk_free(d->disk);
+  hearth_disk_free(d->disk);
 }
 
 #endif

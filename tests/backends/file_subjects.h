@@ -1,4 +1,4 @@
-/* The file backend as a subject of suites for every backend: in a folder of the system, and on the disk of the fault tests. */
+/* The file backend as a subject of suites for every backend: in a folder of the system, and on the kit's disk. */
 #ifndef HEARTH_TESTS_FILE_SUBJECTS_H
 #define HEARTH_TESTS_FILE_SUBJECTS_H
 
@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "conformance.h"
-#include "disk.h"
+#include "hearth_testkit_disk.h"
 #include "folder.h"
 
 static char subject_place[600];
-static Disk *subject_disk;
+static hearth_disk *subject_disk;
 
 static const char *arrive_in_folder(void *ud) {
   (void)ud;
@@ -29,19 +29,19 @@ static void leave_folder(void *ud, const char *location) {
 
 static const char *arrive_on_disk(void *ud) {
   (void)ud;
-  subject_disk = disk_new();
+  subject_disk = hearth_disk_new();
   return "/world.hearth";
 }
 
 static void leave_disk(void *ud, const char *location) {
   (void)ud;
   (void)location;
-  disk_free(subject_disk);
+  hearth_disk_free(subject_disk);
 }
 
 static const hearth_environment *environment_of_disk(void *ud) {
   (void)ud;
-  return disk_environment(subject_disk);
+  return hearth_disk_environment(subject_disk);
 }
 
 static const ConformanceSubject file_in_folder = {.name = "file", .backend = &hearth_file_backend, .persistent = true,

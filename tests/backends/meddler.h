@@ -5,7 +5,7 @@
 #ifndef HEARTH_TESTS_MEDDLER_H
 #define HEARTH_TESTS_MEDDLER_H
 
-#include "disk.h"
+#include "hearth_testkit_disk.h"
 
 /* A hook is called before its call and answers 0, or the errno value that the call answers; NULL: none. */
 typedef struct Meddler {
@@ -65,8 +65,8 @@ static int meddled_file_stat(void *ud, hearth_file file, hearth_file_info *info)
 }
 
 /* From now on the disk's calls go through the hooks, of which there are none yet. */
-static inline void meddle(Disk *disk) {
-  hearth_environment *env = (hearth_environment *)(uintptr_t)disk_environment(disk);
+static inline void meddle(hearth_disk *disk) {
+  hearth_environment *env = (hearth_environment *)(uintptr_t)hearth_disk_environment(disk);
   meddler = (Meddler){.base = *env};
   env->open = meddled_open;
   env->pread = meddled_pread;

@@ -14,16 +14,16 @@ PowerTotals power_totals;
 
 static const hearth_backend *file = &hearth_file_backend;
 
-static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *bounds);
+static void survives(Power *p, size_t depth, hearth_disk *after, const PowerBounds *bounds);
 
 /* ----------------------------------------------------------------- failing */
 
 static void tell(Power *p, size_t depth) {
   char text[1000];
   print_error("history %" PRIu64 ", step %lu of the disk, batches %" PRIu64 " to %" PRIu64 "\n", p->seed,
-              disk_steps(p->d.disk), p->bounds.least, p->bounds.most);
+              hearth_disk_steps(p->d.disk), p->bounds.least, p->bounds.most);
   for (size_t i = 0; i <= depth; i++) {
-    crash_tell(p->before[i], p->loss[i], text, sizeof text);
+    hearth_crash_tell(p->before[i], p->loss[i], text, sizeof text);
     print_error("loss %zu: %s\n", i + 1, text);
   }
 }
@@ -49,8 +49,8 @@ static bool add_to(uint64_t *set, size_t room, uint64_t number) {
   return true;
 }
 
-static bool is_new(Power *p, const Disk *after, const PowerBounds *b) {
-  uint64_t number = crash_digest(after) + b->least * 3 + b->most * 1001 + (b->made ? 77 : 0);
+static bool is_new(Power *p, const hearth_disk *after, const PowerBounds *b) {
+  uint64_t number = hearth_crash_digest(after) + b->least * 3 + b->most * 1001 + (b->made ? 77 : 0);
   if (number == 0) number = 1;
   if (p->seen_count * 2 >= p->seen_room) {
     size_t room = p->seen_room == 0 ? 1 << 12 : p->seen_room * 2;
@@ -93,7 +93,7 @@ static void check_contents(Power *p, size_t depth, uint64_t n, const PowerBounds
 /* A reader sees what a writer will, and changes nothing. False: there is no store, or it says that it is damaged. */
 static bool read_only(Power *p, size_t depth, const PowerBounds *b, uint64_t *sequence) {
   DiskStore *d = &p->recovered[depth];
-  unsigned long steps = disk_steps(d->disk);
+  unsigned long steps = hearth_disk_steps(d->disk);
   hearth_status status = diskstore_open(d, HEARTH_OPEN_READONLY);
   *sequence = 0;
   if (status == HEARTH_NOTFOUND && !b->made) return true;
@@ -102,14 +102,14 @@ static bool read_only(Power *p, size_t depth, const PowerBounds *b, uint64_t *se
   *sequence = diskstore_stat(d).sequence;
   check_contents(p, depth, *sequence, b);
   assert_int_equal(diskstore_close(d), HEARTH_OK);
-  if (disk_steps(d->disk) != steps || d->warnings != 0) wrong(p, depth, "a reader has changed something");
+  if (hearth_disk_steps(d->disk) != steps || d->warnings != 0) wrong(p, depth, "a reader has changed something");
   return true;
 }
 
-static size_t tails(const Disk *disk, const char **last) {
+static size_t tails(const hearth_disk *disk, const char **last) {
   size_t count = 0;
   const char *name;
-  for (size_t i = 0; (name = disk_name(disk, i)) != NULL; i++)
+  for (size_t i = 0; (name = hearth_disk_name(disk, i)) != NULL; i++)
     if (strncmp(name, PLACE ".tail-", sizeof PLACE ".tail-" - 1) == 0) {
       count++;
       *last = name;
@@ -117,9 +117,9 @@ static size_t tails(const Disk *disk, const char **last) {
   return count;
 }
 
-static void note_bytes(Power *p, size_t depth, const Disk *disk) {
+static void note_bytes(Power *p, size_t depth, const hearth_disk *disk) {
   size_t size;
-  const unsigned char *bytes = disk_bytes(disk, PLACE, &size);
+  const unsigned char *bytes = hearth_disk_bytes(disk, PLACE, &size);
   if (p->bytes[depth].data == NULL || size > p->bytes[depth].room) {
     p->bytes[depth].room = size * 2 + 1;
     p->bytes[depth].data = realloc(p->bytes[depth].data, p->bytes[depth].room);
@@ -129,9 +129,9 @@ static void note_bytes(Power *p, size_t depth, const Disk *disk) {
   p->bytes[depth].size = size;
 }
 
-static bool same_bytes(const Disk *disk, const char *path, const unsigned char *bytes, size_t size) {
+static bool same_bytes(const hearth_disk *disk, const char *path, const unsigned char *bytes, size_t size) {
   size_t now;
-  const unsigned char *p = disk_bytes(disk, path, &now);
+  const unsigned char *p = hearth_disk_bytes(disk, path, &now);
   return p != NULL && now == size && memcmp(p, bytes, size) == 0;
 }
 
@@ -157,7 +157,7 @@ static void check_tail(Power *p, size_t depth, size_t before, uint64_t sequence)
   size_t size = p->bytes[depth].size, tail_size, now_size, now = tails(d->disk, &name);
   bool told = d->warnings > 0 && strstr(d->warning, "torn tail") != NULL;
   if (now != before + (told ? 1 : 0)) wrong(p, depth, "a torn tail without a warning, or a warning without one");
-  (void)disk_bytes(d->disk, PLACE, &now_size);
+  (void)hearth_disk_bytes(d->disk, PLACE, &now_size);
   bool changed = !same_bytes(d->disk, PLACE, bytes, size);
   if (changed && !told && is_torn(bytes, size, now_size - LOG_FRAME_SIZE)) /* where the mark is that recovery writes */
     wrong(p, depth, "bytes of a torn tail were thrown away");
@@ -165,7 +165,7 @@ static void check_tail(Power *p, size_t depth, size_t before, uint64_t sequence)
   char expected[64];
   (void)snprintf(expected, sizeof expected, PLACE ".tail-%" PRIu64, sequence + 1);
   assert_string_equal(name, expected);
-  const unsigned char *tail = disk_bytes(d->disk, name, &tail_size);
+  const unsigned char *tail = hearth_disk_bytes(d->disk, name, &tail_size);
   if (tail_size > size || memcmp(tail, bytes + size - tail_size, tail_size) != 0)
     wrong(p, depth, "the file of the torn tail has other bytes than what was cut off");
   power_totals.tails++;
@@ -180,18 +180,18 @@ typedef struct Nest {
 } Nest;
 
 /* Once somebody was told where the bytes of the torn tail are, they are there, or where they were. */
-static bool has_tail(const Nest *n, const Disk *after) {
+static bool has_tail(const Nest *n, const hearth_disk *after) {
   const DiskStore *d = &n->p->recovered[n->depth - 1];
   const unsigned char *tail;
   const char *name = NULL;
   size_t size;
   if (strstr(d->warning, "torn tail") == NULL || d->warnings == 0 || tails(d->disk, &name) != 1) return true;
-  tail = disk_bytes(d->disk, name, &size);
+  tail = hearth_disk_bytes(d->disk, name, &size);
   return same_bytes(after, name, tail, size) ||
          same_bytes(after, PLACE, n->p->bytes[n->depth - 1].data, n->p->bytes[n->depth - 1].size);
 }
 
-static void nested_loss(void *ud, Disk *after, const CrashState *state) {
+static void nested_loss(void *ud, hearth_disk *after, const hearth_crash_state *state) {
   Nest *n = ud;
   if (!is_new(n->p, after, &n->bounds)) return;
   n->p->loss[n->depth] = state;
@@ -201,13 +201,13 @@ static void nested_loss(void *ud, Disk *after, const CrashState *state) {
   survives(n->p, n->depth, after, &n->bounds);
 }
 
-static void nested_boundary(void *ud, const Disk *disk) {
+static void nested_boundary(void *ud, const hearth_disk *disk) {
   Nest *n = ud;
-  CrashOptions options = n->p->options;
+  hearth_crash_options options = n->p->options;
   options.samples = n->depth == 1 ? 3 : 1;
-  options.seed += disk_steps(n->p->d.disk);
+  options.seed += hearth_disk_steps(n->p->d.disk);
   n->p->before[n->depth] = disk;
-  crash_some(disk, n->p->after[n->depth], &options, nested_loss, n);
+  hearth_crash_some(disk, n->p->after[n->depth], &options, nested_loss, n);
 }
 
 /*
@@ -223,14 +223,14 @@ static void goes_on(Power *p, size_t depth, uint64_t n, const PowerBounds *b, Ne
   history_apply(state_after(p, n, b), batch, next);
   if (nest != NULL) {
     nest->bounds = (PowerBounds){n, n + 1, true, next, state_after(p, n, b)};
-    disk_observe(d->disk, nested_boundary, nest);
+    hearth_disk_observe(d->disk, nested_boundary, nest);
   }
   must(p, depth, history_submit(file, d->store, batch, 0, HEARTH_DURABLE, &d->err), "submit");
   if (nest != NULL) {
     nest->bounds.least = n + 1;
     nested_boundary(nest, d->disk);
   }
-  disk_observe(d->disk, NULL, NULL);
+  hearth_disk_observe(d->disk, NULL, NULL);
   must(p, depth, diskstore_close(d), "close");
   must(p, depth, diskstore_open(d, 0), "open again");
   must(p, depth, history_sum(file, d->store, &sum, &d->err), "read");
@@ -244,12 +244,12 @@ static void is_busy(Power *p, size_t depth) {
   static const char whole[] = "hearth 1000 boot-0 unlocked\n";
   DiskStore *d = &p->recovered[depth];
   size_t size;
-  const unsigned char *note = disk_bytes(d->disk, PLACE ".owner", &size);
+  const unsigned char *note = hearth_disk_bytes(d->disk, PLACE ".owner", &size);
   power_totals.busy++;
   if (strstr(d->err.message, PLACE ".owner") == NULL || note == NULL ||
       (size == sizeof whole - 1 && memcmp(note, whole, size) == 0))
     wrong(p, depth, "busy, although nobody has it");
-  disk_remove(d->disk, PLACE ".owner");
+  hearth_disk_remove(d->disk, PLACE ".owner");
 }
 
 /* On a worse device an acknowledged batch is missing: at least somebody is told, and has its bytes. */
@@ -260,7 +260,7 @@ static void tells(Power *p, size_t depth) {
     wrong(p, depth, "an acknowledged batch is missing without a word");
 }
 
-static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) {
+static void survives(Power *p, size_t depth, hearth_disk *after, const PowerBounds *b) {
   DiskStore *d = &p->recovered[depth];
   Nest nest = {p, depth + 1, *b};
   uint64_t n;
@@ -278,7 +278,7 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
   if (!p->worse) nest.bounds.least = n;
   size_t tails_before = tails(after, &name);
   note_bytes(p, depth, after);
-  if (nested) disk_observe(after, nested_boundary, &nest);
+  if (nested) hearth_disk_observe(after, nested_boundary, &nest);
   hearth_status status = diskstore_open(d, 0);
   if (status == HEARTH_BUSY && p->may_be_busy) {
     is_busy(p, depth);
@@ -290,14 +290,14 @@ static void survives(Power *p, size_t depth, Disk *after, const PowerBounds *b) 
   if (diskstore_stat(d).durable != n) wrong(p, depth, "what was found is not durable");
   nest.bounds.made = true;
   if (nested) nested_boundary(&nest, after);
-  disk_observe(after, NULL, NULL);
+  hearth_disk_observe(after, NULL, NULL);
   check_tail(p, depth, tails_before, n);
   if (n < b->least) tells(p, depth);
   if (nested || power_totals.losses % 4 == 0) goes_on(p, depth, n, b, nested ? &nest : NULL);
   must(p, depth, diskstore_close(d), "close");
 }
 
-static void one_loss(void *ud, Disk *after, const CrashState *state) {
+static void one_loss(void *ud, hearth_disk *after, const hearth_crash_state *state) {
   Power *p = ud;
   if (!is_new(p, after, &p->bounds) || p->direct++ % p->thin != 0) return;
   p->loss[0] = state;
@@ -305,12 +305,12 @@ static void one_loss(void *ud, Disk *after, const CrashState *state) {
   survives(p, 0, after, &p->bounds);
 }
 
-static void boundary(void *ud, const Disk *disk) {
+static void boundary(void *ud, const hearth_disk *disk) {
   Power *p = ud;
   if (p->quiet) return;
   p->before[0] = disk;
   power_totals.boundaries++;
-  crash_each(disk, p->after[0], &p->options, one_loss, p);
+  hearth_crash_each(disk, p->after[0], &p->options, one_loss, p);
 }
 
 /* --------------------------------------------------------------- the life */
@@ -322,22 +322,22 @@ static bool is_read(const char *path) { /* the bytes of the others do not matter
 void power_begin(Power *p, uint64_t seed) {
   memset(p, 0, sizeof *p);
   p->seed = seed;
-  p->options = (CrashOptions){.whole = 4, .samples = 8, .sectors = {16, 512, 4096}, .seed = seed * 7919,
+  p->options = (hearth_crash_options){.whole = 4, .samples = 8, .sectors = {16, 512, 4096}, .seed = seed * 7919,
                               .matters = is_read};
   p->thin = rounds(40) < 40 ? 20 * POWER_THIN : POWER_THIN; /* fewer under valgrind */
   p->nested = 97;
   diskstore_init(&p->d);
   for (size_t i = 0; i < POWER_DEPTH; i++) {
-    p->after[i] = disk_new();
+    p->after[i] = hearth_disk_new();
     p->recovered[i].memory.fail_at = -1;
   }
-  disk_observe(p->d.disk, boundary, p);
+  hearth_disk_observe(p->d.disk, boundary, p);
 }
 
 void power_end(Power *p) {
-  disk_observe(p->d.disk, NULL, NULL);
+  hearth_disk_observe(p->d.disk, NULL, NULL);
   diskstore_done(&p->d);
-  for (size_t i = 0; i < POWER_DEPTH; i++) disk_free(p->after[i]);
+  for (size_t i = 0; i < POWER_DEPTH; i++) hearth_disk_free(p->after[i]);
   free(p->seen);
   for (size_t i = 0; i < POWER_DEPTH; i++) free(p->bytes[i].data);
 }
@@ -366,7 +366,7 @@ hearth_status power_batch(Power *p, size_t parts, hearth_durability level) {
   history_batch(p->seed, n, p->variant, p->largest, batch);
   history_apply(&p->states[n - 1], batch, &p->states[n]);
   p->bounds.most = n;
-  disk_set_clock(p->d.disk, 1700000000000 + n * 700);
+  hearth_disk_set_clock(p->d.disk, 1700000000000 + n * 700);
   hearth_status status = history_submit(file, p->d.store, batch, parts, level, &p->d.err);
   if (status == HEARTH_FULL) { /* never happened: what comes next under its number is something else */
     p->bounds.most = n - 1;
@@ -405,7 +405,7 @@ void power_kill(Power *p) {
 
 bool power_killed_life(Power *p, long at) {
   p->quiet = true;
-  disk_arm(p->d.disk, (DiskFault){DISK_ALL_CALLS, at, EIO, true, false});
+  hearth_disk_arm(p->d.disk, (hearth_disk_fault){HEARTH_DISK_ALL_CALLS, at, EIO, true, false});
   hearth_status status = diskstore_open(&p->d, 0);
   p->bounds.made = status == HEARTH_OK;
   for (unsigned i = 0; i < 4 && status == HEARTH_OK; i++) {
@@ -414,21 +414,21 @@ bool power_killed_life(Power *p, long at) {
     status = file->compact(p->d.store, 1, &p->d.err);
     if (status == HEARTH_OK) p->bounds.least = p->complete;
   }
-  bool struck = disk_struck(p->d.disk);
+  bool struck = hearth_disk_struck(p->d.disk);
   power_kill(p);
   return struck;
 }
 
-void power_failed_sync(Power *p, long nth, DiskKeeps keeps) {
-  disk_failed_sync(p->d.disk, keeps);
-  disk_arm(p->d.disk, (DiskFault){DISK_SYNCS, nth, EIO, false, false});
+void power_failed_sync(Power *p, long nth, hearth_disk_keeps keeps) {
+  hearth_disk_failed_sync(p->d.disk, keeps);
+  hearth_disk_arm(p->d.disk, (hearth_disk_fault){HEARTH_DISK_SYNCS, nth, EIO, false, false});
   for (unsigned i = 0; i < 20; i++) {
     hearth_status status = power_batch(p, i % 3, i % 2 == 0 ? HEARTH_COMPLETE : HEARTH_DURABLE);
     if (status == HEARTH_IO || status == HEARTH_DEAD) break;
     assert_int_equal(status, HEARTH_OK);
   }
-  assert_true(disk_struck(p->d.disk));
-  disk_disarm(p->d.disk);
+  assert_true(hearth_disk_struck(p->d.disk));
+  hearth_disk_disarm(p->d.disk);
   (void)diskstore_close(&p->d);
   power_open(p);
 }

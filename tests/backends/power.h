@@ -5,7 +5,7 @@
 #ifndef HEARTH_TESTS_POWER_H
 #define HEARTH_TESTS_POWER_H
 
-#include "crash.h"
+#include "hearth_testkit_disk.h"
 #include "diskstore.h"
 #include "history.h"
 
@@ -25,7 +25,7 @@ typedef struct Power {
   unsigned variant;     /* of the batches that are tried now */
   uint64_t complete;    /* the last batch that was acknowledged */
   PowerBounds bounds;
-  CrashOptions options;
+  hearth_crash_options options;
   size_t largest;       /* bytes of a value */
   unsigned thin;        /* only each nth state is opened; 1: each */
   unsigned nested;      /* the recovery from each nth loss of the life is interrupted as well; 0: none */
@@ -33,12 +33,12 @@ typedef struct Power {
   unsigned long direct; /* losses of the life so far, those that were not opened too */
   bool worse;           /* the device does worse than is assumed: what is missing is told at least */
   bool may_be_busy;     /* files cannot be locked, and the owner file is being written: nobody knows whose it is */
-  Disk *after[POWER_DEPTH];
+  hearth_disk *after[POWER_DEPTH];
   DiskStore recovered[POWER_DEPTH];
   HistoryBatch batches[POWER_DEPTH + 1]; /* being submitted: by the life, and after each recovery */
   HistoryState next[POWER_DEPTH];
-  const Disk *before[POWER_DEPTH];
-  const CrashState *loss[POWER_DEPTH];
+  const hearth_disk *before[POWER_DEPTH];
+  const hearth_crash_state *loss[POWER_DEPTH];
   uint64_t *seen;       /* states that were tried already */
   size_t seen_count, seen_room;
   struct {
@@ -82,6 +82,6 @@ void power_kill(Power *p);
 bool power_killed_life(Power *p, long at);
 
 /* From now on syncs fail, and the device keeps so much: a batch, the store's death, and opening it again. */
-void power_failed_sync(Power *p, long nth, DiskKeeps keeps);
+void power_failed_sync(Power *p, long nth, hearth_disk_keeps keeps);
 
 #endif

@@ -24,13 +24,13 @@ static hearth_backend_store *memory_store(uint64_t batches) {
 static hearth_status export_to(DiskStore *d, const hearth_backend *backend, hearth_backend_store *store,
                                const char *path) {
   hearth_allocator allocator = counting_allocator(&d->memory);
-  return hearth_export(backend, store, disk_environment(d->disk), &allocator, path, &d->err);
+  return hearth_export(backend, store, hearth_disk_environment(d->disk), &allocator, path, &d->err);
 }
 
 static hearth_status import_from(DiskStore *d, const hearth_backend *backend, hearth_backend_store *store,
                                  const char *path) {
   hearth_allocator allocator = counting_allocator(&d->memory);
-  return hearth_import(backend, store, disk_environment(d->disk), &allocator, path, false, &d->err);
+  return hearth_import(backend, store, hearth_disk_environment(d->disk), &allocator, path, false, &d->err);
 }
 
 static void the_same_bytes_from_every_backend(void **state) {
@@ -39,22 +39,22 @@ static void the_same_bytes_from_every_backend(void **state) {
   for (size_t i = 0; i < 3; i++) {
     DiskStore d;
     diskstore_init(&d);
-    disk_set_clock(d.disk, 1700000000000 + i);
+    hearth_disk_set_clock(d.disk, 1700000000000 + i);
     assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
     for (uint64_t n = 1; n <= counts[i]; n++)
       assert_int_equal(scenario_submit(file, d.store, n, n % 2 == 0, HEARTH_COMPLETE, &d.err), HEARTH_OK);
     hearth_backend_store *store = memory_store(counts[i]);
     assert_int_equal(export_to(&d, memory, store, "/a.hearth"), HEARTH_OK);
-    disk_set_clock(d.disk, 1800000000000);
+    hearth_disk_set_clock(d.disk, 1800000000000);
     assert_int_equal(export_to(&d, file, d.store, "/b.hearth"), HEARTH_OK);
     assert_int_equal(file->compact(d.store, 0, &d.err), HEARTH_OK);
     assert_int_equal(export_to(&d, file, d.store, "/c.hearth"), HEARTH_OK);
     assert_int_equal(export_to(&d, file, d.store, "/c.hearth"), HEARTH_EXISTS);
     size_t a, b, c;
-    const unsigned char *first = disk_bytes(d.disk, "/a.hearth", &a);
+    const unsigned char *first = hearth_disk_bytes(d.disk, "/a.hearth", &a);
     assert_non_null(first);
-    const unsigned char *second = disk_bytes(d.disk, "/b.hearth", &b);
-    const unsigned char *third = disk_bytes(d.disk, "/c.hearth", &c);
+    const unsigned char *second = hearth_disk_bytes(d.disk, "/b.hearth", &b);
+    const unsigned char *third = hearth_disk_bytes(d.disk, "/c.hearth", &c);
     assert_int_equal(a, b);
     assert_int_equal(a, c);
     assert_memory_equal(first, second, a);
@@ -72,7 +72,7 @@ static void entries_are_in_the_order_of_their_keys(void **state) {
   hearth_backend_store *store = memory_store(43);
   assert_int_equal(export_to(&d, memory, store, OUT), HEARTH_OK);
   size_t size;
-  const unsigned char *bytes = disk_bytes(d.disk, OUT, &size);
+  const unsigned char *bytes = hearth_disk_bytes(d.disk, OUT, &size);
   LogFrame f;
   LogOps ops;
   LogOp op, before = {.table = 0};
@@ -118,7 +118,8 @@ static void an_export_comes_back(void **state) {
   assert_int_equal(scenario_text(file, d.store, text, &d.err), HEARTH_OK);
   assert_string_equal(text, expected);
   diskstore_close(&d);
-  hearth_backend_config config = {.size = sizeof config, .location = OUT, .environment = disk_environment(d.disk)};
+  hearth_backend_config config = {.size = sizeof config, .location = OUT,
+                                  .environment = hearth_disk_environment(d.disk)};
   hearth_backend_store *opened;
   assert_int_equal(file->open(&config, &opened, &d.err), HEARTH_OK);
   assert_int_equal(scenario_text(file, opened, text, &d.err), HEARTH_OK);
@@ -148,18 +149,20 @@ static void an_import_replaces(void **state) {
   scenario_expected(9, before);
   assert_int_equal(export_to(&d, memory, store, OUT), HEARTH_OK);
   size_t size;
-  const unsigned char *whole = disk_bytes(d.disk, OUT, &size);
+  const unsigned char *whole = hearth_disk_bytes(d.disk, OUT, &size);
   unsigned char *cut = malloc(size);
   memcpy(cut, whole, size);
   cut[size - 1] ^= 1;
-  disk_put(d.disk, "/cut.hearth", cut, size);
+  hearth_disk_put(d.disk, "/cut.hearth", cut, size);
   free(cut);
-  assert_int_equal(hearth_import(memory, target, disk_environment(d.disk), &allocator, "/cut.hearth", true, &d.err),
+  assert_int_equal(hearth_import(memory, target, hearth_disk_environment(d.disk), &allocator, "/cut.hearth", true,
+                                 &d.err),
                    HEARTH_DAMAGED);
   assert_int_equal(scenario_text(memory, target, text, &d.err), HEARTH_OK);
   assert_string_equal(text, before);
   assert_int_equal(memory->submit(target, &other, 1, 0, HEARTH_VISIBLE, NULL, &d.err), HEARTH_OK);
-  assert_int_equal(hearth_import(memory, target, disk_environment(d.disk), &allocator, OUT, true, &d.err), HEARTH_OK);
+  assert_int_equal(hearth_import(memory, target, hearth_disk_environment(d.disk), &allocator, OUT, true, &d.err),
+                   HEARTH_OK);
   assert_int_equal(scenario_text(memory, target, text, &d.err), HEARTH_OK);
   assert_string_equal(text, expected);
   memory->close(store, NULL);
@@ -174,14 +177,14 @@ static void nothing_is_imported_from_damaged_files(void **state) {
   hearth_backend_store *store = memory_store(12);
   assert_int_equal(export_to(&d, memory, store, OUT), HEARTH_OK);
   size_t size;
-  const unsigned char *bytes = disk_bytes(d.disk, OUT, &size);
+  const unsigned char *bytes = hearth_disk_bytes(d.disk, OUT, &size);
   unsigned char *copy = malloc(size);
   memcpy(copy, bytes, size);
   hearth_backend_store *back = memory_store(0);
   for (size_t at = 0; at < size; at++)
     for (int cut = 0; cut < 2; cut++) {
       copy[at] ^= 0x04;
-      disk_put(d.disk, OUT, copy, cut ? at : size);
+      hearth_disk_put(d.disk, OUT, copy, cut ? at : size);
       hearth_status status = import_from(&d, memory, back, OUT);
       copy[at] ^= 0x04;
       if (cut && at == size - LOG_FRAME_SIZE) { /* all but the closing mark: still whole */
@@ -211,14 +214,14 @@ static void every_failure_leaves_no_file(void **state) {
       DiskStore d;
       size_t size;
       diskstore_init(&d);
-      if (kind == 0) disk_arm(d.disk, (DiskFault){DISK_ALL_CALLS, n, EIO, false, false});
-      if (kind == 1) disk_arm(d.disk, (DiskFault){DISK_WRITES, n, ENOSPC, false, true});
+      if (kind == 0) hearth_disk_arm(d.disk, (hearth_disk_fault){HEARTH_DISK_ALL_CALLS, n, EIO, false, false});
+      if (kind == 1) hearth_disk_arm(d.disk, (hearth_disk_fault){HEARTH_DISK_WRITES, n, ENOSPC, false, true});
       if (kind == 2) d.memory.fail_at = n;
       hearth_status status = export_to(&d, memory, store, OUT);
-      struck = kind == 2 ? d.memory.calls > n : disk_struck(d.disk);
+      struck = kind == 2 ? d.memory.calls > n : hearth_disk_struck(d.disk);
       const hearth_status expected[] = {HEARTH_IO, HEARTH_FULL, HEARTH_NOMEM};
       assert_int_equal(status, struck ? expected[kind] : HEARTH_OK);
-      assert_int_equal(disk_bytes(d.disk, OUT, &size) != NULL, status == HEARTH_OK);
+      assert_int_equal(hearth_disk_bytes(d.disk, OUT, &size) != NULL, status == HEARTH_OK);
       assert_int_equal(d.memory.bytes, 0);
       diskstore_done(&d);
     }

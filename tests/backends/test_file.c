@@ -44,7 +44,7 @@ static int copy_value(void *ud, uint64_t table, const void *key, size_t key_size
 
 static bool there(const DiskStore *d, const char *path) {
   size_t size;
-  return disk_bytes(d->disk, path, &size) != NULL;
+  return hearth_disk_bytes(d->disk, path, &size) != NULL;
 }
 
 /* --------------------------------------------------------------- places */
@@ -54,8 +54,8 @@ static void what_is_there_decides(void **state) {
   assert_int_equal(diskstore_open(d, HEARTH_OPEN_NO_CREATE), HEARTH_NOTFOUND);
   assert_int_equal(diskstore_open(d, HEARTH_OPEN_READONLY), HEARTH_NOTFOUND);
   assert_int_equal(diskstore_open(d, 0x80), HEARTH_INVALID);
-  assert_null(disk_name(d->disk, 0));
-  disk_put(d->disk, PLACE, "", 0);
+  assert_null(hearth_disk_name(d->disk, 0));
+  hearth_disk_put(d->disk, PLACE, "", 0);
   assert_int_equal(diskstore_open(d, HEARTH_OPEN_EXCLUSIVE), HEARTH_EXISTS);
   opens(d, HEARTH_OPEN_READONLY); /* an empty file has no entries */
   assert_int_equal(scenario_verify(file, d->store), 0);
@@ -71,7 +71,7 @@ static void put_header(DiskStore *d, uint16_t write_version, uint16_t read_versi
   unsigned char bytes[LOG_HEADER_SIZE];
   LogHeader h = {.write_version = write_version, .read_version = read_version, .salt = 5, .first = 1};
   log_encode_header(bytes, &h);
-  disk_put(d->disk, PLACE, bytes, sizeof bytes);
+  hearth_disk_put(d->disk, PLACE, bytes, sizeof bytes);
 }
 
 static void newer_formats_are_refused(void **state) {
@@ -95,10 +95,10 @@ static void a_disk_that_cannot_be_written(void **state) {
   submits(d, 1, HEARTH_DURABLE);
   diskstore_close(d);
   /* the calls before the owner file is made: realpath, stat, open, pread, close */
-  disk_arm(d->disk, (DiskFault){DISK_ALL_CALLS, 4, EROFS, true, false});
+  hearth_disk_arm(d->disk, (hearth_disk_fault){HEARTH_DISK_ALL_CALLS, 4, EROFS, true, false});
   assert_int_equal(diskstore_open(d, 0), HEARTH_READONLY);
   says(d, strerror(EROFS));
-  disk_disarm(d->disk);
+  hearth_disk_disarm(d->disk);
   opens(d, HEARTH_OPEN_READONLY);
   assert_int_equal(scenario_verify(file, d->store), 1);
 }
@@ -111,11 +111,11 @@ static void a_second_opener_is_told_who_has_it(void **state) {
   opens(d, 0);
   assert_int_equal(diskstore_open(&other, 0), HEARTH_BUSY);
   says(&other, "1000");
-  disk_set_process(d->disk, 1001);
+  hearth_disk_set_process(d->disk, 1001);
   assert_int_equal(diskstore_open(&other, 0), HEARTH_BUSY);
   says(&other, "1000");
   assert_true(there(d, PLACE ".owner"));
-  disk_set_process(d->disk, 1000);
+  hearth_disk_set_process(d->disk, 1000);
   diskstore_close(d);
   assert_false(there(d, PLACE ".owner"));
   assert_int_equal(diskstore_open(&other, 0), HEARTH_OK);
@@ -125,12 +125,12 @@ static void a_second_opener_is_told_who_has_it(void **state) {
 static void the_store_of_a_dead_process_is_taken_over(void **state) {
   DiskStore *d = *state;
   for (int locks = 0; locks < 2; locks++) {
-    disk_locks(d->disk, locks != 0);
-    disk_set_process(d->disk, 1000);
+    hearth_disk_locks(d->disk, locks != 0);
+    hearth_disk_set_process(d->disk, 1000);
     opens(d, 0);
     diskstore_kill(d);
     assert_true(there(d, PLACE ".owner"));
-    disk_set_process(d->disk, 1001); /* now 1000 is not alive */
+    hearth_disk_set_process(d->disk, 1001); /* now 1000 is not alive */
     opens(d, 0);
     diskstore_close(d);
     assert_false(there(d, PLACE ".owner"));
@@ -139,27 +139,27 @@ static void the_store_of_a_dead_process_is_taken_over(void **state) {
 
 static void without_locks_a_living_process_keeps_its_store(void **state) {
   DiskStore *d = *state;
-  disk_locks(d->disk, false);
+  hearth_disk_locks(d->disk, false);
   opens(d, 0);
   diskstore_kill(d);
   assert_int_equal(diskstore_open(d, 0), HEARTH_BUSY); /* process 1000 is alive: it is we, but how could we know */
   says(d, "1000");
-  disk_power_loss(d->disk, 1); /* a new boot id: whoever it was is gone */
+  hearth_disk_power_loss(d->disk, 1); /* a new boot id: whoever it was is gone */
   const char *note = "hearth 1000 boot-0 unlocked\n";
-  disk_put(d->disk, PLACE ".owner", note, strlen(note));
+  hearth_disk_put(d->disk, PLACE ".owner", note, strlen(note));
   opens(d, 0);
   diskstore_close(d);
   /* another program without locks, Node for example, that is alive: its file is respected with locks too */
-  disk_locks(d->disk, true);
+  hearth_disk_locks(d->disk, true);
   note = "hearth 1000 boot-1 unlocked\n";
-  disk_put(d->disk, PLACE ".owner", note, strlen(note));
+  hearth_disk_put(d->disk, PLACE ".owner", note, strlen(note));
   assert_int_equal(diskstore_open(d, 0), HEARTH_BUSY);
   /* an owner that had the lock is gone when we get it, whoever has its number now */
   note = "hearth 1000 boot-1 locked\n";
-  disk_put(d->disk, PLACE ".owner", note, strlen(note));
+  hearth_disk_put(d->disk, PLACE ".owner", note, strlen(note));
   opens(d, 0);
   diskstore_close(d);
-  disk_put(d->disk, PLACE ".owner", "", 0); /* made, and killed before it was written */
+  hearth_disk_put(d->disk, PLACE ".owner", "", 0); /* made, and killed before it was written */
   opens(d, 0);
 }
 
@@ -168,11 +168,11 @@ static void closing_leaves_the_owner_file_of_a_successor(void **state) {
   DiskStore *d = *state;
   const char *note = "hearth 1001 boot-0 unlocked\n";
   opens(d, 0);
-  disk_remove(d->disk, PLACE ".owner");
+  hearth_disk_remove(d->disk, PLACE ".owner");
   diskstore_close(d);
   opens(d, 0);
-  disk_remove(d->disk, PLACE ".owner");
-  disk_put(d->disk, PLACE ".owner", note, strlen(note));
+  hearth_disk_remove(d->disk, PLACE ".owner");
+  hearth_disk_put(d->disk, PLACE ".owner", note, strlen(note));
   diskstore_close(d);
   assert_true(there(d, PLACE ".owner"));
 }
@@ -182,11 +182,11 @@ static void a_child_does_not_touch_its_parents_store(void **state) {
   opens(d, 0);
   submits(d, 1, HEARTH_COMPLETE);
   size_t before, after;
-  (void)disk_bytes(d->disk, PLACE, &before);
-  disk_set_process(d->disk, 1001);
+  (void)hearth_disk_bytes(d->disk, PLACE, &before);
+  hearth_disk_set_process(d->disk, 1001);
   assert_int_equal(scenario_submit(file, d->store, 2, false, HEARTH_DURABLE, &d->err), HEARTH_DEAD);
   diskstore_close(d);
-  (void)disk_bytes(d->disk, PLACE, &after);
+  (void)hearth_disk_bytes(d->disk, PLACE, &after);
   assert_int_equal(before, after);
   assert_true(there(d, PLACE ".owner"));
 }
@@ -198,18 +198,18 @@ static void a_file_changed_by_others_is_not_written(void **state) {
     uint64_t n = scenario_verify(file, d->store) + 1;
     submits(d, n, HEARTH_DURABLE);
     size_t size;
-    const unsigned char *bytes = disk_bytes(d->disk, PLACE, &size);
+    const unsigned char *bytes = hearth_disk_bytes(d->disk, PLACE, &size);
     unsigned char *copy = malloc(size + 1);
     memcpy(copy, bytes, size);
     copy[size] = 0;
-    if (i == 0) disk_put(d->disk, PLACE, copy, size + 1); /* longer */
-    if (i > 0) disk_remove(d->disk, PLACE);
-    if (i == 2) disk_put(d->disk, PLACE, copy, size); /* another file of the same length */
+    if (i == 0) hearth_disk_put(d->disk, PLACE, copy, size + 1); /* longer */
+    if (i > 0) hearth_disk_remove(d->disk, PLACE);
+    if (i == 2) hearth_disk_put(d->disk, PLACE, copy, size); /* another file of the same length */
     assert_int_equal(scenario_submit(file, d->store, n + 1, false, HEARTH_DURABLE, &d->err), HEARTH_IO);
     says(d, "another program");
     assert_int_equal(scenario_submit(file, d->store, n + 1, false, HEARTH_DURABLE, &d->err), HEARTH_DEAD);
     diskstore_close(d);
-    disk_put(d->disk, PLACE, copy, size);
+    hearth_disk_put(d->disk, PLACE, copy, size);
     free(copy);
   }
 }
@@ -237,7 +237,7 @@ static void closing_forgets_an_unfinished_batch(void **state) {
 static void levels_sync_as_they_say(void **state) {
   DiskStore *d = *state;
   uint64_t start = 1700000000000;
-  disk_set_clock(d->disk, start);
+  hearth_disk_set_clock(d->disk, start);
   opens(d, 0);
   uint64_t synced = diskstore_stat(d).synced;
   submits(d, 1, HEARTH_COMPLETE);
@@ -254,7 +254,7 @@ static void levels_sync_as_they_say(void **state) {
   assert_int_equal(file->barrier(d->store, HEARTH_DURABLE, &d->err), HEARTH_OK);
   assert_int_equal(diskstore_stat(d).synced, synced + 2);
   assert_int_equal(diskstore_stat(d).durable, 4);
-  disk_set_clock(d->disk, start + STORE_SYNC_EVERY);
+  hearth_disk_set_clock(d->disk, start + STORE_SYNC_EVERY);
   submits(d, 5, HEARTH_COMPLETE); /* the last sync is a while ago */
   assert_int_equal(diskstore_stat(d).durable, 5);
   submits(d, 6, HEARTH_COMPLETE);
@@ -267,7 +267,7 @@ static void opening_a_closed_store_writes_nothing(void **state) {
   submits(d, 1, HEARTH_COMPLETE);
   diskstore_close(d);
   size_t size;
-  const unsigned char *bytes = disk_bytes(d->disk, PLACE, &size);
+  const unsigned char *bytes = hearth_disk_bytes(d->disk, PLACE, &size);
   unsigned char *copy = malloc(size);
   memcpy(copy, bytes, size);
   for (int i = 0; i < 3; i++) {
@@ -278,7 +278,7 @@ static void opening_a_closed_store_writes_nothing(void **state) {
     assert_int_equal(diskstore_stat(d).synced, 0);
     diskstore_close(d);
     size_t now;
-    bytes = disk_bytes(d->disk, PLACE, &now);
+    bytes = hearth_disk_bytes(d->disk, PLACE, &now);
     assert_int_equal(now, size);
     assert_memory_equal(bytes, copy, size);
   }
@@ -352,10 +352,10 @@ static void a_refresh_that_fails_keeps_what_was_read(void **state) {
   assert_int_equal(file->compact(d->store, 0, &d->err), HEARTH_OK);
   long n = 0;
   for (;; n++) {
-    disk_arm(d->disk, (DiskFault){DISK_ALL_CALLS, n, EIO, false, false});
+    hearth_disk_arm(d->disk, (hearth_disk_fault){HEARTH_DISK_ALL_CALLS, n, EIO, false, false});
     hearth_status status = file->refresh(reader.store, &reader.err);
-    bool struck = disk_struck(d->disk);
-    disk_disarm(d->disk);
+    bool struck = hearth_disk_struck(d->disk);
+    hearth_disk_disarm(d->disk);
     if (!struck) break;
     if (status == HEARTH_OK) continue; /* only a close failed, say */
     assert_int_equal(status, HEARTH_IO);
@@ -386,7 +386,7 @@ static void compaction_gives_space_back(void **state) {
 static void compaction_keeps_the_last_batches(void **state) {
   DiskStore *d = *state;
   for (unsigned keep = 0; keep <= 12; keep++) {
-    disk_remove(d->disk, PLACE);
+    hearth_disk_remove(d->disk, PLACE);
     opens(d, 0);
     for (uint64_t n = 1; n <= 10; n++) submits(d, n, HEARTH_COMPLETE);
     assert_int_equal(file->compact(d->store, 2, &d->err), HEARTH_OK); /* base 8, then 9 and 10 */
@@ -396,7 +396,7 @@ static void compaction_keeps_the_last_batches(void **state) {
     diskstore_close(d);
     /* the file alone says how many batches it has: base and kept ones */
     size_t size, at = LOG_HEADER_SIZE;
-    const unsigned char *bytes = disk_bytes(d->disk, PLACE, &size);
+    const unsigned char *bytes = hearth_disk_bytes(d->disk, PLACE, &size);
     LogHeader h;
     LogFrame f;
     uint64_t batches = 0;
@@ -435,7 +435,7 @@ static void a_compaction_that_a_crash_left_is_removed(void **state) {
   opens(d, 0);
   submits(d, 1, HEARTH_DURABLE);
   diskstore_close(d);
-  disk_put(d->disk, PLACE ".new", "half", 4);
+  hearth_disk_put(d->disk, PLACE ".new", "half", 4);
   opens(d, 0);
   assert_false(there(d, PLACE ".new"));
   assert_int_equal(scenario_verify(file, d->store), 1);
@@ -450,7 +450,7 @@ static void a_full_disk_can_shrink(void **state) {
   opens(d, 0);
   uint64_t stored = 0;
   hearth_status status = HEARTH_OK;
-  disk_capacity(d->disk, 12000);
+  hearth_disk_capacity(d->disk, 12000);
   for (;; stored++) { /* until it is full */
     hearth_op op = {HEARTH_PUT, stored, "key", 3, value, sizeof value};
     status = file->submit(d->store, &op, 1, 0, HEARTH_DURABLE, NULL, &d->err);
@@ -461,14 +461,14 @@ static void a_full_disk_can_shrink(void **state) {
   assert_true(stored > 5);
   assert_int_equal(diskstore_stat(d).entries, stored);
   assert_true(there(d, PLACE ".ballast"));
-  disk_capacity(d->disk, disk_used(d->disk)); /* not a byte more */
+  hearth_disk_capacity(d->disk, hearth_disk_used(d->disk)); /* not a byte more */
   for (uint64_t n = 0; n + 2 < stored; n++) {
     hearth_op op = {HEARTH_DROP, n, NULL, 0, NULL, 0};
     if (file->submit(d->store, &op, 1, 0, HEARTH_DURABLE, NULL, &d->err) != HEARTH_OK) fail_msg("%s", d->err.message);
   }
-  uint64_t used = disk_used(d->disk);
+  uint64_t used = hearth_disk_used(d->disk);
   if (file->compact(d->store, 0, &d->err) != HEARTH_OK) fail_msg("%s", d->err.message);
-  assert_true(disk_used(d->disk) < used);
+  assert_true(hearth_disk_used(d->disk) < used);
   assert_int_equal(diskstore_stat(d).entries, 2);
   assert_true(there(d, PLACE ".ballast")); /* for the next time */
   diskstore_close(d);
@@ -482,14 +482,14 @@ static void a_full_disk_lets_a_store_be_opened(void **state) {
   submits(d, 1, HEARTH_DURABLE);
   submits(d, 2, HEARTH_COMPLETE);
   diskstore_kill(d);
-  disk_remove(d->disk, PLACE ".owner");
+  hearth_disk_remove(d->disk, PLACE ".owner");
   size_t size;
-  const unsigned char *bytes = disk_bytes(d->disk, PLACE, &size);
+  const unsigned char *bytes = hearth_disk_bytes(d->disk, PLACE, &size);
   unsigned char *copy = malloc(size);
   memcpy(copy, bytes, size);
-  disk_put(d->disk, PLACE, copy, size - 1); /* with a torn tail to be kept */
+  hearth_disk_put(d->disk, PLACE, copy, size - 1); /* with a torn tail to be kept */
   free(copy);
-  disk_capacity(d->disk, disk_used(d->disk));
+  hearth_disk_capacity(d->disk, hearth_disk_used(d->disk));
   opens(d, 0);
   assert_int_equal(scenario_verify(file, d->store), 1);
   assert_int_equal(d->warnings, 1);

@@ -34,7 +34,7 @@ static void make_history(History *h, hearth_durability last, uint64_t compact) {
     size_t mark = level != HEARTH_DURABLE ? 0 : LOG_FRAME_SIZE;
     h->end[n] = (size_t)diskstore_stat(&d).total_bytes - mark;
   }
-  const unsigned char *bytes = disk_bytes(d.disk, PLACE, &h->size);
+  const unsigned char *bytes = hearth_disk_bytes(d.disk, PLACE, &h->size);
   h->bytes = malloc(h->size);
   memcpy(h->bytes, bytes, h->size);
   diskstore_kill(&d);
@@ -58,10 +58,10 @@ static bool starts_with(const char *text, const char *start) {
 
 static void was_untouched(DiskStore *d, const unsigned char *bytes, size_t size) {
   size_t now;
-  const unsigned char *there = disk_bytes(d->disk, PLACE, &now);
+  const unsigned char *there = hearth_disk_bytes(d->disk, PLACE, &now);
   assert_int_equal(now, size);
   assert_memory_equal(there, bytes, size);
-  assert_null(disk_name(d->disk, 1)); /* no owner file, no tail */
+  assert_null(hearth_disk_name(d->disk, 1)); /* no owner file, no tail */
 }
 
 static void was_refused(DiskStore *d, const unsigned char *bytes, size_t size) {
@@ -76,7 +76,7 @@ static void tail_was_kept(DiskStore *d, const unsigned char *bytes, size_t size,
   assert_int_equal(d->warnings, 1);
   assert_non_null(name);
   size_t kept;
-  const unsigned char *tail = disk_bytes(d->disk, name + 1, &kept);
+  const unsigned char *tail = hearth_disk_bytes(d->disk, name + 1, &kept);
   assert_non_null(tail);
   assert_int_equal(kept, size - end);
   assert_memory_equal(tail, bytes + end, kept);
@@ -86,7 +86,7 @@ static void every_prefix(const History *h) {
   for (size_t size = 0; size < h->size; size++) {
     DiskStore d;
     diskstore_init(&d);
-    disk_put(d.disk, PLACE, h->bytes, size);
+    hearth_disk_put(d.disk, PLACE, h->bytes, size);
     uint64_t last = 0;
     for (uint64_t n = 1; n <= BATCHES; n++)
       if (n >= h->base && h->end[n] <= size) last = n;
@@ -124,7 +124,7 @@ static void every_flip(const History *h, size_t certain, uint64_t before) {
       diskstore_init(&d);
       memcpy(bytes, h->bytes, h->size);
       bytes[at] ^= masks[m];
-      disk_put(d.disk, PLACE, bytes, h->size);
+      hearth_disk_put(d.disk, PLACE, bytes, h->size);
       hearth_status status = diskstore_open(&d, 0);
       if (at < certain) {
         if (status == HEARTH_OK) fail_msg("byte %zu changed and nobody noticed", at);
@@ -218,11 +218,11 @@ static void make_closed(Closed *c, Making how) {
   if (how == COMPACTED) assert_int_equal(file->compact(d.store, 0, &d.err), HEARTH_OK);
   if (how == KEPT) assert_int_equal(file->compact(d.store, 4, &d.err), HEARTH_OK);
   if (how == EXPORTED)
-    assert_int_equal(hearth_export(file, d.store, disk_environment(d.disk), NULL, exported, &d.err), HEARTH_OK);
+    assert_int_equal(hearth_export(file, d.store, hearth_disk_environment(d.disk), NULL, exported, &d.err), HEARTH_OK);
   assert_int_equal(scenario_text(file, d.store, c->text, &d.err), HEARTH_OK);
   c->sequence = how == EXPORTED ? 1 : diskstore_stat(&d).sequence;
   assert_int_equal(diskstore_close(&d), HEARTH_OK);
-  const unsigned char *bytes = disk_bytes(d.disk, how == EXPORTED ? exported : PLACE, &c->size);
+  const unsigned char *bytes = hearth_disk_bytes(d.disk, how == EXPORTED ? exported : PLACE, &c->size);
   c->bytes = malloc(c->size);
   memcpy(c->bytes, bytes, c->size);
   c->mark = c->size - LOG_FRAME_SIZE;
@@ -243,7 +243,7 @@ static void flip_bit(const Closed *c, unsigned char *bytes, size_t at, unsigned 
   DiskStore d;
   diskstore_init(&d);
   bytes[at] ^= (unsigned char)(1u << bit);
-  disk_put(d.disk, PLACE, bytes, c->size);
+  hearth_disk_put(d.disk, PLACE, bytes, c->size);
   hearth_status status = diskstore_open(&d, flags);
   bits++;
   if (status == HEARTH_OK) {
@@ -271,7 +271,7 @@ static void every_bit_of_a_closed_file(void **state) {
     make_closed(&c, how);
     DiskStore d;
     diskstore_init(&d);
-    disk_put(d.disk, PLACE, c.bytes, c.size);
+    hearth_disk_put(d.disk, PLACE, c.bytes, c.size);
     assert_int_equal(diskstore_open(&d, 0), HEARTH_OK); /* without a flip it is the store that was closed */
     nothing_is_missing(&d, &c);
     diskstore_done(&d);
@@ -292,16 +292,17 @@ static void copies_of_frames_are_no_frames(void **state) {
   DiskStore d;
   make_history(&h, HEARTH_DURABLE, 0);
   diskstore_init(&d);
-  disk_put(d.disk, PLACE, h.bytes, h.end[3]);
+  hearth_disk_put(d.disk, PLACE, h.bytes, h.end[3]);
   assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
   hearth_op op = {HEARTH_PUT, 7, "k", 1, h.bytes, h.size};
   assert_int_equal(file->submit(d.store, &op, 1, 0, HEARTH_COMPLETE, NULL, &d.err), HEARTH_OK);
   diskstore_kill(&d);
   size_t size;
-  const unsigned char *bytes = disk_bytes(d.disk, PLACE, &size);
+  const unsigned char *bytes = hearth_disk_bytes(d.disk, PLACE, &size);
   unsigned char *torn = malloc(size);
   memcpy(torn, bytes, size);
-  disk_put(d.disk, PLACE, torn, size - 100); /* a frame header in the value says that batch 8 was synced, but is only a copy */
+  /* a frame header in the value says that batch 8 was synced, but is only a copy */
+  hearth_disk_put(d.disk, PLACE, torn, size - 100);
   assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
   assert_int_equal(scenario_verify(file, d.store), 3);
   free(torn);
@@ -318,12 +319,12 @@ static void a_changed_value_is_not_delivered(void **state) {
   assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
   assert_int_equal(scenario_submit(file, d.store, 1, false, HEARTH_DURABLE, &d.err), HEARTH_OK);
   size_t size, at = 0;
-  const unsigned char *there = disk_bytes(d.disk, PLACE, &size);
+  const unsigned char *there = hearth_disk_bytes(d.disk, PLACE, &size);
   unsigned char *bytes = malloc(size);
   memcpy(bytes, there, size);
   while (memcmp(bytes + at, "value 1", 7) != 0) at++;
   bytes[at + 3] ^= 1;
-  disk_put(d.disk, PLACE, bytes, size);
+  hearth_disk_put(d.disk, PLACE, bytes, size);
   assert_int_equal(scenario_text(file, d.store, text, &d.err), HEARTH_DAMAGED);
   assert_int_equal(d.err.position, at);
   assert_int_equal(file->compact(d.store, 0, &d.err), HEARTH_DAMAGED);
@@ -335,7 +336,7 @@ static void other_files_are_not_stores(void **state) {
   (void)state;
   DiskStore d;
   diskstore_init(&d);
-  disk_put(d.disk, PLACE, "#!/bin/sh\n", 10);
+  hearth_disk_put(d.disk, PLACE, "#!/bin/sh\n", 10);
   assert_int_equal(diskstore_open(&d, 0), HEARTH_NOTSTORE);
   was_refused(&d, (const unsigned char *)"#!/bin/sh\n", 10);
   diskstore_done(&d);

@@ -43,7 +43,7 @@ static void is_dead(Run *r) {
 /* After FULL nothing has changed, and with room again the batch goes through. */
 static void is_full(Run *r, uint64_t n, bool parts, hearth_durability level) {
   assert_int_equal(scenario_verify(file, r->d.store), n - 1);
-  disk_disarm(r->d.disk);
+  hearth_disk_disarm(r->d.disk);
   if (scenario_submit(file, r->d.store, n, parts, level, &r->d.err) != HEARTH_OK) fail_msg("%s", r->d.err.message);
 }
 
@@ -51,7 +51,7 @@ static void submit(Run *r, uint64_t n) {
   hearth_durability level = n % 3 == 0 ? HEARTH_DURABLE : HEARTH_COMPLETE;
   bool parts = n % 2 == 0;
   r->tried = n;
-  disk_set_clock(r->d.disk, 1700000000000 + n * 2000);
+  hearth_disk_set_clock(r->d.disk, 1700000000000 + n * 2000);
   hearth_status status = scenario_submit(file, r->d.store, n, parts, level, &r->d.err);
   if (status == HEARTH_FULL) {
     is_full(r, n, parts, level);
@@ -107,7 +107,7 @@ static void recovers(Run *r, uint64_t least) {
   assert_int_equal(diskstore_stat(&r->d).durable, n);
   /* and what it said is on the device is there when the power fails now */
   diskstore_kill(&r->d);
-  disk_power_loss(r->d.disk, (unsigned)n);
+  hearth_disk_power_loss(r->d.disk, (unsigned)n);
   if (diskstore_open(&r->d, 0) != HEARTH_OK) fail_msg("reopen: %s", r->d.err.message);
   assert_int_equal(scenario_verify(file, r->d.store), n);
   r->tried = n + 1;
@@ -120,19 +120,19 @@ static void recovers(Run *r, uint64_t least) {
 typedef enum End { END_KILLED, END_CLOSED, END_POWER } End;
 
 /* False when the fault did not strike any more: the run has fewer such calls. */
-static bool with_fault(DiskFault fault, End end) {
+static bool with_fault(hearth_disk_fault fault, End end) {
   Run r = {0};
   diskstore_init(&r.d);
   r.only_full = fault.failure == ENOSPC;
-  disk_arm(r.d.disk, fault);
+  hearth_disk_arm(r.d.disk, fault);
   run(&r, BATCHES);
-  bool struck = disk_struck(r.d.disk);
+  bool struck = hearth_disk_struck(r.d.disk);
   uint64_t least = r.complete;
   if (end == END_CLOSED && r.d.store != NULL) (void)diskstore_close(&r.d);
-  disk_disarm(r.d.disk);
+  hearth_disk_disarm(r.d.disk);
   diskstore_kill(&r.d);
   if (end == END_POWER) {
-    disk_power_loss(r.d.disk, (unsigned)fault.at + 1);
+    hearth_disk_power_loss(r.d.disk, (unsigned)fault.at + 1);
     least = r.durable;
   }
   recovers(&r, least);
@@ -140,7 +140,7 @@ static bool with_fault(DiskFault fault, End end) {
   return struck;
 }
 
-static void every_call(DiskFault fault) {
+static void every_call(hearth_disk_fault fault) {
   for (End end = END_KILLED; end <= END_POWER; end++)
     for (fault.at = 0; with_fault(fault, end); fault.at++) continue;
   assert_true(fault.at > 10); /* it did strike */
@@ -148,32 +148,32 @@ static void every_call(DiskFault fault) {
 
 static void every_call_fails_once(void **state) {
   (void)state;
-  every_call((DiskFault){.which = DISK_ALL_CALLS, .failure = EIO});
-  every_call((DiskFault){.which = DISK_READS, .failure = EIO});
+  every_call((hearth_disk_fault){.which = HEARTH_DISK_ALL_CALLS, .failure = EIO});
+  every_call((hearth_disk_fault){.which = HEARTH_DISK_READS, .failure = EIO});
 }
 
 static void every_call_fails_for_good(void **state) {
   (void)state;
-  every_call((DiskFault){.which = DISK_ALL_CALLS, .failure = EIO, .for_good = true});
-  every_call((DiskFault){.which = DISK_WRITES, .failure = EIO, .for_good = true, .half = true});
+  every_call((hearth_disk_fault){.which = HEARTH_DISK_ALL_CALLS, .failure = EIO, .for_good = true});
+  every_call((hearth_disk_fault){.which = HEARTH_DISK_WRITES, .failure = EIO, .for_good = true, .half = true});
 }
 
 static void every_write_is_cut_short(void **state) {
   (void)state;
-  every_call((DiskFault){.which = DISK_WRITES, .failure = EIO, .half = true});
-  every_call((DiskFault){.which = DISK_WRITES, .failure = ENOSPC, .half = true});
+  every_call((hearth_disk_fault){.which = HEARTH_DISK_WRITES, .failure = EIO, .half = true});
+  every_call((hearth_disk_fault){.which = HEARTH_DISK_WRITES, .failure = ENOSPC, .half = true});
 }
 
 static void the_disk_is_full_from_any_write_on(void **state) {
   (void)state;
   for (End end = END_KILLED; end <= END_POWER; end++)
-    for (long at = 0; with_fault((DiskFault){DISK_WRITES, at, ENOSPC, true, true}, end); at++) continue;
+    for (long at = 0; with_fault((hearth_disk_fault){HEARTH_DISK_WRITES, at, ENOSPC, true, true}, end); at++) continue;
 }
 
 static void every_sync_fails(void **state) {
   (void)state;
-  every_call((DiskFault){.which = DISK_SYNCS, .failure = EIO});
-  every_call((DiskFault){.which = DISK_SYNCS, .failure = EIO, .for_good = true});
+  every_call((hearth_disk_fault){.which = HEARTH_DISK_SYNCS, .failure = EIO});
+  every_call((hearth_disk_fault){.which = HEARTH_DISK_SYNCS, .failure = EIO, .for_good = true});
 }
 
 /* A failed sync is not tried again: the pages may be gone, and a second sync would say that all is well. */
@@ -182,13 +182,13 @@ static void a_failed_sync_is_final(void **state) {
   Run r = {0};
   diskstore_init(&r.d);
   assert_int_equal(diskstore_open(&r.d, 0), HEARTH_OK);
-  disk_arm(r.d.disk, (DiskFault){DISK_SYNCS, 0, EIO, false, false});
+  hearth_disk_arm(r.d.disk, (hearth_disk_fault){HEARTH_DISK_SYNCS, 0, EIO, false, false});
   assert_int_equal(scenario_submit(file, r.d.store, 1, false, HEARTH_DURABLE, &r.d.err), HEARTH_IO);
-  disk_arm(r.d.disk, (DiskFault){DISK_SYNCS, 0, EIO, true, false});
+  hearth_disk_arm(r.d.disk, (hearth_disk_fault){HEARTH_DISK_SYNCS, 0, EIO, true, false});
   r.tried = 1;
   is_dead(&r);
   (void)diskstore_close(&r.d);
-  assert_false(disk_struck(r.d.disk));
+  assert_false(hearth_disk_struck(r.d.disk));
   diskstore_done(&r.d);
 }
 
@@ -200,16 +200,16 @@ static void the_power_fails_at_any_moment(void **state) {
     diskstore_init(&r.d);
     run(&r, seed % (BATCHES + 1));
     diskstore_kill(&r.d);
-    disk_power_loss(r.d.disk, seed);
+    hearth_disk_power_loss(r.d.disk, seed);
     if (seed % 4 == 0)
       for (long n = 0; n < 60; n++) {
-        disk_arm(r.d.disk, (DiskFault){DISK_ALL_CALLS, n, EIO, true, true});
+        hearth_disk_arm(r.d.disk, (hearth_disk_fault){HEARTH_DISK_ALL_CALLS, n, EIO, true, true});
         hearth_status status = diskstore_open(&r.d, 0);
-        disk_disarm(r.d.disk);
+        hearth_disk_disarm(r.d.disk);
         if (status == HEARTH_OK) n = 60;
         else assert_true(status != HEARTH_DAMAGED && status != HEARTH_NOTSTORE);
         diskstore_kill(&r.d);
-        disk_power_loss(r.d.disk, seed + (unsigned)n);
+        hearth_disk_power_loss(r.d.disk, seed + (unsigned)n);
       }
     recovers(&r, r.durable);
     diskstore_done(&r.d);

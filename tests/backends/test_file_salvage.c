@@ -21,7 +21,7 @@ static unsigned char *make_store(bool compacted, size_t *size) {
     assert_int_equal(scenario_submit(file, d.store, n, n % 2 == 0, HEARTH_DURABLE, &d.err), HEARTH_OK);
   if (compacted) assert_int_equal(file->compact(d.store, 0, &d.err), HEARTH_OK);
   assert_int_equal(diskstore_close(&d), HEARTH_OK);
-  const unsigned char *bytes = disk_bytes(d.disk, PLACE, size);
+  const unsigned char *bytes = hearth_disk_bytes(d.disk, PLACE, size);
   unsigned char *copy = malloc(*size);
   memcpy(copy, bytes, *size);
   diskstore_done(&d);
@@ -31,7 +31,7 @@ static unsigned char *make_store(bool compacted, size_t *size) {
 static hearth_status verify(DiskStore *d, LogReport *report) {
   hearth_allocator allocator = counting_allocator(&d->memory);
   hearth_status status =
-      file_verify(disk_environment(d->disk), &allocator, PLACE, diskstore_warn, d, report, &d->err);
+      file_verify(hearth_disk_environment(d->disk), &allocator, PLACE, diskstore_warn, d, report, &d->err);
   assert_int_equal(d->memory.bytes, 0);
   return status;
 }
@@ -39,14 +39,15 @@ static hearth_status verify(DiskStore *d, LogReport *report) {
 static hearth_status salvage(DiskStore *d, SalvageReport *report) {
   hearth_allocator allocator = counting_allocator(&d->memory);
   hearth_status status =
-      file_salvage(disk_environment(d->disk), &allocator, PLACE, SAVED, diskstore_warn, d, report, &d->err);
+      file_salvage(hearth_disk_environment(d->disk), &allocator, PLACE, SAVED, diskstore_warn, d, report, &d->err);
   assert_int_equal(d->memory.bytes, 0);
   assert_int_equal(status, d->err.code);
   return status;
 }
 
 static hearth_status open_saved(DiskStore *d) {
-  hearth_backend_config config = {.size = sizeof config, .location = SAVED, .environment = disk_environment(d->disk)};
+  hearth_backend_config config = {.size = sizeof config, .location = SAVED,
+                                  .environment = hearth_disk_environment(d->disk)};
   return file->open(&config, &d->store, &d->err);
 }
 
@@ -96,7 +97,7 @@ static void a_whole_store_is_verified_and_saved(void **state) {
     size_t size;
     unsigned char *bytes = make_store(compacted != 0, &size);
     diskstore_init(&d);
-    disk_put(d.disk, PLACE, bytes, size);
+    hearth_disk_put(d.disk, PLACE, bytes, size);
     assert_int_equal(verify(&d, &log), HEARTH_OK);
     assert_int_equal(log.sequence, BATCHES);
     assert_int_equal(log.batches, compacted ? 1 : BATCHES);
@@ -129,7 +130,7 @@ static void every_flipped_byte_loses_little(void **state) {
     SalvageReport report;
     diskstore_init(&d);
     bytes[at] ^= 0x10;
-    disk_put(d.disk, PLACE, bytes, size);
+    hearth_disk_put(d.disk, PLACE, bytes, size);
     hearth_status status = verify(&d, &log);
     if (at >= size - LOG_FRAME_SIZE) {
       assert_int_equal(status, HEARTH_OK); /* the mark at the end: a torn tail */
@@ -149,7 +150,7 @@ static void every_flipped_byte_loses_little(void **state) {
       d.store = NULL;
     }
     size_t now;
-    assert_memory_equal(disk_bytes(d.disk, PLACE, &now), bytes, size);
+    assert_memory_equal(hearth_disk_bytes(d.disk, PLACE, &now), bytes, size);
     assert_int_equal(now, size);
     bytes[at] ^= 0x10;
     diskstore_done(&d);
@@ -169,7 +170,7 @@ static void stretches_of_zeros(void **state) {
       diskstore_init(&d);
       memcpy(hurt, bytes, size);
       memset(hurt + at, 0, length < size - at ? length : size - at);
-      disk_put(d.disk, PLACE, hurt, size);
+      hearth_disk_put(d.disk, PLACE, hurt, size);
       hearth_status status = salvage(&d, &report);
       if (status == HEARTH_OK) {
         assert_int_equal(open_saved(&d), HEARTH_OK);
@@ -197,16 +198,16 @@ static void every_failure_leaves_no_file(void **state) {
       DiskStore d;
       SalvageReport report;
       diskstore_init(&d);
-      disk_put(d.disk, PLACE, bytes, size);
-      if (kind == 0) disk_arm(d.disk, (DiskFault){DISK_ALL_CALLS, n, EIO, false, false});
-      if (kind == 1) disk_arm(d.disk, (DiskFault){DISK_WRITES, n, ENOSPC, false, true});
+      hearth_disk_put(d.disk, PLACE, bytes, size);
+      if (kind == 0) hearth_disk_arm(d.disk, (hearth_disk_fault){HEARTH_DISK_ALL_CALLS, n, EIO, false, false});
+      if (kind == 1) hearth_disk_arm(d.disk, (hearth_disk_fault){HEARTH_DISK_WRITES, n, ENOSPC, false, true});
       if (kind == 2) d.memory.fail_at = n;
       hearth_status status = salvage(&d, &report);
-      struck = kind == 2 ? d.memory.calls > n : disk_struck(d.disk);
+      struck = kind == 2 ? d.memory.calls > n : hearth_disk_struck(d.disk);
       if (struck && kind > 0) assert_int_equal(status, kind == 1 ? HEARTH_FULL : HEARTH_NOMEM);
       if (struck && kind == 0) assert_true(status == HEARTH_IO || status == HEARTH_OK); /* closing what was read */
       if (!struck) assert_int_equal(status, HEARTH_OK);
-      assert_int_equal(disk_bytes(d.disk, SAVED, &there) != NULL, status == HEARTH_OK);
+      assert_int_equal(hearth_disk_bytes(d.disk, SAVED, &there) != NULL, status == HEARTH_OK);
       diskstore_done(&d);
     }
     assert_true(n > 2);
@@ -233,7 +234,7 @@ static void assert_verified(const void *bytes, size_t size, hearth_status expect
   DiskStore d;
   LogReport report;
   diskstore_init(&d);
-  disk_put(d.disk, PLACE, bytes, size);
+  hearth_disk_put(d.disk, PLACE, bytes, size);
   hearth_status status = verify(&d, &report);
   if (status != expected) fail_msg("%s: %s", hearth_status_name(status), d.err.message);
   assert_int_equal(opens(&d), expected == HEARTH_OK);
@@ -252,7 +253,7 @@ static void damage_up_to_the_end_is_no_torn_tail(void **state) {
   }
   assert_int_equal(diskstore_close(&d), HEARTH_OK);
   size_t size, at = LOG_HEADER_SIZE;
-  unsigned char *bytes = (unsigned char *)(uintptr_t)disk_bytes(d.disk, PLACE, &size);
+  unsigned char *bytes = (unsigned char *)(uintptr_t)hearth_disk_bytes(d.disk, PLACE, &size);
   assert_verified(bytes, size, HEARTH_OK);
   for (int i = 0; i < 3; i++) {
     bytes[at + LOG_FRAME_SIZE] ^= 1;

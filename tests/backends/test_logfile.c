@@ -12,7 +12,7 @@ static hearth_status make(const char *path, unsigned char entries) {
   LogOutput out;
   LogHeader h = {.write_version = LOG_WRITE_VERSION, .read_version = LOG_READ_VERSION, .first = 1, .synced = 1};
   hearth_allocator allocator = counting_allocator(&d.memory);
-  hearth_status status = logfile_create(&out, disk_environment(d.disk), &allocator, path, &h, &d.err);
+  hearth_status status = logfile_create(&out, hearth_disk_environment(d.disk), &allocator, path, &h, &d.err);
   for (unsigned char i = 0; i < entries && status == HEARTH_OK; i++) {
     LogOp op = {.kind = HEARTH_PUT, .table = 1, .key = &i, .key_size = 1, .value = &i, .value_size = 1};
     status = logfile_op(&out, &op, &d.err);
@@ -53,11 +53,11 @@ static void every_allocation_fails(void **state) {
       if (d.memory.calls <= d.memory.fail_at) {
         assert_int_equal(status, HEARTH_OK);
         assert_true(d.memory.fail_at > 1);
-        disk_remove(d.disk, "/folder/new");
+        hearth_disk_remove(d.disk, "/folder/new");
         break;
       }
       assert_int_equal(status, HEARTH_NOMEM);
-      assert_null(disk_bytes(d.disk, "/folder/new", &size));
+      assert_null(hearth_disk_bytes(d.disk, "/folder/new", &size));
     }
 }
 
@@ -67,9 +67,9 @@ static hearth_status import(Handmade *m, hearth_backend_stat *stat) {
   hearth_backend_config config = {.size = sizeof config};
   hearth_backend_store *store;
   const hearth_backend *memory = &hearth_memory_backend;
-  disk_put(d.disk, "/log", m->bytes.data, m->bytes.size);
+  hearth_disk_put(d.disk, "/log", m->bytes.data, m->bytes.size);
   assert_int_equal(memory->open(&config, &store, NULL), HEARTH_OK);
-  hearth_status status = hearth_import(memory, store, disk_environment(d.disk), NULL, "/log", false, &d.err);
+  hearth_status status = hearth_import(memory, store, hearth_disk_environment(d.disk), NULL, "/log", false, &d.err);
   *stat = (hearth_backend_stat){.size = sizeof *stat};
   assert_int_equal(memory->stat(store, stat, NULL), HEARTH_OK);
   assert_int_equal(memory->close(store, NULL), HEARTH_OK);

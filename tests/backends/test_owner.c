@@ -6,7 +6,7 @@
 #define OWNER PLACE ".owner"
 
 static void put_note(const char *text) {
-  disk_put(d.disk, OWNER, text, strlen(text));
+  hearth_disk_put(d.disk, OWNER, text, strlen(text));
 }
 
 /* The disk's own numbers: this process is 1000, and only it is alive; the boot is "boot-0". */
@@ -33,7 +33,7 @@ static void what_a_note_may_say(void **state) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
     for (int locks = 0; locks < 2; locks++) {
-      disk_locks(d.disk, locks);
+      hearth_disk_locks(d.disk, locks);
       put_note(cases[i].text);
       hearth_status status = diskstore_open(&d, 0);
       bool alive = strstr(cases[i].text, "1000 boot-0") != NULL; /* such an owner needs no lock to be one */
@@ -55,7 +55,7 @@ static int no_boot(void) {
 /* Where the boot cannot be told, the process alone says whether the owner is there. */
 static void without_a_boot_id(void **state) {
   (void)state;
-  disk_locks(d.disk, false);
+  hearth_disk_locks(d.disk, false);
   put_note("hearth 1000 boot-9 unlocked\n");
   meddler.boot = no_boot;
   assert_int_equal(diskstore_open(&d, 0), HEARTH_BUSY);
@@ -95,7 +95,7 @@ static void owners_that_keep_vanishing(void **state) {
   assert_int_equal(diskstore_open(&d, 0), HEARTH_BUSY);
   assert_non_null(strstr(d.err.message, "other processes keep opening it"));
   assert_int_equal(meddler.calls, 32); /* it does not go on for ever */
-  assert_null(disk_bytes(d.disk, PLACE, &size));
+  assert_null(hearth_disk_bytes(d.disk, PLACE, &size));
 }
 
 static int locked_once(void) {
@@ -109,7 +109,7 @@ static void another_took_the_new_file(void **state) {
   meddler.lock = locked_once;
   assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
   assert_int_equal(meddler.calls, 2);
-  const unsigned char *note = disk_bytes(d.disk, OWNER, &size);
+  const unsigned char *note = hearth_disk_bytes(d.disk, OWNER, &size);
   assert_true(size == strlen("hearth 1000 boot-0 locked\n") && memcmp(note, "hearth 1000 boot-0 locked\n", size) == 0);
 }
 
@@ -132,7 +132,7 @@ static int gone_once(hearth_file_info *info) {
 static void the_owner_file_is_another_one(void **state) {
   int (*const hooks[])(hearth_file_info *) = {other_inode_once, other_device_once, gone_once};
   for (size_t i = 0; i < 3; i++) {
-    disk_put(d.disk, PLACE, "", 0);
+    hearth_disk_put(d.disk, PLACE, "", 0);
     put_note("hearth 12 boot-0 locked\n");
     meddler.stat = hooks[i]; /* the first call looks at the store itself */
     assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
@@ -144,7 +144,7 @@ static void the_owner_file_is_another_one(void **state) {
 
 static int somebody_removed_it(const char *path) {
   if (!is_owner_file(path) || meddler.calls++ > 0) return 0;
-  disk_remove(d.disk, path);
+  hearth_disk_remove(d.disk, path);
   return 0;
 }
 
@@ -154,13 +154,13 @@ static int may_not_remove(const char *path) {
 
 /* Without locks a dead owner's file is removed, and whoever makes the new one is the owner. */
 static void removing_a_dead_owners_file(void **state) {
-  disk_locks(d.disk, false);
+  hearth_disk_locks(d.disk, false);
   put_note("hearth 12 boot-0 unlocked\n");
   meddler.unlink = somebody_removed_it;
   assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
   (void)end(state);
   (void)begin(state);
-  disk_locks(d.disk, false);
+  hearth_disk_locks(d.disk, false);
   put_note("hearth 12 boot-0 unlocked\n");
   meddler.unlink = may_not_remove;
   assert_int_equal(diskstore_open(&d, 0), HEARTH_READONLY);
@@ -172,10 +172,10 @@ static void a_successors_file_stays(void **state) {
   (void)state;
   size_t size;
   assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
-  disk_remove(d.disk, OWNER);
+  hearth_disk_remove(d.disk, OWNER);
   put_note("hearth 12 boot-0 unlocked\n");
   assert_int_equal(diskstore_close(&d), HEARTH_OK);
-  assert_non_null(disk_bytes(d.disk, OWNER, &size));
+  assert_non_null(hearth_disk_bytes(d.disk, OWNER, &size));
 }
 
 int main(void) {

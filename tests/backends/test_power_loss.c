@@ -151,12 +151,12 @@ static void the_disk_is_full(void **state) {
     unsigned full = 0;
     power_open(&p);
     assert_int_equal(power_batch(&p, 0, HEARTH_DURABLE), HEARTH_OK); /* makes the ballast */
-    disk_capacity(p.d.disk, disk_used(p.d.disk) + 1000 + seed % 5 * 100);
+    hearth_disk_capacity(p.d.disk, hearth_disk_used(p.d.disk) + 1000 + seed % 5 * 100);
     for (unsigned i = 0; i < 30; i++)
       if (power_batch(&p, i % 3, i % 4 == 0 ? HEARTH_DURABLE : HEARTH_COMPLETE) == HEARTH_FULL) full++;
     assert_true(full > 0);
     (void)power_compact(&p, 0);
-    disk_capacity(p.d.disk, 0);
+    hearth_disk_capacity(p.d.disk, 0);
     assert_int_equal(power_batch(&p, 0, HEARTH_DURABLE), HEARTH_OK);
     power_close(&p);
     power_end(&p);
@@ -167,7 +167,7 @@ static void the_disk_is_full(void **state) {
 static void a_sync_fails(void **state) {
   (void)state;
   for (uint64_t seed = 800; seed < 800 + rounds(1); seed++)
-    for (DiskKeeps keeps = DISK_KEEPS_NONE; keeps <= DISK_KEEPS_ALL; keeps++) {
+    for (hearth_disk_keeps keeps = HEARTH_DISK_KEEPS_NONE; keeps <= HEARTH_DISK_KEEPS_ALL; keeps++) {
       power_begin(&p, seed);
       power_open(&p);
       for (unsigned i = 0; i < 3; i++) assert_int_equal(power_batch(&p, 0, HEARTH_DURABLE), HEARTH_OK);
@@ -183,7 +183,7 @@ static void files_cannot_be_locked(void **state) {
   (void)state;
   for (uint64_t seed = 900; seed < 900 + rounds(1); seed++) {
     power_begin(&p, seed);
-    disk_locks(p.d.disk, false);
+    hearth_disk_locks(p.d.disk, false);
     p.nested = 0;
     p.thin = 1;
     p.may_be_busy = true;

@@ -24,7 +24,7 @@ static int begin(void **state) {
   handmade_put(&m, LOG_BATCH, 2, 1, "b", large, SMALL);
   handmade_put(&m, LOG_BATCH, 3, 2, "c", large, LARGE);
   handmade_frame(&m, LOG_CLOSED, 3, 3, "", 0);
-  disk_put(d.disk, PLACE, m.bytes.data, m.bytes.size);
+  hearth_disk_put(d.disk, PLACE, m.bytes.data, m.bytes.size);
   return 0;
 }
 
@@ -67,7 +67,7 @@ static void values_that_have_changed(void **state) {
       size_t size = m.bytes.size;
       m.bytes.data[size - LOG_FRAME_SIZE - 1] ^= 1;
       if (shorter) size -= LOG_FRAME_SIZE + 100;
-      disk_put(d.disk, PLACE, m.bytes.data, size);
+      hearth_disk_put(d.disk, PLACE, m.bytes.data, size);
       bool stale = reader && shorter; /* its length says that somebody writes there */
       assert_int_equal(get("c", &found), stale ? HEARTH_STALE : HEARTH_DAMAGED);
       if (!stale) assert_int_equal(d.err.position, m.bytes.size - LOG_FRAME_SIZE - LARGE);
@@ -86,9 +86,9 @@ static void reads_that_fail(void **state) {
   for (int scans = 0; scans < 2; scans++) {
     int found;
     assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
-    disk_arm(d.disk, (DiskFault){DISK_READS, 0, EIO, false, false});
+    hearth_disk_arm(d.disk, (hearth_disk_fault){HEARTH_DISK_READS, 0, EIO, false, false});
     assert_int_equal(scans ? scan(&found) : get("a", &found), HEARTH_IO);
-    disk_disarm(d.disk);
+    hearth_disk_disarm(d.disk);
     assert_int_equal(found, 0);
     assert_int_equal(get("a", &found), HEARTH_DEAD);
     assert_int_equal(scan(&found), HEARTH_DEAD);
@@ -110,9 +110,9 @@ static void reads_of_a_reader_that_fail(void **state) {
   assert_int_equal(diskstore_open(&d, HEARTH_OPEN_READONLY), HEARTH_OK);
   for (int scans = 0; scans < 2; scans++) {
     int found;
-    disk_arm(d.disk, (DiskFault){DISK_READS, 0, EIO, false, false});
+    hearth_disk_arm(d.disk, (hearth_disk_fault){HEARTH_DISK_READS, 0, EIO, false, false});
     assert_int_equal(scans ? scan(&found) : get("a", &found), HEARTH_IO);
-    disk_disarm(d.disk);
+    hearth_disk_disarm(d.disk);
     assert_int_equal(found, 0);
     assert_int_equal(scan(&found), HEARTH_OK);
     assert_int_equal(found, 3);
@@ -140,8 +140,8 @@ static void a_reader_of_a_file_that_was_replaced(void **state) {
   (void)state;
   int found;
   assert_int_equal(diskstore_open(&d, HEARTH_OPEN_READONLY), HEARTH_OK);
-  disk_remove(d.disk, PLACE);
-  disk_put(d.disk, PLACE, m.bytes.data, m.bytes.size);
+  hearth_disk_remove(d.disk, PLACE);
+  hearth_disk_put(d.disk, PLACE, m.bytes.data, m.bytes.size);
   assert_int_equal(get("a", &found), HEARTH_STALE);
   assert_int_equal(scan(&found), HEARTH_STALE);
   assert_int_equal(tables(&found), HEARTH_STALE);

@@ -10,7 +10,7 @@
 static const hearth_backend *const file = &hearth_file_backend;
 
 static void put(const Handmade *m) {
-  disk_put(d.disk, PLACE, m->bytes.data, m->bytes.size);
+  hearth_disk_put(d.disk, PLACE, m->bytes.data, m->bytes.size);
 }
 
 static int take_value(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t size) {
@@ -34,7 +34,7 @@ static void assert_holds(uint64_t sequence) {
 
 static void assert_unchanged(const Handmade *m, size_t expected) {
   size_t size;
-  const unsigned char *bytes = disk_bytes(d.disk, PLACE, &size);
+  const unsigned char *bytes = hearth_disk_bytes(d.disk, PLACE, &size);
   assert_int_equal(size, expected);
   assert_memory_equal(bytes, m->bytes.data, size);
 }
@@ -56,15 +56,15 @@ static size_t make_torn(Handmade *m, size_t tail) {
 /* What fails leaves the file as it was, or with its torn tail cut off and kept beside it; the next open is good. */
 static void assert_opens_later(const Handmade *m, size_t torn) {
   size_t size, tail, torn_size = m->bytes.size - torn;
-  const unsigned char *kept = disk_bytes(d.disk, TAIL, &tail);
-  (void)disk_bytes(d.disk, PLACE, &size);
+  const unsigned char *kept = hearth_disk_bytes(d.disk, TAIL, &tail);
+  (void)hearth_disk_bytes(d.disk, PLACE, &size);
   assert_unchanged(m, kept != NULL && size < m->bytes.size ? torn : m->bytes.size);
-  disk_disarm(d.disk);
+  hearth_disk_disarm(d.disk);
   meddle_no_more();
   d.memory.fail_at = -1;
   assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
   assert_holds(2);
-  kept = disk_bytes(d.disk, TAIL, &tail);
+  kept = hearth_disk_bytes(d.disk, TAIL, &tail);
   assert_int_equal(tail, torn_size);
   if (torn_size > 0) assert_memory_equal(kept, m->bytes.data + torn, torn_size);
   assert_int_equal(diskstore_close(&d), HEARTH_OK);
@@ -75,9 +75,9 @@ static void every_read_fails(void **state) {
   size_t torn = make_torn(&m, FAR);
   for (long n = 0;; n++) {
     put(&m);
-    disk_arm(d.disk, (DiskFault){DISK_READS, n, EIO, false, false});
+    hearth_disk_arm(d.disk, (hearth_disk_fault){HEARTH_DISK_READS, n, EIO, false, false});
     hearth_status status = diskstore_open(&d, 0);
-    if (status == HEARTH_OK && !disk_struck(d.disk)) {
+    if (status == HEARTH_OK && !hearth_disk_struck(d.disk)) {
       assert_true(n > 10);
       break;
     }
@@ -121,7 +121,7 @@ static long cut_at;
 
 static int cut_file(uint64_t offset, size_t size) {
   (void)offset, (void)size;
-  if (meddler.calls++ == cut_at) disk_put(d.disk, PLACE, cut_down->bytes.data, LOG_HEADER_SIZE);
+  if (meddler.calls++ == cut_at) hearth_disk_put(d.disk, PLACE, cut_down->bytes.data, LOG_HEADER_SIZE);
   return 0;
 }
 
@@ -230,18 +230,18 @@ static void a_full_disk_and_a_torn_tail(void **state) {
   for (int ballast = 0; ballast < 2; ballast++) {
     static const unsigned char nothing[4096];
     put(&m);
-    if (ballast) disk_put(d.disk, PLACE ".ballast", nothing, sizeof nothing);
-    disk_capacity(d.disk, disk_used(d.disk) + 100); /* for the owner file alone */
+    if (ballast) hearth_disk_put(d.disk, PLACE ".ballast", nothing, sizeof nothing);
+    hearth_disk_capacity(d.disk, hearth_disk_used(d.disk) + 100); /* for the owner file alone */
     hearth_status status = diskstore_open(&d, 0);
     assert_int_equal(status, ballast ? HEARTH_OK : HEARTH_FULL);
-    assert_null(disk_bytes(d.disk, PLACE ".ballast", &there));
+    assert_null(hearth_disk_bytes(d.disk, PLACE ".ballast", &there));
     if (ballast) {
       assert_holds(2);
-      (void)disk_bytes(d.disk, TAIL, &there);
+      (void)hearth_disk_bytes(d.disk, TAIL, &there);
       assert_int_equal(there, 3000);
     } else {
       assert_unchanged(&m, torn + 3000);
-      assert_null(disk_bytes(d.disk, TAIL, &there));
+      assert_null(hearth_disk_bytes(d.disk, TAIL, &there));
     }
     (void)end(state);
     (void)begin(state);
@@ -340,9 +340,9 @@ static void a_writer_has_nothing_to_refresh(void **state) {
   assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
   assert_int_equal(refresh(), HEARTH_OK);
   assert_holds(1);
-  disk_set_process(d.disk, 7); /* a forked child */
+  hearth_disk_set_process(d.disk, 7); /* a forked child */
   assert_int_equal(refresh(), HEARTH_DEAD);
-  disk_set_process(d.disk, 1000);
+  hearth_disk_set_process(d.disk, 1000);
   handmade_free(&m);
 }
 
@@ -353,10 +353,10 @@ static void a_refresh_that_fails_keeps_what_was_read(void **state) {
   handmade_batch(&m, 2, 1);
   put(&m);
   for (int memory = 0; memory < 2; memory++) {
-    disk_arm(d.disk, (DiskFault){memory ? DISK_SYNCS : DISK_READS, 0, EIO, false, false});
+    hearth_disk_arm(d.disk, (hearth_disk_fault){memory ? HEARTH_DISK_SYNCS : HEARTH_DISK_READS, 0, EIO, false, false});
     d.memory.fail_at = memory ? d.memory.calls : -1;
     assert_int_equal(refresh(), memory ? HEARTH_NOMEM : HEARTH_IO);
-    disk_disarm(d.disk);
+    hearth_disk_disarm(d.disk);
     d.memory.fail_at = -1;
     assert_holds(1);
     assert_int_equal(file->poll(d.store, &d.err), HEARTH_STALE); /* the offer stands */
@@ -392,7 +392,7 @@ static void an_empty_file_becomes_a_store(void **state) {
   (void)state;
   Handmade m;
   char value[16];
-  disk_put(d.disk, PLACE, "", 0);
+  hearth_disk_put(d.disk, PLACE, "", 0);
   assert_int_equal(diskstore_open(&d, HEARTH_OPEN_READONLY), HEARTH_OK);
   assert_int_equal(get("k", value), HEARTH_NOTFOUND);
   assert_int_equal(refresh(), HEARTH_OK);

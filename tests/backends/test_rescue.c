@@ -11,13 +11,14 @@
 static const hearth_backend *const file = &hearth_file_backend;
 
 static void put(const Handmade *m) {
-  disk_put(d.disk, PLACE, m->bytes.data, m->bytes.size);
+  hearth_disk_put(d.disk, PLACE, m->bytes.data, m->bytes.size);
 }
 
 static hearth_status verify(LogReport *report) {
   hearth_allocator allocator = counting_allocator(&d.memory);
   d.warnings = 0;
-  hearth_status status = file_verify(disk_environment(d.disk), &allocator, PLACE, diskstore_warn, &d, report, &d.err);
+  hearth_status status = file_verify(hearth_disk_environment(d.disk), &allocator, PLACE, diskstore_warn, &d,
+                                     report, &d.err);
   assert_int_equal(d.memory.bytes, 0);
   return status;
 }
@@ -26,9 +27,9 @@ static hearth_status salvage(SalvageReport *report) {
   size_t size;
   hearth_allocator allocator = counting_allocator(&d.memory);
   hearth_status status =
-      file_salvage(disk_environment(d.disk), &allocator, PLACE, SAVED, diskstore_warn, &d, report, &d.err);
+      file_salvage(hearth_disk_environment(d.disk), &allocator, PLACE, SAVED, diskstore_warn, &d, report, &d.err);
   assert_int_equal(d.memory.bytes, 0);
-  assert_int_equal(disk_bytes(d.disk, SAVED, &size) != NULL, status == HEARTH_OK);
+  assert_int_equal(hearth_disk_bytes(d.disk, SAVED, &size) != NULL, status == HEARTH_OK);
   return status;
 }
 
@@ -42,7 +43,8 @@ static int take_value(void *ud, uint64_t table, const void *key, size_t key_size
 static void assert_saved(uint64_t sequence, uint64_t entries, const char *k) {
   char value[16] = "";
   hearth_backend_stat stat = {.size = sizeof stat};
-  hearth_backend_config config = {.size = sizeof config, .location = SAVED, .environment = disk_environment(d.disk)};
+  hearth_backend_config config = {.size = sizeof config, .location = SAVED,
+                                  .environment = hearth_disk_environment(d.disk)};
   assert_int_equal(file->open(&config, &d.store, &d.err), HEARTH_OK);
   assert_int_equal(file->stat(d.store, &stat, NULL), HEARTH_OK);
   assert_int_equal(stat.sequence, sequence);
@@ -51,7 +53,7 @@ static void assert_saved(uint64_t sequence, uint64_t entries, const char *k) {
   assert_string_equal(value, k);
   assert_int_equal(file->close(d.store, NULL), HEARTH_OK);
   d.store = NULL;
-  disk_remove(d.disk, SAVED);
+  hearth_disk_remove(d.disk, SAVED);
 }
 
 /* ----------------------------------------------------------------- verify */
@@ -106,7 +108,7 @@ static void tails(void **state) {
     put(&m);
     (void)salvage(&s);
     assert_int_equal(s.tail_bytes, cases[i].status == HEARTH_OK ? cases[i].tail : 0);
-    disk_remove(d.disk, SAVED);
+    hearth_disk_remove(d.disk, SAVED);
     hearth_status status = verify(&r);
     if (status != cases[i].status) fail_msg("case %zu: %s", i, hearth_status_name(status));
     assert_int_equal(diskstore_open(&d, HEARTH_OPEN_READONLY), status);
@@ -118,7 +120,7 @@ static void tails(void **state) {
 static void an_empty_file_may_become_a_store(void **state) {
   (void)state;
   LogReport r;
-  disk_put(d.disk, PLACE, "", 0);
+  hearth_disk_put(d.disk, PLACE, "", 0);
   assert_int_equal(verify(&r), HEARTH_OK);
   assert_int_equal(d.warnings, 0);
 }
@@ -135,7 +137,7 @@ static void nobody_is_told(void **state) {
   handmade_batch(&m, 2, 1);
   m.bytes.data[m.frame_at - 1] ^= 1;
   put(&m);
-  const hearth_environment *env = disk_environment(d.disk);
+  const hearth_environment *env = hearth_disk_environment(d.disk);
   assert_int_equal(file_verify(env, NULL, PLACE, NULL, NULL, &r, NULL), HEARTH_DAMAGED);
   assert_int_equal(file_verify(env, &none, PLACE, NULL, NULL, &r, NULL), HEARTH_DAMAGED);
   assert_int_equal(file_salvage(env, &none, PLACE, SAVED, NULL, NULL, &s, NULL), HEARTH_OK);
@@ -221,7 +223,7 @@ static long cut_at;
 
 static int cut_file(uint64_t offset, size_t size) {
   (void)offset, (void)size;
-  if (meddler.calls++ == cut_at) disk_put(d.disk, PLACE, "", 0);
+  if (meddler.calls++ == cut_at) hearth_disk_put(d.disk, PLACE, "", 0);
   return 0;
 }
 

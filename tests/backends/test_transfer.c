@@ -85,7 +85,7 @@ static void put_log(void) {
   for (int i = 0; i < 129; i++) buffer_put(&payload, "\x02\x09\x01z", 4);
   handmade_frame(&m, LOG_PART, 1, 0, payload.data, payload.size);
   handmade_batch(&m, 1, 0);
-  disk_put(d.disk, LOG, m.bytes.data, m.bytes.size);
+  hearth_disk_put(d.disk, LOG, m.bytes.data, m.bytes.size);
   buffer_free(&payload);
   handmade_free(&m);
 }
@@ -93,13 +93,13 @@ static void put_log(void) {
 static hearth_status export(void) {
   hearth_allocator allocator = counting_allocator(&d.memory);
   calls = d.memory.calls = 0;
-  return hearth_export(&failing, store, disk_environment(d.disk), &allocator, LOG, &d.err);
+  return hearth_export(&failing, store, hearth_disk_environment(d.disk), &allocator, LOG, &d.err);
 }
 
 static hearth_status import(void) {
   hearth_allocator allocator = counting_allocator(&d.memory);
   calls = d.memory.calls = 0;
-  return hearth_import(&failing, store, disk_environment(d.disk), &allocator, LOG, true, &d.err);
+  return hearth_import(&failing, store, hearth_disk_environment(d.disk), &allocator, LOG, true, &d.err);
 }
 
 static void every_call_of_the_backend_fails(void **state) {
@@ -108,7 +108,7 @@ static void every_call_of_the_backend_fails(void **state) {
   for (fail_at = 0; export() != HEARTH_OK; fail_at++) {
     assert_int_equal(d.err.code, HEARTH_IO);
     assert_string_equal(d.err.message, "as the test wants it");
-    assert_null(disk_bytes(d.disk, LOG, &size));
+    assert_null(hearth_disk_bytes(d.disk, LOG, &size));
   }
   assert_int_equal(fail_at, 1 + TABLES);
   put_log();
@@ -127,7 +127,7 @@ static void every_allocation_fails(void **state) {
   for (d.memory.fail_at = 0; export() != HEARTH_OK; d.memory.fail_at++) {
     assert_int_equal(d.err.code, HEARTH_NOMEM);
     assert_int_equal(d.memory.bytes, 0);
-    assert_null(disk_bytes(d.disk, LOG, &size));
+    assert_null(hearth_disk_bytes(d.disk, LOG, &size));
   }
   assert_true(d.memory.fail_at > 3);
   put_log();
@@ -145,7 +145,7 @@ static void every_read_fails(void **state) {
   long n = 0;
   put_log();
   for (;; n++) {
-    disk_arm(d.disk, (DiskFault){DISK_READS, n, EIO, false, false});
+    hearth_disk_arm(d.disk, (hearth_disk_fault){HEARTH_DISK_READS, n, EIO, false, false});
     if (import() == HEARTH_OK) break;
     assert_int_equal(d.err.code, HEARTH_IO);
     assert_int_equal(entries(), TABLES);
@@ -157,7 +157,7 @@ static void every_read_fails(void **state) {
 /* Without an allocator, an error record, or anything that would be replaced. */
 static void with_nothing_given(void **state) {
   const hearth_allocator none = {NULL, NULL};
-  const hearth_environment *env = disk_environment(d.disk);
+  const hearth_environment *env = hearth_disk_environment(d.disk);
   assert_int_equal(hearth_export(memory, store, env, &none, LOG, NULL), HEARTH_OK);
   assert_int_equal(hearth_export(memory, store, env, NULL, LOG, NULL), HEARTH_EXISTS);
   assert_int_equal(hearth_import(memory, store, env, &none, LOG, false, NULL), HEARTH_EXISTS);

@@ -322,7 +322,7 @@ _Noreturn static void end_child(World *w) {
   if (w->S != NULL) check_live(w);
   if (self.end == END_KILLED && w->S != NULL && !answers_dead(w)) change_and_commit(w);
   if (self.end != END_CLOSED) world_kill(w);
-  if (power_loss) disk_power_loss(w->disk, (unsigned)self.calls[self.fault.kind]);
+  if (power_loss) hearth_disk_power_loss(w->disk, (unsigned)self.calls[self.fault.kind]);
   if (w->S != NULL && !answers_dead(w)) {
     check_file(w);
     expect(w, "close", world_close(w), HEARTH_OK);
@@ -384,7 +384,7 @@ static void every_call_fails(void **state) {
   world_init(w, asked, give_up);
   for (size_t i = 0; i < operation_count(); i++) {
     w->number = i;
-    disk_set_clock(w->disk, 1700000000000 + i * 700);
+    hearth_disk_set_clock(w->disk, 1700000000000 + i * 700);
     operate(w, operation_at(i));
   }
   /* a child that outlives the script ends here */

@@ -161,8 +161,8 @@ void world_kill(World *w) {
   w->S = w->reader = NULL;
   check_no_leak(w); /* this frees what the process held */
   w->faulty.killed = false;
-  disk_kill_process(w->disk);
-  disk_set_process(w->disk, w->faulty.environment.process(&w->faulty) + 1);
+  hearth_disk_kill_process(w->disk);
+  hearth_disk_set_process(w->disk, w->faulty.environment.process(&w->faulty) + 1);
 }
 
 /* ----------------------------------------------------------------- checks */
@@ -220,7 +220,7 @@ void check_file(World *w) {
   hearth_stat stat = {.size = sizeof stat};
   size_t size;
   if (hearth_store_stat(w->S, &stat, &w->error) != HEARTH_OK) return; /* it is dead */
-  (void)disk_bytes(w->disk, PLACE, &size);
+  (void)hearth_disk_bytes(w->disk, PLACE, &size);
   if (size != stat.storage.total_bytes)
     wrong(w, "the file has %zu bytes, the store knows of %llu", size, (unsigned long long)stat.storage.total_bytes);
 }
@@ -247,8 +247,8 @@ void world_init(World *w, Failure (*asked)(World *w, CallKind kind, const char *
   w->operation = "setting up";
   w->ask = asked;
   w->give_up = give_up;
-  w->disk = disk_new();
-  faulty_init(&w->faulty, disk_environment(w->disk), ask, w);
+  w->disk = hearth_disk_new();
+  faulty_init(&w->faulty, hearth_disk_environment(w->disk), ask, w);
   w->backend = hearth_file_backend;
   w->backend.open = open_with_allocator;
   w->L = state_new(&w->memory);
@@ -271,5 +271,5 @@ void world_end(World *w) {
   w->leaks = true;
   if (w->memory.used != 0) wrong(w, "%zu bytes of Lua's were not given back", w->memory.used);
   lua_close(w->model);
-  disk_free(w->disk);
+  hearth_disk_free(w->disk);
 }

@@ -7,13 +7,13 @@
 
 #include "../codec/codec_testing.h"
 
-#include "disk.h"
+#include "hearth_testkit_disk.h"
 #include "faulty_environment.h"
 
 #define PLACE "/world.hearth"
 
 typedef struct World {
-  Disk *disk;
+  hearth_disk *disk;
   Faulty faulty;
   hearth_backend backend; /* the file backend over them */
   Memory memory;       /* of the Lua state */

@@ -5,7 +5,7 @@
 #include <lauxlib.h>
 #include <lualib.h>
 
-#include "../backends/disk.h"
+#include "hearth_testkit_disk.h"
 #include "../codec/codec_testing.h"
 #include "hearth.h"
 
@@ -53,7 +53,7 @@ static const char describe[] =
     "return show(_home)";
 
 typedef struct Closed {
-  Disk *disk;
+  hearth_disk *disk;
   unsigned char *bytes;
   size_t size;
   char *text;
@@ -62,9 +62,10 @@ typedef struct Closed {
 
 static size_t refused, unharmed;
 
-static hearth_status open_world(lua_State *L, Disk *disk, unsigned flags, hearth_store **store, hearth_error *err) {
+static hearth_status open_world(lua_State *L, hearth_disk *disk, unsigned flags, hearth_store **store,
+                                hearth_error *err) {
   hearth_options options = {.size = sizeof options, .flags = flags, .page_size = 128,
-                            .environment = disk_environment(disk), .warn = NULL};
+                            .environment = hearth_disk_environment(disk), .warn = NULL};
   hearth_status status = hearth_open(L, &hearth_file_backend, PLACE, &options, store, err);
   return status == HEARTH_OK ? hearth_install(L, *store) : status;
 }
@@ -83,7 +84,7 @@ static void make_closed(Closed *c, bool compacted) {
   hearth_store *store;
   lua_State *L = luaL_newstate();
   luaL_openlibs(L);
-  c->disk = disk_new();
+  c->disk = hearth_disk_new();
   if (open_world(L, c->disk, 0, &store, &err) != HEARTH_OK) fail_msg("%s", err.message);
   if (luaL_dostring(L, fill) != LUA_OK) fail_msg("%s", lua_tostring(L, -1));
   assert_int_equal(hearth_commit(L, store, HEARTH_DURABLE, &err), HEARTH_OK);
@@ -92,7 +93,7 @@ static void make_closed(Closed *c, bool compacted) {
   if (compacted) assert_int_equal(hearth_compact(L, store, 0, &err), HEARTH_OK);
   assert_int_equal(hearth_close(L, store), HEARTH_OK);
   lua_close(L);
-  const unsigned char *bytes = disk_bytes(c->disk, PLACE, &c->size);
+  const unsigned char *bytes = hearth_disk_bytes(c->disk, PLACE, &c->size);
   c->bytes = malloc(c->size);
   memcpy(c->bytes, bytes, c->size);
 }
@@ -127,9 +128,9 @@ static void every_bit(bool compacted, size_t stride) {
   assert_int_equal(look(&c, HEARTH_OPEN_READONLY), HEARTH_OK);
   for (size_t bit = 0; bit < c.size * 8; bit += bit / 8 < c.size - MARK ? stride : 1) {
     c.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
-    disk_free(c.disk); /* with what was kept of the mark */
-    c.disk = disk_new();
-    disk_put(c.disk, PLACE, c.bytes, c.size);
+    hearth_disk_free(c.disk); /* with what was kept of the mark */
+    c.disk = hearth_disk_new();
+    hearth_disk_put(c.disk, PLACE, c.bytes, c.size);
     hearth_status status = look(&c, bit % 2 == 0 ? HEARTH_OPEN_READONLY : 0);
     c.bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
     if (status != HEARTH_OK)
@@ -141,7 +142,7 @@ static void every_bit(bool compacted, size_t stride) {
   }
   free(c.bytes);
   free(c.text);
-  disk_free(c.disk);
+  hearth_disk_free(c.disk);
 }
 
 static void test_every_bit_of_a_closed_store(void **state) {

@@ -4,12 +4,12 @@
 #include "crash_parts.h"
 
 typedef struct Search {
-  const Disk *before;
-  Disk *after;
-  const CrashOptions *options;
-  CrashFound found;
+  const hearth_disk *before;
+  hearth_disk *after;
+  const hearth_crash_options *options;
+  hearth_crash_found found;
   void *ud;
-  CrashState state;
+  hearth_crash_state state;
   uint64_t random;
   size_t changes;  /* of names, that may have arrived or not */
   size_t writes;   /* of the subject */
@@ -19,21 +19,23 @@ typedef struct Search {
 #define ALL UINT64_MAX
 
 static void visit(Search *s) {
-  crash_make(s->before, s->after, &s->state, s->options);
+  kit_crash_make(s->before, s->after, &s->state, s->options);
   s->found(s->ud, s->after, &s->state);
 }
 
-static CrashFate scattered(Search *s) {
+static hearth_crash_fate scattered(Search *s) {
   size_t sizes = 0;
   while (sizes < 4 && s->options->sectors[sizes] != 0) sizes++;
-  CrashFate fate = {.torn = SIZE_MAX, .scattered = true, .fill = (CrashFill)(crash_random(&s->random) % 4),
-                    .length = (CrashLength)(crash_random(&s->random) % 3), .seed = crash_random(&s->random)};
+  hearth_crash_fate fate = {.torn = SIZE_MAX, .scattered = true,
+                            .fill = (hearth_crash_fill)(crash_random(&s->random) % 4),
+                            .length = (hearth_crash_length)(crash_random(&s->random) % 3),
+                            .seed = crash_random(&s->random)};
   fate.sector = s->options->sectors[crash_random(&s->random) % sizes]; /* NOLINT(*DivideZero): there is one at least */
   return fate;
 }
 
-static CrashFate arrived(uint64_t kept) {
-  return (CrashFate){.kept = kept, .torn = SIZE_MAX, .sector = 512};
+static hearth_crash_fate arrived(uint64_t kept) {
+  return (hearth_crash_fate){.kept = kept, .torn = SIZE_MAX, .sector = 512};
 }
 
 /* The files that are not the subject: all there, nothing there, or anything. */
@@ -44,18 +46,18 @@ static void choose_others(Search *s) {
 
 /* ------------------------------------------------------------- the bytes */
 
-static void visit_lengths(Search *s, CrashFate fate) {
-  static const CrashFill fills[] = {CRASH_ZEROS, CRASH_GARBAGE, CRASH_STALE};
+static void visit_lengths(Search *s, hearth_crash_fate fate) {
+  static const hearth_crash_fill fills[] = {HEARTH_CRASH_ZEROS, HEARTH_CRASH_GARBAGE, HEARTH_CRASH_STALE};
   s->state.fate = fate;
   visit(s);
   for (size_t i = 0; i < 3 && fate.kept != ALL; i++) {
-    s->state.fate.length = CRASH_LENGTH_AHEAD;
+    s->state.fate.length = HEARTH_CRASH_LENGTH_AHEAD;
     s->state.fate.fill = fills[i];
     s->state.fate.seed = crash_random(&s->random);
     visit(s);
   }
   if (s->file->now.size <= s->file->synced.size) return;
-  s->state.fate.length = CRASH_LENGTH_BEHIND;
+  s->state.fate.length = HEARTH_CRASH_LENGTH_BEHIND;
   visit(s);
 }
 
@@ -74,10 +76,10 @@ static void visit_subsets(Search *s) {
 }
 
 /* One stretch of one write is missing, in every way. */
-static void visit_missing(Search *s, CrashFate fate, uint64_t from, uint64_t to) {
+static void visit_missing(Search *s, hearth_crash_fate fate, uint64_t from, uint64_t to) {
   fate.from = from;
   fate.to = to;
-  for (CrashFill with = CRASH_OLD; with <= CRASH_STALE; with++) {
+  for (hearth_crash_fill with = HEARTH_CRASH_OLD; with <= HEARTH_CRASH_STALE; with++) {
     fate.fill = with;
     fate.seed = crash_random(&s->random);
     s->state.fate = fate;
@@ -88,7 +90,7 @@ static void visit_missing(Search *s, CrashFate fate, uint64_t from, uint64_t to)
 static void visit_tears(Search *s, size_t n, uint64_t kept, uint64_t sector) {
   const Write *w = &s->file->writes[s->file->write_count - s->writes + n];
   uint64_t end = w->at + w->bytes.size;
-  CrashFate fate = {.kept = kept, .torn = n, .sector = sector};
+  hearth_crash_fate fate = {.kept = kept, .torn = n, .sector = sector};
   for (uint64_t at = w->at, next; at < end; at = next) {
     next = (at / sector + 1) * sector;
     if (next > end) next = end;
@@ -113,7 +115,7 @@ static void visit_spills(Search *s) {
   for (size_t n = 0; n < s->writes; n++) {
     const Write *w = &s->file->writes[s->file->write_count - s->writes + n];
     if (w->truncate) continue;
-    CrashFate fate = {.torn = n, .from = w->at, .to = w->at + w->bytes.size, .fill = CRASH_GARBAGE};
+    hearth_crash_fate fate = {.torn = n, .from = w->at, .to = w->at + w->bytes.size, .fill = HEARTH_CRASH_GARBAGE};
     for (size_t i = 0; i < 4 && s->options->sectors[i] != 0; i++) {
       fate.sector = s->options->sectors[i];
       fate.seed = crash_random(&s->random);
@@ -208,7 +210,8 @@ static void each_name(Search *s) {
 
 /* ------------------------------------------------------------- together */
 
-static void begin(Search *s, const Disk *before, Disk *after, const CrashOptions *options, CrashFound found, void *ud) {
+static void begin(Search *s, const hearth_disk *before, hearth_disk *after, const hearth_crash_options *options,
+                  hearth_crash_found found, void *ud) {
   *s = (Search){.before = before, .after = after, .options = options, .found = found, .ud = ud,
                 .random = options->seed + before->steps * 977};
   s->changes = before->change_count - crash_first(before->change_count);
@@ -224,7 +227,8 @@ static void some(Search *s) {
   }
 }
 
-void crash_each(const Disk *before, Disk *after, const CrashOptions *options, CrashFound found, void *ud) {
+void hearth_crash_each(const hearth_disk *before, hearth_disk *after, const hearth_crash_options *options,
+                       hearth_crash_found found, void *ud) {
   Search s;
   begin(&s, before, after, options, found, ud);
   each_file(&s);
@@ -237,7 +241,8 @@ void crash_each(const Disk *before, Disk *after, const CrashOptions *options, Cr
   some(&s);
 }
 
-void crash_some(const Disk *before, Disk *after, const CrashOptions *options, CrashFound found, void *ud) {
+void hearth_crash_some(const hearth_disk *before, hearth_disk *after, const hearth_crash_options *options,
+                       hearth_crash_found found, void *ud) {
   Search s;
   begin(&s, before, after, options, found, ud);
   some(&s);

@@ -1,11 +1,12 @@
 /* What the disk is made of; for the files that implement it. */
-#ifndef HEARTH_TESTS_DISK_PARTS_H
-#define HEARTH_TESTS_DISK_PARTS_H
+#ifndef HEARTH_TESTKIT_DISK_PARTS_H
+#define HEARTH_TESTKIT_DISK_PARTS_H
 
-#include "disk.h"
+#include "hearth_testkit_disk.h"
 
 #define MOST_HANDLES 64
-#define MOST_NAMES 64
+#define MOST_NAMES 1000
+#define LONGEST_NAME 127
 
 typedef struct Bytes {
   unsigned char *data;
@@ -28,7 +29,7 @@ typedef struct File {
 } File;
 
 typedef struct Name {
-  char path[128];
+  char path[LONGEST_NAME + 1];
   size_t file; /* index */
 } Name;
 
@@ -41,12 +42,12 @@ typedef enum NameChangeKind { NAME_MADE, NAME_MOVED, NAME_REMOVED } NameChangeKi
 
 typedef struct NameChange { /* since the folder was synced */
   NameChangeKind kind;
-  char path[128];
-  char to[128]; /* of NAME_MOVED */
+  char path[LONGEST_NAME + 1];
+  char to[LONGEST_NAME + 1]; /* of NAME_MOVED */
   size_t file;  /* of NAME_MADE */
 } NameChange;
 
-struct Disk {
+struct hearth_disk {
   hearth_environment environment;
   File *files; /* those behind file_count keep their room for the next ones */
   size_t file_count, file_room;
@@ -57,33 +58,34 @@ struct Disk {
     bool used, writable;
     size_t file;
   } handles[MOST_HANDLES];
-  DiskFault fault;
-  DiskKeeps failed_sync;
+  hearth_disk_fault fault;
+  hearth_disk_keeps failed_sync;
   long calls;
   bool struck, locks;
   uint64_t capacity, clock, process, boots, random, inodes;
   unsigned long steps;
-  DiskObserver observer;
+  hearth_disk_observer observer;
   void *observer_ud;
 };
 
-void *disk_must(void *p); /* the tests have no use for a disk without memory */
+void *kit_disk_must(void *p); /* the tests have no use for a disk without memory */
 
-void bytes_resize(Bytes *b, size_t size);
-void bytes_copy(Bytes *to, const Bytes *from);
-void bytes_write(Bytes *to, uint64_t at, const unsigned char *bytes, size_t size);
+void kit_bytes_resize(Bytes *b, size_t size);
+void kit_bytes_copy(Bytes *to, const Bytes *from);
+void kit_bytes_write(Bytes *to, uint64_t at, const unsigned char *bytes, size_t size);
 
-Name *names_find(NameTable *table, const char *path);
-void names_set(NameTable *table, const char *path, size_t file);
-void names_apply(NameTable *table, const NameChange *change);
+void kit_names_copy(NameTable *to, const NameTable *from);
+Name *kit_names_find(NameTable *table, const char *path);
+void kit_names_set(NameTable *table, const char *path, size_t file);
+void kit_names_apply(NameTable *table, const NameChange *change);
 
-size_t disk_new_file(Disk *disk);
+size_t kit_disk_new_file(hearth_disk *disk);
 /* Its unsynced writes from `first` up to `end` reach the device. */
-void disk_bring(File *file, size_t first, size_t end);
-void disk_forget_writes(File *file);
+void kit_disk_bring(File *file, size_t first, size_t end);
+void kit_disk_forget_writes(File *file);
 /* Something changed: of what is there, or of what a power loss may leave. */
-void disk_stepped(Disk *disk);
+void kit_disk_stepped(hearth_disk *disk);
 /* The functions of its environment. */
-void disk_fill_environment(Disk *disk);
+void kit_disk_fill_environment(hearth_disk *disk);
 
 #endif

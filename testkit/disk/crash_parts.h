@@ -1,8 +1,8 @@
 /* One state after a power loss; for the files that choose states. */
-#ifndef HEARTH_TESTS_CRASH_PARTS_H
-#define HEARTH_TESTS_CRASH_PARTS_H
+#ifndef HEARTH_TESTKIT_CRASH_PARTS_H
+#define HEARTH_TESTKIT_CRASH_PARTS_H
 
-#include "crash.h"
+#include "hearth_testkit_disk.h"
 #include "disk_parts.h"
 
 /* splitmix64 of a number: what `seed` decides */
@@ -28,12 +28,13 @@ static inline uint64_t crash_prefix(size_t n) {
 }
 
 /* The bytes of a file after the loss. */
-void crash_file(Bytes *out, const File *f, const CrashFate *fate, const CrashOptions *options);
+void kit_crash_file(Bytes *out, const File *f, const hearth_crash_fate *fate, const hearth_crash_options *options);
 
 /* The names after the loss. */
-void crash_names(NameTable *out, const Disk *before, uint64_t arrived);
+void kit_crash_names(NameTable *out, const hearth_disk *before, uint64_t arrived);
 
 /* Makes `after` what `state` says. */
-void crash_make(const Disk *before, Disk *after, const CrashState *state, const CrashOptions *options);
+void kit_crash_make(const hearth_disk *before, hearth_disk *after, const hearth_crash_state *state,
+                const hearth_crash_options *options);
 
 #endif
