@@ -66,7 +66,7 @@ static hearth_status fetch_metadata(const CopySide *side, Buffer *out, bool *fou
 }
 
 static hearth_status sequence_of(const CopySide *side, uint64_t *sequence, hearth_error *err) {
-  hearth_backend_stat stat = {.size = offsetof(hearth_backend_stat, durable)}; /* the rest may cost a look at everything */
+  hearth_backend_stat stat = {.size = offsetof(hearth_backend_stat, durable)}; /* the rest may be expensive */
   hearth_status status = side->backend->stat(side->store, &stat, err);
   *sequence = stat.sequence;
   return status;

@@ -26,7 +26,7 @@ typedef enum CopyMode {
 } CopyMode;
 
 typedef struct CopyOptions {
-  const char *source; /* what those who meet the unfinished copy are told that the source is; borrowed until copy_into */
+  const char *source; /* what whoever meets the unfinished copy is told that the source is; borrowed until copy_into */
   bool replace;       /* a destination that holds something else */
   const hearth_allocator *allocator; /* NULL: the C library's */
 } CopyOptions;

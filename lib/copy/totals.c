@@ -5,7 +5,9 @@
 
 #include "layout.h"
 
-#define PORTION ((size_t)1 << 20) /* bytes after which a step ends */
+#ifndef COPY_PORTION
+#define COPY_PORTION ((size_t)1 << 20) /* bytes after which a step ends */
+#endif
 #define ENTRY_COST 32             /* of one without any, so that steps over small entries end too */
 
 hearth_status totals_begin(Count *c, const CopySide *side, const hearth_allocator *allocator, hearth_error *err) {
@@ -44,12 +46,12 @@ static int take(void *ud, uint64_t table, const void *key, size_t key_size, cons
   else if (c->metadata != NULL)
     add(c, table, key, key_size, c->metadata, c->metadata_size);
   c->portion += key_size + value_size + ENTRY_COST;
-  return c->portion >= PORTION ? WALK_STOP : 0;
+  return c->portion >= COPY_PORTION ? WALK_STOP : 0;
 }
 
 hearth_status totals_step(Count *c, hearth_error *err) {
   c->portion = 0;
-  while (!walk_ended(&c->walk) && c->portion < PORTION) {
+  while (!walk_ended(&c->walk) && c->portion < COPY_PORTION) {
     hearth_status status = walk_on(&c->walk, take, c, err);
     if (status != HEARTH_OK) return status;
     c->portion += ENTRY_COST;

@@ -28,7 +28,7 @@ typedef struct Count {
 hearth_status totals_begin(Count *c, const CopySide *side, const hearth_allocator *allocator, hearth_error *err);
 void totals_end(Count *c);
 
-/* The metadata record is not there yet: another one, or none (NULL), is counted in its place. Borrowed until the end. */
+/* The metadata record is not there yet: another one, or none (NULL), counts in its place. Borrowed until totals_end. */
 void totals_replace_metadata(Count *c, const void *metadata, size_t size);
 
 /* Reads a portion. PENDING: there is more; OK: c->totals is complete; and what the backend's scan answers. */

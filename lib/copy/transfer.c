@@ -5,8 +5,12 @@
 #include "layout.h"
 #include "steps.h"
 
-#define BATCH_BYTES ((size_t)1 << 20) /* of keys and values, before the last entry */
-#define BATCH_ENTRIES ((size_t)8192)
+#ifndef COPY_BATCH_BYTES
+#define COPY_BATCH_BYTES ((size_t)1 << 20) /* of keys and values, before the last entry */
+#endif
+#ifndef COPY_BATCH_ENTRIES
+#define COPY_BATCH_ENTRIES ((size_t)8192)
+#endif
 
 /* One operation to be; its key and its value lie in Copy.bytes. */
 typedef struct Entry {
@@ -26,7 +30,7 @@ static Entry *entry(const Copy *c, size_t i) {
 }
 
 static bool is_full(const Copy *c) {
-  return c->bytes.size >= BATCH_BYTES || entry_count(c) >= BATCH_ENTRIES;
+  return c->bytes.size >= COPY_BATCH_BYTES || entry_count(c) >= COPY_BATCH_ENTRIES;
 }
 
 static bool failed(const Copy *c) {
@@ -36,7 +40,7 @@ static bool failed(const Copy *c) {
 static void add(Copy *c, hearth_op_kind kind, uint64_t table, const void *key, size_t key_size, const void *value,
                 size_t value_size) {
   Entry e = {kind, table, c->bytes.size, key_size, value_size};
-  if (value_size > BATCH_BYTES) (void)buffer_reserve_exactly(&c->bytes, c->bytes.size + key_size + value_size);
+  if (value_size > COPY_BATCH_BYTES) (void)buffer_reserve_exactly(&c->bytes, c->bytes.size + key_size + value_size);
   buffer_put(&c->bytes, key, key_size);
   buffer_put(&c->bytes, value, value_size);
   buffer_put(&c->entries, &e, sizeof e);
@@ -89,7 +93,7 @@ static hearth_status flush(Copy *c, size_t first, hearth_error *err) {
 static hearth_status flush_all(Copy *c, hearth_error *err) {
   hearth_status status = flush(c, 0, err);
   buffer_clear(&c->bytes);
-  if (c->bytes.capacity > 4 * BATCH_BYTES) buffer_free(&c->bytes); /* it held a large value */
+  if (c->bytes.capacity > 4 * COPY_BATCH_BYTES) buffer_free(&c->bytes); /* it held a large value */
   return status;
 }
 
@@ -146,7 +150,8 @@ static int compare_entry(void *ud, uint64_t table, const void *key, size_t key_s
   }
   add(c, HEARTH_DEL, table, key, key_size, NULL, 0);
   if (failed(c)) return WALK_FAILED;
-  if (entry_count(c) - c->portion_end < BATCH_ENTRIES && c->bytes.size - c->portion_bytes_end < BATCH_BYTES) return 0;
+  if (entry_count(c) - c->portion_end < COPY_BATCH_ENTRIES && c->bytes.size - c->portion_bytes_end < COPY_BATCH_BYTES)
+    return 0;
   if (key_size > 0) memcpy(c->low, key, key_size);
   c->low_size = key_size;
   return WALK_STOP;
