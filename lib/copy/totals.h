@@ -1,6 +1,6 @@
 /*
 ** How much a store holds, and a digest of it: the same entries give the same, whatever keeps them. The digest is
-** the sum over all entries of a hash of 128 bits of table, key and value. It tells damage, not an attacker.
+** the sum over all entries of 128 bits made of table, key and value. It tells damage, not an attacker.
 */
 #ifndef HEARTH_COPY_TOTALS_H
 #define HEARTH_COPY_TOTALS_H
