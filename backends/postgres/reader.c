@@ -1,8 +1,13 @@
 /*
-** A reader's one transaction: everything it reads is of the batch that was the last when it opened or refreshed. Whether
-** the store has moved on is asked over the connection beside it.
+** A reader's one transaction: everything it reads is of the batch that was the last when it opened or refreshed. When the
+** transaction is lost, with the connection or by the server's will, another one does as long as the store has not moved on.
+** Whether it has is asked over the connection beside it.
 */
 #include "store.h"
+
+/* The server may end a transaction that is idle for so long; it would keep dead rows from being removed. */
+#define BEGIN_TEXT \
+  "SET idle_in_transaction_session_timeout = '5min'; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 static hearth_status sequence_of(hearth_backend_store *store, Connection *c, uint64_t *sequence, hearth_error *err) {
   Params p = {0};
@@ -16,21 +21,27 @@ static hearth_status sequence_of(hearth_backend_store *store, Connection *c, uin
   return status;
 }
 
+static hearth_status begin(hearth_backend_store *store, hearth_error *err) {
+  hearth_status status = postgres_store_connect(store, &store->main, err);
+  if (status == HEARTH_OK && PQtransactionStatus(store->main.pq) != PQTRANS_IDLE)
+    status = postgres_command(&store->main, "ROLLBACK", NULL, err);
+  return status == HEARTH_OK ? postgres_command(&store->main, BEGIN_TEXT, NULL, err) : status;
+}
+
+hearth_status postgres_reader_ready(hearth_backend_store *store, hearth_error *err) {
+  if (postgres_is_connected(&store->main) && PQtransactionStatus(store->main.pq) == PQTRANS_INTRANS) return HEARTH_OK;
+  return begin(store, err);
+}
+
 hearth_status postgres_reader_refresh(hearth_backend_store *store, hearth_error *err) {
-  hearth_status status = postgres_command(&store->main, "ROLLBACK; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
-                                          NULL, err);
+  hearth_status status = begin(store, err);
   return status == HEARTH_OK ? sequence_of(store, &store->main, &store->sequence, err) : status;
 }
 
 hearth_status postgres_reader_poll(hearth_backend_store *store, hearth_error *err) {
   uint64_t now;
-  if (!postgres_is_connected(&store->beside)) {
-    postgres_disconnect(&store->beside, true);
-    hearth_status status = postgres_connect(&store->beside, err);
-    if (status == HEARTH_OK) status = postgres_schema_pin(&store->beside, err);
-    if (status != HEARTH_OK) return status;
-  }
-  hearth_status status = sequence_of(store, &store->beside, &now, err);
+  hearth_status status = postgres_store_connect(store, &store->beside, err);
+  if (status == HEARTH_OK) status = sequence_of(store, &store->beside, &now, err);
   if (status == HEARTH_OK && now != store->sequence) status = postgres_store_lost(store, err);
   return status;
 }

@@ -50,16 +50,17 @@ hearth_status postgres_store_writable(hearth_backend_store *store, hearth_error 
   return status;
 }
 
-static hearth_status connect_beside(hearth_backend_store *store, hearth_error *err) {
-  if (postgres_is_connected(&store->beside)) return HEARTH_OK;
-  postgres_disconnect(&store->beside, true);
-  hearth_status status = postgres_connect(&store->beside, err);
-  return status == HEARTH_OK ? postgres_schema_pin(&store->beside, err) : status;
+hearth_status postgres_store_connect(hearth_backend_store *store, Connection *c, hearth_error *err) {
+  if (postgres_is_connected(c)) return HEARTH_OK;
+  postgres_disconnect(c, store->process == getpid());
+  hearth_status status = postgres_connect(c, err);
+  return status == HEARTH_OK ? postgres_schema_pin(c, err) : status;
 }
 
 hearth_status postgres_store_reading(hearth_backend_store *store, Connection **out, hearth_error *err) {
   *out = store->in_batch ? &store->beside : &store->main;
-  return store->in_batch ? connect_beside(store, err) : HEARTH_OK;
+  if (store->readonly) return postgres_reader_ready(store, err);
+  return store->in_batch ? postgres_store_connect(store, *out, err) : HEARTH_OK;
 }
 
 void postgres_store_held(const hearth_backend_store *store, Params *p) {

@@ -60,6 +60,9 @@ hearth_status postgres_store_alive(hearth_backend_store *store, hearth_error *er
 /* The same, and READONLY for a reader. */
 hearth_status postgres_store_writable(hearth_backend_store *store, hearth_error *err);
 
+/* Makes a connection to the store's tables, when it is not there or was lost. */
+hearth_status postgres_store_connect(hearth_backend_store *store, Connection *c, hearth_error *err);
+
 /* The connection for reading what is committed: `main`, or `beside` while a batch in parts is open. */
 hearth_status postgres_store_reading(hearth_backend_store *store, Connection **out, hearth_error *err);
 
@@ -89,7 +92,10 @@ hearth_status postgres_owner_take(hearth_backend_store *store, bool ours, uint64
 
 /* ----------------------------------------------------------- reader.c */
 
-/* A reader's transaction begins anew. */
+/* Makes sure that a transaction is there to read in; not that it shows the batch that the reader knows. */
+hearth_status postgres_reader_ready(hearth_backend_store *store, hearth_error *err);
+
+/* A reader's transaction begins anew, with what is there now. */
 hearth_status postgres_reader_refresh(hearth_backend_store *store, hearth_error *err);
 
 /* STALE when the store has moved on. */
