@@ -241,8 +241,9 @@ static _Noreturn void fail_cycle(Decoder *D, uint32_t index) {
 static void visit(Decoder *D, uint32_t index, uint32_t seen) {
   const Part *p = decoder_part(D, index);
   bool special = p->kind == OBJECT_SPECIAL;
+  if (special ? p->state == PART_BUILT : p->kind != OBJECT_CLOSURE && p->kind != OBJECT_CELL) return;
+  if (p->mark == CLOSED) return;
   if (special && p->state == PART_BUILDING) fail_cycle(D, index);
-  if ((!special && p->kind != OBJECT_CLOSURE && p->kind != OBJECT_CELL) || p->mark == CLOSED) return;
   if (p->mark <= seen)
     enter(D, index);
   else if (p->mark < top_search(D)->low)
