@@ -4,7 +4,9 @@
 */
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "hash.h"
 #include "store.h"
@@ -34,10 +36,13 @@ static hearth_status find(hearth_backend_store *store, bool *there, hearth_error
 /* Numbers are random, so that the stores of a sharded database are spread. Somebody may be faster: then it is there. */
 static hearth_status add(hearth_backend_store *store, hearth_error *err) {
   Params p = {0};
-  postgres_params_number(&p, hash_seed() >> 1);
+  PGresult *r;
+  uint64_t random;
+  if (getentropy(&random, sizeof random) != 0)
+    return hearth_fail(err, HEARTH_IO, "%s: the system gives no random numbers", store->location.label);
+  postgres_params_number(&p, random >> 1);
   postgres_params_bytes(&p, store->location.name, strlen(store->location.name));
   postgres_params_small(&p, STORE_FORMAT);
-  PGresult *r;
   hearth_status status = postgres_run(&store->main, ADD, &p, &r, err);
   if (status == HEARTH_OK) PQclear(r);
   return status;

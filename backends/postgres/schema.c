@@ -10,15 +10,15 @@
 #define OLDEST_SERVER 130000
 
 static const char look_text[] =
-    "SELECT current_setting('server_version_num')::integer, current_setting('synchronous_commit'),"
-    " current_setting('fsync', true), s.oid::bigint, quote_ident(n.nspname),"
-    " (SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attname)"
-    "  FROM pg_attribute WHERE attrelid = s.oid AND attnum > 0 AND NOT attisdropped),"
-    " (SELECT string_agg(attname || ' ' || format_type(atttypid, atttypmod), ', ' ORDER BY attname)"
-    "  FROM pg_attribute WHERE attrelid = e.oid AND attnum > 0 AND NOT attisdropped)"
-    " FROM (SELECT to_regclass('hearth_store')::oid AS found) f LEFT JOIN pg_class s ON s.oid = f.found"
-    " LEFT JOIN pg_namespace n ON n.oid = s.relnamespace"
-    " LEFT JOIN pg_class e ON e.relname = 'hearth_entry' AND e.relnamespace = s.relnamespace";
+    "SELECT pg_catalog.current_setting('server_version_num')::integer, pg_catalog.current_setting('synchronous_commit'),"
+    " pg_catalog.current_setting('fsync', true), s.oid::bigint, pg_catalog.quote_ident(n.nspname),"
+    " (SELECT pg_catalog.string_agg(attname || ' ' || pg_catalog.format_type(atttypid, atttypmod), ', ' ORDER BY attname)"
+    "  FROM pg_catalog.pg_attribute WHERE attrelid = s.oid AND attnum > 0 AND NOT attisdropped),"
+    " (SELECT pg_catalog.string_agg(attname || ' ' || pg_catalog.format_type(atttypid, atttypmod), ', ' ORDER BY attname)"
+    "  FROM pg_catalog.pg_attribute WHERE attrelid = e.oid AND attnum > 0 AND NOT attisdropped)"
+    " FROM (SELECT pg_catalog.to_regclass('hearth_store')::oid AS found) f LEFT JOIN pg_catalog.pg_class s ON s.oid = f.found"
+    " LEFT JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace"
+    " LEFT JOIN pg_catalog.pg_class e ON e.relname = 'hearth_entry' AND e.relnamespace = s.relnamespace";
 
 static const char store_columns[] = "format integer, id bigint, name text, owner uuid, seq bigint";
 static const char entry_columns[] = "key bytea, store bigint, tab bigint, value bytea";
@@ -71,6 +71,31 @@ static hearth_status look(hearth_backend_store *store, hearth_error *err) {
   return status;
 }
 
+/* The statements of schema.sql on one line, for an administrator. */
+static void one_line(char *out, size_t size) {
+  size_t n = 0;
+  for (size_t i = 0; i < sizeof schema_text && n + 1 < size; i++) {
+    char c = (char)schema_text[i];
+    bool space = c == '\n' || c == ' ';
+    if (space && (n == 0 || out[n - 1] == ' ' || out[n - 1] == '(')) continue;
+    out[n++] = space ? ' ' : c;
+  }
+  while (n > 0 && out[n - 1] == ' ') n--;
+  out[n] = '\0';
+}
+
+static hearth_status not_made(hearth_backend_store *store, hearth_status status, hearth_error *err) {
+  char sql[sizeof schema_text + 1];
+  hearth_error reason = *err, local;
+  if (!postgres_is_connected(&store->main)) return status;
+  const bool forbidden = strcmp(store->main.state, "42501") == 0;
+  (void)postgres_command(&store->main, "ROLLBACK", NULL, &local);
+  if (!forbidden) return hearth_fail(err, status, "%.150s; the tables of the stores cannot be made", reason.message);
+  one_line(sql, sizeof sql);
+  return hearth_fail(err, status, "the tables of the stores are missing, and this role may not make them (docs/POSTGRES.md):"
+                     " %s", sql);
+}
+
 /* Two that make the tables at once would disturb each other, in spite of IF NOT EXISTS. */
 static hearth_status make_tables(hearth_backend_store *store, hearth_error *err) {
   char text[sizeof schema_text + 200];
@@ -78,11 +103,7 @@ static hearth_status make_tables(hearth_backend_store *store, hearth_error *err)
   (void)snprintf(text, sizeof text, "BEGIN; SELECT pg_advisory_xact_lock(%lld); %.*s; COMMIT", lock,
                  (int)sizeof schema_text, (const char *)schema_text);
   hearth_status status = postgres_command(&store->main, text, NULL, err);
-  if (status == HEARTH_OK || !postgres_is_connected(&store->main)) return status;
-  hearth_error reason = *err, local;
-  (void)postgres_command(&store->main, "ROLLBACK", NULL, &local);
-  return hearth_fail(err, status, "the tables hearth_store and hearth_entry are missing and cannot be made, see"
-                     " docs/POSTGRES.md: %.300s", reason.message);
+  return status == HEARTH_OK ? status : not_made(store, status, err);
 }
 
 hearth_status postgres_schema_find(hearth_backend_store *store, bool create, hearth_error *err) {
