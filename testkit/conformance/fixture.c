@@ -69,6 +69,11 @@ hearth_backend_config kit_config(Fixture *f, unsigned flags) {
   const hearth_testkit_subject *s = f->subject;
   hearth_backend_config config = {.size = sizeof config, .location = f->location, .flags = flags,
                                   .allocator = hearth_testkit_allocator(&f->memory), .ud = s->backend_ud};
+  if (f->disk != NULL) {
+    config.location = s->on_disk;
+    config.environment = hearth_disk_environment(f->disk);
+    return config;
+  }
   if (s->environment != NULL) config.environment = s->environment(s->ud);
   return config;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "hearth_testkit.h"
+#include "hearth_testkit_disk.h"
 
 #define MOST_STORES 4
 #define TEXT_SIZE 8192
@@ -26,6 +27,9 @@ typedef struct Fixture {
   hearth_backend_store *store;               /* the one that cases write to */
   hearth_backend_store *others[MOST_STORES]; /* further openers */
   hearth_testkit_memory memory;              /* of all of them */
+  hearth_disk *disk;                         /* of cases that make their own; NULL: the subject says where a place is */
+  hearth_disk *after[2];                     /* the same after losses of power */
+  void *scratch[2];                          /* of a case, from malloc */
   hearth_error err;                          /* of the last call */
   jmp_buf end;
   bool failed;
@@ -48,7 +52,8 @@ typedef struct Case {
 
 /* The chapters; each ends with a case without a name. */
 extern const Case kit_reading_cases[], kit_batch_cases[], kit_part_cases[], kit_level_cases[], kit_pending_cases[], kit_opener_cases[],
-    kit_memory_cases[], kit_older_cases[], kit_disk_cases[];
+    kit_memory_cases[], kit_older_cases[],
+    kit_disk_cases[], kit_power_cases[];
 
 /* ------------------------------------------------------------- failing */
 

@@ -1,8 +1,9 @@
 /* The list of cases, and running them. */
 #include "fixture.h"
 
-static const Case *const chapters[] = {kit_reading_cases, kit_batch_cases,  kit_part_cases,  kit_level_cases, kit_pending_cases,
-                                       kit_opener_cases,  kit_memory_cases, kit_older_cases, kit_disk_cases};
+static const Case *const chapters[] = {kit_reading_cases, kit_batch_cases,  kit_part_cases,  kit_level_cases,
+                                       kit_pending_cases, kit_opener_cases, kit_memory_cases, kit_older_cases,
+                                       kit_disk_cases,    kit_power_cases};
 
 #define CHAPTERS (sizeof chapters / sizeof *chapters)
 
@@ -38,11 +39,17 @@ static const char *missing(const hearth_testkit_subject *s, unsigned needs) {
 
 /* Whatever the case has left open is closed, and nothing judged any more. */
 static void clean_up(Fixture *f) {
+  if (f->disk != NULL) hearth_disk_observe(f->disk, NULL, NULL);
+  if (f->disk != NULL) hearth_disk_disarm(f->disk);
   f->memory.fail_at = -1;
   for (size_t i = 0; i < MOST_STORES; i++)
     if (f->others[i] != NULL) (void)f->backend->close(f->others[i], NULL);
   if (f->store != NULL) (void)f->backend->close(f->store, NULL);
-  if (f->subject->leave != NULL) f->subject->leave(f->subject->ud, f->location);
+  for (size_t i = 0; i < 2; i++)
+    if (f->after[i] != NULL) hearth_disk_free(f->after[i]);
+  if (f->disk != NULL) hearth_disk_free(f->disk);
+  for (size_t i = 0; i < 2; i++) free(f->scratch[i]);
+  if (f->disk == NULL && f->subject->leave != NULL) f->subject->leave(f->subject->ud, f->location);
 }
 
 static void run(Fixture *f, const Case *c) {
@@ -56,7 +63,7 @@ static void run(Fixture *f, const Case *c) {
       if (f->others[i] != NULL) kit_close_other(f, i);
     if (f->store != NULL) kit_close_store(f);
   }
-  if (!alone) clean_up(f);
+  clean_up(f);
 }
 
 hearth_testkit_outcome hearth_testkit_run_case(const hearth_testkit_subject *given, size_t number,

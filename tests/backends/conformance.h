@@ -17,6 +17,7 @@ typedef struct ConformanceSubject {
   void (*settle)(void *ud);
   bool begins_with_a_batch; /* there is no store at a place before its first batch */
   bool keeps_no_batches;    /* compact with keep > 0 is unsupported */
+  const char *on_disk;      /* as in hearth_testkit_subject */
   void *ud;
 } ConformanceSubject;
 

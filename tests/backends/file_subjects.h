@@ -48,6 +48,6 @@ static const ConformanceSubject file_in_folder = {.name = "file", .backend = &he
                                                   .arrive = arrive_in_folder, .leave = leave_folder};
 static const ConformanceSubject file_on_disk = {.name = "file on a simulated disk", .backend = &hearth_file_backend,
                                                 .persistent = true, .arrive = arrive_on_disk, .leave = leave_disk,
-                                                .environment = environment_of_disk};
+                                                .environment = environment_of_disk, .on_disk = "/world.hearth"};
 
 #endif
