@@ -26,10 +26,10 @@ ok 'version' 0 "$hearth" --version
 says out 'hearth '
 ok 'help' 0 "$hearth" --help
 says out 'usage: hearth'
-for command in run eval repl ls get dump verify salvage stat compact export import; do
+for command in run eval repl ls get dump verify salvage stat compact export import copy; do
   says out "  $command"
 done
-for command in run eval repl ls get dump verify salvage stat compact export import; do
+for command in run eval repl ls get dump verify salvage stat compact export import copy; do
   ok "help of $command" 0 "$hearth" "$command" --help
   says out "usage: hearth [--store URI] $command"
   ok "$command with an unknown option" 2 "$hearth" "$command" --nonsense
