@@ -176,7 +176,8 @@ typedef struct hearth_options {
   const hearth_seal *seal;         /* borrowed until close */
   uint32_t page_size;              /* bytes, 64 to 1 MiB, for a new store; 0: 4,096. An existing store keeps its own */
   const struct hearth_environment *environment; /* for the backend; NULL: the operating system's */
-  hearth_warn warn;                /* NULL: Lua's warn */
+  hearth_warn warn;                /* told of a torn tail that was cut off, e.g.; NULL: Lua's warn, which luaL_newstate
+                                      has off until warn("@on") or lua_setwarnf */
   void *warn_ud;
   void *backend_ud;                /* hearth_backend_config.ud, for a backend that asks for one; borrowed until close */
   const hearth_backend *const *backends; /* for hearth_open_uri: others than the library's own, the last followed by

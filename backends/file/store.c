@@ -5,7 +5,7 @@
 #include "failure.h"
 
 void file_warn(const hearth_backend_store *store, const char *format, ...) {
-  char line[1024];
+  char line[2 * NAMES_SIZE + 512]; /* names twice */
   va_list args;
   if (store->warn == NULL) return;
   va_start(args, format);

@@ -23,6 +23,7 @@ const OptionChoice option_alias[] = {
 #define CHOICE(name) {#name, OPTION_CHOICE, 0, offsetof(Settings, name), 0, 0, option_##name}
 #define PERMANENTS(flag) {"permanents", OPTION_PERMANENTS, flag, 0, 0, 0, NULL}
 #define SEAL() {"seal", OPTION_SEAL, 0, 0, 0, 0, NULL}
+#define WARN() {"warn", OPTION_WARN, 0, 0, 0, 0, NULL}
 #define END() {NULL, OPTION_FLAG, 0, 0, 0, 0, NULL}
 
 const Option option_encode[] = {
@@ -58,6 +59,7 @@ const Option option_open[] = {
   CHOICE(alias),
   CHOICE(durability),
   SEAL(),
+  WARN(),
   COUNT(page_size, 64, 1024 * 1024),
   END(),
 };
@@ -165,6 +167,10 @@ static bool option_read_one(lua_State *L, int arg, const Option *option, Setting
     case OPTION_SEAL:
       if (luaL_testudata(L, -1, OPTION_SEAL_TYPE) == NULL) option_wrong(L, arg, option, "a seal");
       settings->seal = lua_gettop(L);
+      return true;
+    case OPTION_WARN:
+      if (lua_type(L, -1) != LUA_TFUNCTION) option_wrong(L, arg, option, "a function");
+      settings->warn = lua_gettop(L);
       return true;
   }
   return false;

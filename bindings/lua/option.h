@@ -23,6 +23,7 @@ typedef struct Settings {
   int alias;      /* a hearth_alias */
   int permanents; /* stack index of the table, or 0 */
   int seal;       /* stack index of the seal's userdata, or 0 */
+  int warn;       /* stack index of the function, or 0 */
 } Settings;
 
 typedef struct OptionChoice {
@@ -36,7 +37,8 @@ typedef enum OptionKind {
   OPTION_COUNT,      /* an integer from `least` to `most`, into the uint64_t at `offset` */
   OPTION_CHOICE,     /* one of `choices`, into the int at `offset`; booleans stand for "on" and "off" */
   OPTION_PERMANENTS, /* a boolean as OPTION_FLAG, or a table, whose index goes into `permanents` */
-  OPTION_SEAL        /* what hearth.seal gave */
+  OPTION_SEAL,       /* what hearth.seal gave */
+  OPTION_WARN        /* a function */
 } OptionKind;
 
 typedef struct Option {
@@ -53,8 +55,8 @@ extern const OptionChoice option_durability[], option_alias[];
 
 /*
 ** Reads the table at `arg` (absent or nil: no options) into `settings`, which
-** the caller has filled with the defaults. Tables and userdata among the
-** options stay on the stack, so that their indices hold. Raises.
+** the caller has filled with the defaults. Tables, userdata and functions among
+** the options stay on the stack, so that their indices hold. Raises.
 */
 void option_read(lua_State *L, int arg, const Option *options, Settings *settings);
 

@@ -13,7 +13,7 @@
 
 #define STORE_TYPE "hearth.store"
 
-enum { STORE_URI = 1, STORE_SEAL = 2, STORE_USER_VALUES = 2 };
+enum { STORE_URI = 1, STORE_SEAL = 2, STORE_WARN = 3, STORE_USER_VALUES = 3 };
 
 typedef struct Store {
   hearth_store *store; /* NULL: closed */
@@ -324,6 +324,44 @@ static const luaL_Reg store_metamethods[] = {
 
 /* --------------------------------------------------------------- opening */
 
+/* Stack: [1] the function, [2] its line as a light userdata. */
+static int store_call_warn(lua_State *L) {
+  const char *line = lua_touserdata(L, 2);
+  lua_settop(L, 1);
+  lua_pushstring(L, line);
+  lua_call(L, 1, 0);
+  return 0;
+}
+
+/* What the function raises ends here, in Lua's warn, with the line that it did not take. */
+static void store_warn(void *ud, const char *line) {
+  lua_State *L = ud; /* the function's own: it lies at 1 */
+  if (!lua_checkstack(L, LUA_MINSTACK)) {
+    lua_warning(L, "hearth: ", 1);
+    lua_warning(L, line, 0);
+    return;
+  }
+  lua_pushcfunction(L, store_call_warn);
+  lua_pushvalue(L, 1);
+  lua_pushlightuserdata(L, (void *)(uintptr_t)line);
+  if (lua_pcall(L, 2, 0, 0) == LUA_OK) return;
+  const char *message = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : luaL_typename(L, -1);
+  lua_warning(L, "hearth: ", 1);
+  lua_warning(L, line, 0);
+  lua_warning(L, "hearth: the function warn raised: ", 1);
+  lua_warning(L, message, 0);
+  lua_pop(L, 1);
+}
+
+/* The function at `warn` on a thread that lives as long as the store at `index`: it is called from where no state is. */
+static lua_State *store_warn_thread(lua_State *L, int index, int warn) {
+  lua_State *thread = lua_newthread(L);
+  lua_pushvalue(L, warn);
+  lua_xmove(L, thread, 1);
+  lua_setiuservalue(L, index, STORE_WARN);
+  return thread;
+}
+
 int store_open(lua_State *L) {
   hearth_error err;
   Settings settings = {0};
@@ -352,6 +390,10 @@ int store_open(lua_State *L) {
     .page_size = (uint32_t)settings.page_size,
     .backends = others,
   };
+  if (settings.warn != 0) {
+    options.warn = store_warn;
+    options.warn_ud = store_warn_thread(L, index, settings.warn);
+  }
   store_enter(L, s, index);
   int previous = lua_gettop(L);
   luaL_getmetatable(L, STORE_TYPE);

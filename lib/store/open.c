@@ -149,14 +149,20 @@ static void make_ext(lua_State *L, hearth_store *S) {
   store_set_value(L, S, STORE_EXT);
 }
 
+/* Without a warn of the host's, what the backend has to say goes to Lua's, too. */
+static void warn_of_backend(void *ud, const char *text) {
+  hearth_store *S = ud;
+  store_warn_line(S->L, S, text);
+}
+
 static hearth_status open_backend(hearth_store *S, const OpenCall *call) {
   hearth_backend_config config = {sizeof config,
                                   call->location,
                                   call->options->flags & BACKEND_FLAGS,
                                   hearth_libc_allocator, /* it may outlive a failing Lua allocation */
                                   call->options->environment,
-                                  S->warn,
-                                  S->warn_ud,
+                                  warn_of_backend,
+                                  S,
                                   call->options->backend_ud};
   return S->backend->open(&config, &S->storage, call->error);
 }

@@ -74,16 +74,20 @@ void store_free_saved(const hearth_store *S, Saved *saved, size_t capacity) {
   hearth_free(&S->allocator, saved, capacity * sizeof *saved);
 }
 
-void store_warn(lua_State *L, hearth_store *S, const char *format, ...) {
-  char text[512];
-  va_list args;
-  va_start(args, format);
-  (void)vsnprintf(text, sizeof text, format, args);
-  va_end(args);
+void store_warn_line(lua_State *L, hearth_store *S, const char *text) {
   if (S->warn != NULL) {
     S->warn(S->warn_ud, text);
   } else {
     lua_warning(L, "hearth: ", 1);
     lua_warning(L, text, 0);
   }
+}
+
+void store_warn(lua_State *L, hearth_store *S, const char *format, ...) {
+  char text[512];
+  va_list args;
+  va_start(args, format);
+  (void)vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  store_warn_line(L, S, text);
 }

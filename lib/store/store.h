@@ -119,7 +119,10 @@ void alias_apply(lua_State *L, hearth_store *S, hearth_alias policy);
 /* Uses are no longer tracked. [-0, +0, -] */
 void alias_end(lua_State *L, hearth_store *S);
 
-/* One line to the store's warn function, or Lua's. May not raise. */
+/* One line to the store's warn function, or Lua's. Never raises. */
+void store_warn_line(lua_State *L, hearth_store *S, const char *text);
+
+/* The same, of at most 511 bytes. */
 void store_warn(lua_State *L, hearth_store *S, const char *format, ...) HEARTH_PRINTF(3, 4);
 
 /* ------------------------------------------------------------- collector.c */

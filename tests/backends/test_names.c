@@ -159,7 +159,7 @@ static void last_parts_that_are_too_long(void **state) {
 
 /* The folder's part of a location is copied before it is looked at. */
 static void folders_that_are_too_long(void **state) {
-  static char location[2 * NAMES_SIZE], folder[NAMES_SIZE];
+  static char location[2 * NAMES_SIZE + 8], folder[NAMES_SIZE];
   (void)state;
   for (size_t size = NAMES_SIZE - 2; size < NAMES_SIZE + 2; size++) {
     bool fits = size < NAMES_SIZE;

@@ -35,6 +35,7 @@ test("wrong types name the option", function()
     "memory:", { durability = "sure" })
   raises("option 'page_size': 63 is not from 64 to 1048576", hearth.open, "memory:", { page_size = 63 })
   raises("option 'readonly': a boolean expected", hearth.open, "memory:", { readonly = "yes" })
+  raises("option 'warn': a function expected, got boolean", hearth.open, "memory:", { warn = true })
 end)
 
 test("false and nil options are as if absent", function()

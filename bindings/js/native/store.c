@@ -17,7 +17,7 @@ static int seal_hash(void *ud, const void *bytes, size_t size, unsigned char out
 const hearth_seal bridge_seal = {seal_hash, NULL};
 
 static void warn_line(void *ud, const char *text) {
-  (void)ud; /* the bridge */
+  (void)ud;
   js_warn(text, strlen(text), 0);
 }
 
@@ -38,7 +38,7 @@ static const Flag flags[] = {
 
 /* [-0, +0, e] The fields of the table at `index`; JavaScript has checked their names and types. */
 static void read_options(lua_State *L, int index, hearth_options *o) {
-  *o = (hearth_options){.size = sizeof *o, .warn = warn_line, .warn_ud = bridge_of(L)};
+  *o = (hearth_options){.size = sizeof *o, .warn = warn_line, .backend_ud = bridge_of(L)};
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
     if (lua_getfield(L, index, flags[i].name) == LUA_TBOOLEAN && lua_toboolean(L, -1) == flags[i].when)
       o->flags |= flags[i].flag;
@@ -57,7 +57,7 @@ static void read_options(lua_State *L, int index, hearth_options *o) {
 
 /* Opens what js_import made. */
 static hearth_status take_imported(const hearth_backend_config *config, hearth_backend_store **out, hearth_error *err) {
-  Bridge *b = config->warn_ud;
+  Bridge *b = config->ud;
   *out = b->imported;
   b->imported = NULL;
   return hearth_ok(err);
