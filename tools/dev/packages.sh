@@ -2,8 +2,8 @@
 # Sourced by ./dev: what is needed, and installing what is missing.
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config liblua5.4-dev lua5.4 libxxhash-dev libsodium-dev
-  libjansson-dev libedit-dev)
-test_packages=(libcmocka-dev clang libclang-rt-14-dev llvm valgrind libc6-dbg gcc-multilib dpkg-dev)
+  libjansson-dev libedit-dev libsqlite3-dev)
+test_packages=(libcmocka-dev sqlite3 clang libclang-rt-14-dev llvm valgrind libc6-dbg gcc-multilib dpkg-dev)
 
 wasm_packages=(emscripten nodejs npm dpkg-dev)
 browser_packages=(chromium)
@@ -90,6 +90,6 @@ need_elsewhere() {
   [ ${#missing[@]} -gt 0 ] || return 0
   echo "dev: this is not Debian; please install first:" >&2
   printf '  %s\n' "${missing[@]}" >&2
-  echo "dev: of use as well: libsodium, Jansson, libedit, clang, valgrind" >&2
+  echo "dev: of use as well: libsodium, Jansson, libedit, SQLite, clang, valgrind" >&2
   exit 1
 }

@@ -1,0 +1,55 @@
+/* The committed state that reads show. */
+#include "error.h"
+#include "store.h"
+
+hearth_status sqlite_snapshot_numbers(hearth_backend_store *store, Connection *c, uint64_t *sequence, uint64_t *durable,
+                               hearth_error *err) {
+  sqlite3_stmt *statement = sqlite_statement_take(c, GET_NUMBERS);
+  int result = statement != NULL ? sqlite3_step(statement) : SQLITE_ERROR;
+  hearth_status status = HEARTH_OK;
+  if (result == SQLITE_ROW) {
+    *sequence = (uint64_t)sqlite3_column_int64(statement, 0);
+    *durable = (uint64_t)sqlite3_column_int64(statement, 1);
+  } else if (result == SQLITE_DONE) {
+    status = hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: the table hearth is empty", store->names.path);
+  } else {
+    status = sqlite_trouble(store, c, "read", err);
+  }
+  if (statement != NULL) sqlite_statement_give_back(c, GET_NUMBERS, statement);
+  return status;
+}
+
+/* A log of no bytes: everything was taken into the database, and flushed, before it was cut. */
+static bool log_is_empty(hearth_backend_store *store) {
+  sqlite3_file *log = NULL;
+  sqlite3_int64 size = 0;
+  if (store->unchanging) return true;
+  if (sqlite3_file_control(store->read.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK) return false;
+  if (log == NULL || log->pMethods == NULL) return false;
+  return log->pMethods->xFileSize(log, &size) == SQLITE_OK && size == 0;
+}
+
+hearth_status sqlite_snapshot_begin(hearth_backend_store *store, hearth_error *err) {
+  uint64_t sequence, durable;
+  if (store->read.in_snapshot) return HEARTH_OK;
+  if (sqlite_statement_run(&store->read, BEGIN_READING) != SQLITE_OK)
+    return sqlite_trouble(store, &store->read, "read", err);
+  store->read.in_snapshot = true;
+  /* the transaction begins with this */
+  hearth_status status = sqlite_snapshot_numbers(store, &store->read, &sequence, &durable, err);
+  if (status != HEARTH_OK) {
+    sqlite_snapshot_end(store);
+    return status;
+  }
+  if (store->readonly) {
+    store->sequence = sequence;
+    store->durable = log_is_empty(store) ? sequence : durable;
+  }
+  return HEARTH_OK;
+}
+
+void sqlite_snapshot_end(hearth_backend_store *store) {
+  if (!store->read.in_snapshot) return;
+  store->read.in_snapshot = false;
+  if (sqlite3_get_autocommit(store->read.db) == 0) (void)sqlite_statement_run(&store->read, COMMIT);
+}

@@ -1,0 +1,52 @@
+/* The figures of a store. Counting entries reads all of the database: only for a caller who has room for them. */
+#include <stdio.h>
+
+#include "store.h"
+
+static hearth_status count(hearth_backend_store *store, hearth_backend_stat *full, hearth_error *err) {
+  Connection *c = &store->read;
+  hearth_status status = sqlite_snapshot_begin(store, err);
+  if (status != HEARTH_OK) return status;
+  sqlite3_stmt *statement = sqlite_statement_take(c, COUNT);
+  if (statement == NULL || sqlite3_step(statement) != SQLITE_ROW) status = sqlite_trouble(store, c, "read", err);
+  if (status == HEARTH_OK) {
+    full->entries = (uint64_t)sqlite3_column_int64(statement, 0);
+    full->live_bytes = (uint64_t)sqlite3_column_int64(statement, 1);
+  }
+  if (statement != NULL) sqlite_statement_give_back(c, COUNT, statement);
+  return status;
+}
+
+static uint64_t length_of(hearth_backend_store *store, const char *suffix) {
+  char name[NAMES_SIZE + 8];
+  hearth_file_info info;
+  (void)snprintf(name, sizeof name, "%s%s", store->names.path, suffix);
+  return store->env->stat(store->env->ud, name, &info) == 0 ? info.length : 0;
+}
+
+static uint64_t figure(Connection *c, int which) {
+  int now = 0, most = 0;
+  if (c->db == NULL || sqlite3_db_status(c->db, which, &now, &most, 0) != SQLITE_OK || now < 0) return 0;
+  return (uint64_t)now;
+}
+
+static uint64_t memory_of(Connection *c) {
+  return figure(c, SQLITE_DBSTATUS_CACHE_USED) + figure(c, SQLITE_DBSTATUS_SCHEMA_USED) +
+         figure(c, SQLITE_DBSTATUS_STMT_USED);
+}
+
+hearth_status sqlite_read_stat(hearth_backend_store *store, hearth_backend_stat *stat, hearth_error *err) {
+  hearth_backend_stat full = {0};
+  hearth_status status = HEARTH_OK;
+  if (store->readonly) status = sqlite_snapshot_begin(store, err); /* which brings its numbers */
+  if (status == HEARTH_OK && stat->size > offsetof(hearth_backend_stat, entries)) status = count(store, &full, err);
+  if (status != HEARTH_OK) return status;
+  full.sequence = store->sequence;
+  full.durable = store->durable;
+  full.total_bytes = length_of(store, "") + length_of(store, "-wal");
+  full.index_bytes = memory_of(&store->read) + memory_of(&store->write) + sizeof *store;
+  full.synced = store->synced;
+  full.written = figure(&store->write, SQLITE_DBSTATUS_CACHE_WRITE) * 4096; /* pages, into the log */
+  contract_stat(stat, &full);
+  return HEARTH_OK;
+}

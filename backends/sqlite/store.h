@@ -1,0 +1,107 @@
+/*
+** A store in an SQLite database. Two connections: what can be read is one committed state, a transaction for reading
+** that stays open until the next batch, while the other connection writes.
+*/
+#ifndef HEARTH_SQLITE_STORE_H
+#define HEARTH_SQLITE_STORE_H
+
+#include "connection.h"
+#include "contract.h"
+#include "hearth_environment.h"
+#include "hearth_sqlite.h"
+#include "names.h"
+#include "owner.h"
+
+struct hearth_backend_store {
+  hearth_allocator allocator;
+  const hearth_environment *env; /* the system's: for the owner file, the clock, names */
+  Names names;
+  Owner owner;
+  uint64_t process;
+  Connection read;  /* shows one committed state */
+  Connection write; /* a writer's batches; a reader looks with it for news */
+  uint64_t sequence, durable;
+  uint64_t last_sync; /* milliseconds */
+  uint64_t synced;
+  int frames;         /* in the log, after the last commit */
+  bool readonly, dead;
+  bool in_batch;      /* parts were submitted, and the last not yet */
+  bool changed;       /* they changed something: a transaction is open */
+  bool unchanging;    /* on a device that nobody can write */
+};
+
+/* DEAD, also in a process that was forked from the store's: SQLite's locks stay behind. */
+hearth_status sqlite_alive(hearth_backend_store *store, hearth_error *err);
+
+/* The same, and READONLY. */
+hearth_status sqlite_writable(hearth_backend_store *store, hearth_error *err);
+
+/* What the connection's last error means; IO makes a writer's store dead. */
+hearth_status sqlite_trouble(hearth_backend_store *store, Connection *c, const char *doing, hearth_error *err);
+
+/* Something that leaves the store dead: always IO. */
+hearth_status sqlite_lost(hearth_backend_store *store, const char *what, hearth_error *err);
+
+/* Does the name mean another file by now, or none? */
+bool sqlite_moved(Connection *c);
+
+/* ------------------------------------------------------ making, opening */
+
+/* Makes the store's file, whole or not at all. */
+hearth_status sqlite_create(hearth_backend_store *store, hearth_error *err);
+
+/* Is this a store, of a format that we know? Looks at the header alone: nothing is locked, made or mended. */
+hearth_status sqlite_identify(Connection *c, const char *path, hearth_error *err);
+
+/* Are its tables those that sqlite_create made? */
+hearth_status sqlite_identify_tables(Connection *c, const char *path, hearth_error *err);
+
+/* ------------------------------------------------------------- reading */
+
+/* A transaction for reading is open afterwards, and for a reader its numbers are the store's. */
+hearth_status sqlite_snapshot_begin(hearth_backend_store *store, hearth_error *err);
+
+/* The next read begins another one. */
+void sqlite_snapshot_end(hearth_backend_store *store);
+
+/* The numbers as the connection sees them. */
+hearth_status sqlite_snapshot_numbers(hearth_backend_store *store, Connection *c, uint64_t *sequence, uint64_t *durable,
+                               hearth_error *err);
+
+hearth_status sqlite_read_get(hearth_backend_store *store, uint64_t table, const void *key, size_t key_size,
+                       hearth_found found, void *ud, hearth_error *err);
+hearth_status sqlite_read_scan(hearth_backend_store *store, uint64_t table, const void *from, size_t from_size,
+                               const void *to, size_t to_size, bool reverse, hearth_found found, void *ud, int *result,
+                               hearth_error *err);
+hearth_status sqlite_read_tables(hearth_backend_store *store, hearth_found found, void *ud, int *result,
+                                 hearth_error *err);
+hearth_status sqlite_read_stat(hearth_backend_store *store, hearth_backend_stat *stat, hearth_error *err);
+
+/* Does a check of a batch hold, in the state before it? CONFLICT. */
+hearth_status sqlite_read_check(hearth_backend_store *store, const hearth_op *op, size_t number, hearth_error *err);
+
+/* ------------------------------------------------------------- writing */
+
+hearth_status sqlite_write(hearth_backend_store *store, const hearth_op *ops, size_t count, unsigned flags,
+                           hearth_durability level, uint64_t *sequence, hearth_error *err);
+
+/* Forgets the parts submitted so far. */
+hearth_status sqlite_abandon(hearth_backend_store *store, hearth_error *err);
+
+/* ------------------------------------------------------------ flushing */
+
+/* Every batch so far is on the device afterwards. */
+hearth_status sqlite_flush_log(hearth_backend_store *store, hearth_error *err);
+
+/* The same at COMPLETE, but only every few seconds. */
+hearth_status sqlite_flush_when_due(hearth_backend_store *store, hearth_error *err);
+
+/* Takes what is in the log into the database when it has grown; a failure is one of later batches. */
+void sqlite_flush_into_database(hearth_backend_store *store);
+
+/* All of it, and cuts the log to nothing; readers may prevent that, which is no failure. Everything is durable then. */
+hearth_status sqlite_flush_everything(hearth_backend_store *store, hearth_error *err);
+
+hearth_status sqlite_flush_compact(hearth_backend_store *store, unsigned keep, hearth_error *err);
+
+#endif
