@@ -2,6 +2,9 @@
 #include "differential.h"
 #include "file_subjects.h"
 #include "indexeddb_subject.h"
+#ifdef HEARTH_HAVE_SQLITE
+#include "sqlite_subject.h"
+#endif
 
 static const ConformanceSubject memory = {.name = "memory", .backend = &hearth_memory_backend};
 
@@ -10,6 +13,9 @@ static const ConformanceSubject *const subjects[] = {
     &file_on_disk,
     &file_in_folder,
     &indexeddb_in_memory,
+#ifdef HEARTH_HAVE_SQLITE
+    &sqlite_in_folder,
+#endif
 };
 
 int main(void) {
