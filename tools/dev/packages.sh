@@ -9,9 +9,10 @@ wasm_packages=(emscripten nodejs npm dpkg-dev)
 browser_packages=(chromium)
 fuzz_packages=(clang libclang-rt-14-dev llvm dpkg-dev)
 check_packages=(clang-tidy cppcheck shellcheck gcovr git)
+bench_packages=(libsqlite3-dev lua-cjson lua-messagepack luajit valgrind python3 git)
 s390x_packages=(clang binutils-s390x-linux-gnu libc6-dev-s390x-cross libgcc-12-dev-s390x-cross qemu-user dpkg-dev)
 all_packages=("${build_packages[@]}" "${test_packages[@]}" "${wasm_packages[@]}" "${browser_packages[@]}"
-  "${fuzz_packages[@]}" "${check_packages[@]}" "${s390x_packages[@]}")
+  "${fuzz_packages[@]}" "${check_packages[@]}" "${s390x_packages[@]}" "${bench_packages[@]}")
 
 is_debian() {
   [ -r /etc/os-release ] && command -v apt-get >/dev/null && (. /etc/os-release && [[ " $ID ${ID_LIKE:-} " == *" debian "* ]])
@@ -24,7 +25,7 @@ is_installed() {
 # Those of our packages that are installed: what an optional part of the build depends on.
 packages_there() {
   dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${build_packages[@]}" "${test_packages[@]}" \
-    "${wasm_packages[@]}" 2>/dev/null | tr '\n' ' '
+    "${wasm_packages[@]}" "${bench_packages[@]}" 2>/dev/null | tr '\n' ' '
 }
 
 # is_there PACKAGE: installed, or, of Node, which many have from elsewhere, on the PATH.
