@@ -95,37 +95,48 @@ static void append(const Server *s, const char *file, const char *format, ...) {
   (void)fclose(f);
 }
 
-static void make_cluster(Server *s) {
-  char data[400], password[400];
-  (void)snprintf(data, sizeof data, "%s/data", s->folder);
-  (void)snprintf(password, sizeof password, "--pwfile=%s/password", s->folder);
-  append(s, "password", "%s\n", SERVER_PASSWORD);
-  if (chmod(s->folder, 0755) != 0) quit("chmod", strerror(errno));
-  (void)snprintf(data, sizeof data, "%s/password", s->folder);
+static void make_folder(Server *s) {
+  const char *where = getenv("TMPDIR");
   const struct passwd *user = somebody();
-  if (user != NULL && (chown(s->folder, user->pw_uid, user->pw_gid) != 0 || chown(data, user->pw_uid, user->pw_gid) != 0))
-    quit("chown", strerror(errno));
-  (void)snprintf(data, sizeof data, "%s/data", s->folder);
-  char *arguments[] = {POSTGRES_BIN "/initdb", "-D", data, "-U", "hearth", "-E", "UTF8", "--locale=C", "-N",
-                       "--auth-local=trust", "--auth-host=scram-sha-256", password, NULL};
+  *s = (Server){.port = free_port()};
+  (void)snprintf(s->folder, sizeof s->folder, "%s/hearth-postgres-XXXXXX", where != NULL ? where : "/tmp");
+  if (mkdtemp(s->folder) == NULL || chmod(s->folder, 0755) != 0) quit(s->folder, strerror(errno));
+  if (user != NULL && chown(s->folder, user->pw_uid, user->pw_gid) != 0) quit("chown", strerror(errno));
+}
+
+static void run_program(const Server *s, char *const *arguments) {
   int how;
   pid_t child = spawn(s, arguments);
-  if (waitpid(child, &how, 0) != child || how != 0) {
-    show_log(s);
-    quit("initdb", "failed");
-  }
+  if (waitpid(child, &how, 0) == child && how == 0) return;
+  show_log(s);
+  quit(arguments[0], "failed");
 }
 
 void server_begin(Server *s, const char *settings) {
-  const char *where = getenv("TMPDIR");
-  *s = (Server){.port = free_port()};
-  (void)snprintf(s->folder, sizeof s->folder, "%s/hearth-postgres-XXXXXX", where != NULL ? where : "/tmp");
-  if (mkdtemp(s->folder) == NULL) quit(s->folder, strerror(errno));
-  make_cluster(s);
+  char data[400], password[400];
+  make_folder(s);
+  (void)snprintf(data, sizeof data, "%s/data", s->folder);
+  (void)snprintf(password, sizeof password, "--pwfile=%s/password", s->folder);
+  append(s, "password", "%s\n", SERVER_PASSWORD);
+  char *arguments[] = {POSTGRES_BIN "/initdb", "-D", data, "-U", "hearth", "-E", "UTF8", "--locale=C", "-N",
+                       "--auth-local=trust", "--auth-host=scram-sha-256", password, NULL};
+  run_program(s, arguments);
   append(s, "data/postgresql.conf",
          "listen_addresses = '127.0.0.1'\nport = %d\nunix_socket_directories = '%s'\nmax_connections = 60\n"
          "shared_buffers = 32MB\nlog_min_messages = warning\n%s\n",
          s->port, s->folder, settings != NULL ? settings : "");
+  server_start(s);
+}
+
+void server_follow(Server *s, const Server *primary) {
+  char data[400], port[16];
+  make_folder(s);
+  (void)snprintf(data, sizeof data, "%s/data", s->folder);
+  (void)snprintf(port, sizeof port, "%d", primary->port);
+  char *arguments[] = {POSTGRES_BIN "/pg_basebackup", "-D", data, "-U", "hearth", "-h", (char *)primary->folder, "-p",
+                       port, "-R", "-c", "fast", "-X", "stream", NULL};
+  run_program(s, arguments);
+  append(s, "data/postgresql.conf", "port = %d\nunix_socket_directories = '%s'\n", s->port, s->folder);
   server_start(s);
 }
 

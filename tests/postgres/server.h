@@ -30,6 +30,9 @@ void server_start(Server *s);
 /* Stops it and removes its folder. */
 void server_end(Server *s);
 
+/* Makes and starts a standby that follows another one. */
+void server_follow(Server *s, const Server *primary);
+
 /* The location of a store: over TCP with a password as the role `hearth`, a superuser. `more`: parameters ("a=b&"), or "". */
 void server_location(const Server *s, const char *more, const char *name, char *out, size_t size);
 
