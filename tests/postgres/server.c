@@ -45,7 +45,7 @@ static void become_somebody(void) {
 }
 
 /* A program of the server, with its output in the folder's `log`. */
-static pid_t spawn(const Server *s, char *const *arguments) {
+static pid_t spawn(const Server *s, const char *const *arguments) {
   char log[400];
   (void)snprintf(log, sizeof log, "%s/log", s->folder);
   pid_t parent = getpid(), child = fork();
@@ -60,7 +60,7 @@ static pid_t spawn(const Server *s, char *const *arguments) {
   (void)setenv("LC_ALL", "C", 1);
   (void)prctl(PR_SET_PDEATHSIG, SIGQUIT); /* does the test crash, the server goes too */
   if (getppid() != parent) _exit(94);
-  (void)execv(arguments[0], arguments);
+  (void)execv(arguments[0], (char *const *)arguments); /* as POSIX explains: it changes nothing */
   _exit(95);
 }
 
@@ -104,7 +104,7 @@ static void make_folder(Server *s) {
   if (user != NULL && chown(s->folder, user->pw_uid, user->pw_gid) != 0) quit("chown", strerror(errno));
 }
 
-static void run_program(const Server *s, char *const *arguments) {
+static void run_program(const Server *s, const char *const *arguments) {
   int how;
   pid_t child = spawn(s, arguments);
   if (waitpid(child, &how, 0) == child && how == 0) return;
@@ -118,7 +118,7 @@ void server_begin(Server *s, const char *settings) {
   (void)snprintf(data, sizeof data, "%s/data", s->folder);
   (void)snprintf(password, sizeof password, "--pwfile=%s/password", s->folder);
   append(s, "password", "%s\n", SERVER_PASSWORD);
-  char *arguments[] = {POSTGRES_BIN "/initdb", "-D", data, "-U", "hearth", "-E", "UTF8", "--locale=C", "-N",
+  const char *const arguments[] = {POSTGRES_BIN "/initdb", "-D", data, "-U", "hearth", "-E", "UTF8", "--locale=C", "-N",
                        "--auth-local=trust", "--auth-host=scram-sha-256", password, NULL};
   run_program(s, arguments);
   append(s, "data/postgresql.conf",
@@ -133,12 +133,33 @@ void server_follow(Server *s, const Server *primary) {
   make_folder(s);
   (void)snprintf(data, sizeof data, "%s/data", s->folder);
   (void)snprintf(port, sizeof port, "%d", primary->port);
-  char *arguments[] = {POSTGRES_BIN "/pg_basebackup", "-D", data, "-U", "hearth", "-h", (char *)primary->folder, "-p",
+  const char *const arguments[] = {POSTGRES_BIN "/pg_basebackup", "-D", data, "-U", "hearth", "-h", primary->folder, "-p",
                        port, "-R", "-c", "fast", "-X", "stream", NULL};
   run_program(s, arguments);
   append(s, "data/postgresql.conf", "port = %d\nunix_socket_directories = '%s'\n", s->port, s->folder);
   server_start(s);
 }
+
+#ifdef OPENSSL_PROGRAM
+static void make_certificate(const Server *s, const char *name) {
+  char key[40], certificate[40];
+  (void)snprintf(key, sizeof key, "%s.key", name);
+  (void)snprintf(certificate, sizeof certificate, "%s.crt", name);
+  const char *const arguments[] = {OPENSSL_PROGRAM, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+                       "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate,
+                       NULL};
+  run_program(s, arguments);
+}
+
+void server_secure(Server *s) {
+  make_certificate(s, "server");
+  make_certificate(s, "other");
+  append(s, "data/postgresql.conf", "ssl = on\nssl_cert_file = '%s/server.crt'\nssl_key_file = '%s/server.key'\n",
+         s->folder, s->folder);
+  server_stop(s, SIGINT);
+  server_start(s);
+}
+#endif
 
 static bool answers(const Server *s) {
   char where[500];
@@ -150,7 +171,7 @@ static bool answers(const Server *s) {
 void server_start(Server *s) {
   char data[400];
   (void)snprintf(data, sizeof data, "%s/data", s->folder);
-  char *arguments[] = {POSTGRES_BIN "/postgres", "-D", data, NULL};
+  const char *const arguments[] = {POSTGRES_BIN "/postgres", "-D", data, NULL};
   for (int tries = 0; tries < 40; tries++) {
     s->pid = spawn(s, arguments);
     for (int i = 0; i < 3000 && waitpid(s->pid, NULL, WNOHANG) == 0; i++) {

@@ -30,6 +30,9 @@ void server_start(Server *s);
 /* Stops it and removes its folder. */
 void server_end(Server *s);
 
+/* Restarts it with TLS: its certificate, for "localhost", is server.crt in the folder; other.crt is another one. */
+void server_secure(Server *s);
+
 /* Makes and starts a standby that follows another one. */
 void server_follow(Server *s, const Server *primary);
 
