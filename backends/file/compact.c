@@ -147,7 +147,9 @@ static hearth_status rename_over(Compaction *c, hearth_error *err) {
   int failure = env->file_stat(env->ud, c->file, &fresh);
   if (failure != 0) return failure_io(err, store->names.fresh, "look at it", failure);
   failure = env->stat(env->ud, store->names.path, &now);
-  if (failure == 0 && (now.device != store->was.device || now.inode != store->was.inode)) failure = ESTALE;
+  bool same = failure == 0 && now.device == store->was.device && now.inode == store->was.inode &&
+              now.length == store->was.length;
+  if (failure == 0 && !same) failure = ESTALE;
   if (failure != 0) return store_io(store, "find the file as it was left", failure, err);
   failure = env->rename(env->ud, store->names.fresh, store->names.path);
   if (failure != 0) return store_io(store, "put the compacted file in place", failure, err);

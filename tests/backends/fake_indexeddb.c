@@ -33,6 +33,7 @@ struct Fake {
   long refuse, refuse_reads;
   hearth_status refusal, read_refusal, reload_refusal;
   bool broken;        /* after IO or DEAD */
+  bool full, given;   /* no room is left; nor the ballast */
   double end;
   bool again;
 };
@@ -45,6 +46,7 @@ typedef struct Opener {
 
 static Fake *fakes[FAKES];
 static Opener openers[OPENERS + 1]; /* a handle is an index; 0 is none */
+static double now = 1700000000000.0;
 
 static void bytes_add(Bytes *b, const void *data, size_t size, size_t records) {
   b->data = realloc(b->data, b->size + size + 1);
@@ -183,6 +185,18 @@ void fake_refuse(Fake *f, long calls, hearth_status status) {
   f->refusal = status;
 }
 
+void fake_fill(Fake *f) {
+  f->full = true;
+}
+
+bool fake_has_ballast(const Fake *f) {
+  return !f->given;
+}
+
+void fake_pass(double milliseconds) {
+  now += milliseconds;
+}
+
 void fake_crash(Fake *f) {
   forget_jobs(f);
   f->broken = false;
@@ -252,6 +266,14 @@ static int refused(Fake *f) {
   return f->refusal;
 }
 
+/* Is there no room for a batch that ends like this? */
+static bool finds_no_room(Fake *f, int last) {
+  if (!f->full || last == IDB_MORE) return false;
+  if (last != IDB_LAST_SHRINKS || f->given) return true;
+  f->given = true;
+  return false;
+}
+
 static int add_job(Fake *f, FakeKind kind, int level, Bytes bytes) {
   Job *j = calloc(1, sizeof *j), **at = &f->jobs;
   if (j == NULL) abort();
@@ -313,6 +335,7 @@ int idb_host_append(int handle, const void *bytes, size_t size, int last, int le
   Fake *f = of(handle);
   assert(openers[handle].opened && !openers[handle].reader);
   int status = refused(f);
+  if (status == 0 && finds_no_room(f, last)) status = HEARTH_FULL;
   if (status != 0) {
     bytes_free(&f->parts);
     return status;
@@ -396,7 +419,6 @@ int idb_host_reason(char *text, size_t size) {
 }
 
 double idb_host_clock(void) {
-  static double now = 1700000000000.0;
   return now += 1;
 }
 

@@ -14,6 +14,7 @@ typedef struct Meddler {
   int (*open)(const char *path, unsigned flags);
   int (*pread)(uint64_t offset, size_t size);
   int (*lock)(void);
+  void (*unlocked)(void);                   /* after the call */
   int (*boot)(void);
   int (*unlink)(const char *path);
   int (*sync_folder)(const char *path);
@@ -37,6 +38,12 @@ static int meddled_pread(void *ud, hearth_file file, uint64_t offset, void *byte
 static int meddled_lock(void *ud, hearth_file file) {
   int failure = meddler.lock != NULL ? meddler.lock() : 0;
   return failure != 0 ? failure : meddler.base.lock(ud, file);
+}
+
+static int meddled_unlock(void *ud, hearth_file file) {
+  int failure = meddler.base.unlock(ud, file);
+  if (meddler.unlocked != NULL) meddler.unlocked();
+  return failure;
 }
 
 static int meddled_boot(void *ud, char out[HEARTH_BOOT_SIZE]) {
@@ -71,6 +78,7 @@ static inline void meddle(hearth_disk *disk) {
   env->open = meddled_open;
   env->pread = meddled_pread;
   env->lock = meddled_lock;
+  env->unlock = meddled_unlock;
   env->boot = meddled_boot;
   env->unlink = meddled_unlink;
   env->sync_folder = meddled_sync_folder;

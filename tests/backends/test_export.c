@@ -230,6 +230,30 @@ static void every_failure_leaves_no_file(void **state) {
   memory->close(store, NULL);
 }
 
+/* Once it is said to be there, it is on the device, and whole: bytes, length and name. */
+static void an_export_survives_a_power_loss(void **state) {
+  (void)state;
+  char expected[SCENARIO_TEXT], text[SCENARIO_TEXT];
+  hearth_backend_store *store = memory_store(12);
+  scenario_expected(12, expected);
+  for (unsigned seed = 0; seed < 200; seed++) {
+    DiskStore d;
+    diskstore_init(&d);
+    assert_int_equal(export_to(&d, memory, store, OUT), HEARTH_OK);
+    hearth_disk_kill_process(d.disk);
+    hearth_disk_power_loss(d.disk, seed);
+    hearth_backend_config config = {.size = sizeof config, .location = OUT, .flags = HEARTH_OPEN_READONLY,
+                                    .environment = hearth_disk_environment(d.disk)};
+    hearth_backend_store *opened;
+    if (file->open(&config, &opened, &d.err) != HEARTH_OK) fail_msg("loss %u: %s", seed, d.err.message);
+    assert_int_equal(scenario_text(file, opened, text, &d.err), HEARTH_OK);
+    assert_string_equal(text, expected);
+    assert_int_equal(file->close(opened, NULL), HEARTH_OK);
+    diskstore_done(&d);
+  }
+  memory->close(store, NULL);
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(the_same_bytes_from_every_backend),
@@ -238,6 +262,7 @@ int main(void) {
       cmocka_unit_test(an_import_replaces),
       cmocka_unit_test(nothing_is_imported_from_damaged_files),
       cmocka_unit_test(every_failure_leaves_no_file),
+      cmocka_unit_test(an_export_survives_a_power_loss),
   };
   return cmocka_run_group_tests_name("export", tests, NULL, NULL);
 }

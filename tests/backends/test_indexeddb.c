@@ -181,6 +181,61 @@ static void a_host_that_refuses(void **state) {
   reads(w, look(w).sequence);
 }
 
+/* What was complete when the process ended need not be on the device: whoever asks for that waits for a flush. */
+static void what_is_found_is_not_durable(void **state) {
+  World *w = *state;
+  opens(w);
+  assert_int_equal(submit(w, 1, HEARTH_COMPLETE), HEARTH_PENDING);
+  fake_settle_all(w->fake);
+  crashes(w);
+  opens(w);
+  reads(w, 1);
+  assert_int_equal(look(w).durable, 0);
+  assert_int_equal(idb->barrier(w->store, HEARTH_DURABLE, NULL), HEARTH_PENDING);
+  assert_int_equal(fake_oldest(w->fake), FAKE_FLUSH);
+  fake_settle_all(w->fake);
+  assert_int_equal(look(w).durable, 1);
+  assert_int_equal(idb->barrier(w->store, HEARTH_DURABLE, NULL), HEARTH_OK);
+}
+
+/* Every five seconds a batch is durable although nobody asked, counted from the last durable one. */
+static void durable_every_five_seconds(void **state) {
+  World *w = *state;
+  opens(w);
+  for (uint64_t n = 1; n <= 12; n++) {
+    bool due = n % 3 == 0;
+    if (due) fake_pass(5000);
+    assert_int_equal(submit(w, n, HEARTH_COMPLETE), HEARTH_PENDING);
+    assert_int_equal(fake_level(w->fake), due ? HEARTH_DURABLE : HEARTH_COMPLETE);
+    fake_settle_all(w->fake);
+    assert_int_equal(look(w).durable, n - n % 3);
+    assert_int_equal(look(w).synced, n / 3);
+  }
+}
+
+static hearth_status put(World *w, size_t size) {
+  static const char value[100];
+  const hearth_op op = {HEARTH_PUT, 1, "key", 3, value, size};
+  return idb->submit(w->store, &op, 1, 0, HEARTH_DURABLE, NULL, &w->err);
+}
+
+/* The ballast is for what makes the store smaller, not for what leaves it as large as it is. */
+static void a_full_database_takes_what_shrinks_it(void **state) {
+  World *w = *state;
+  opens(w);
+  assert_int_equal(put(w, 50), HEARTH_PENDING);
+  fake_settle_all(w->fake);
+  fake_fill(w->fake);
+  for (size_t size = 51; size >= 50; size--) {
+    assert_int_equal(put(w, size), HEARTH_FULL);
+    assert_true(fake_has_ballast(w->fake));
+  }
+  assert_int_equal(put(w, 49), HEARTH_PENDING);
+  assert_false(fake_has_ballast(w->fake));
+  fake_settle_all(w->fake);
+  assert_int_equal(poll(w), HEARTH_OK);
+}
+
 /* -------------------------------------------------------------- damage */
 
 static void every_prefix_and_every_byte_of_the_log(void **state) {
@@ -263,6 +318,9 @@ int main(void) {
       CHECK(a_failure_breaks_the_parts_stacked_on_it),
       CHECK(a_lost_lock_is_the_end),
       CHECK(a_host_that_refuses),
+      CHECK(what_is_found_is_not_durable),
+      CHECK(durable_every_five_seconds),
+      CHECK(a_full_database_takes_what_shrinks_it),
       CHECK(every_prefix_and_every_byte_of_the_log),
       CHECK(a_reader_takes_in_what_is_new_when_told),
   };

@@ -31,6 +31,44 @@ static void compaction_makes_it_small(void **state) {
   assert_int_equal(look(w).sequence, 12);
 }
 
+/* Twelve batches, complete, not durable; a compaction whose last record is under way. */
+static void compact_to_the_last(World *w) {
+  opens(w);
+  for (uint64_t n = 1; n <= 12; n++) assert_int_equal(submit(w, n, HEARTH_COMPLETE), HEARTH_PENDING);
+  fake_settle_all(w->fake);
+  assert_int_equal(look(w).durable, 0);
+  assert_int_equal(idb->compact(w->store, 0, NULL), HEARTH_PENDING);
+  while (fake_oldest(w->fake) == FAKE_PIECE) fake_settle(w->fake);
+  assert_int_equal(fake_oldest(w->fake), FAKE_REPLACE);
+}
+
+/* The new generation is on the device, whatever its batches asked for. */
+static void what_was_compacted_is_durable(void **state) {
+  World *w = *state;
+  compact_to_the_last(w);
+  uint64_t synced = look(w).synced;
+  fake_settle_all(w->fake);
+  assert_int_equal(look(w).durable, 12);
+  assert_int_equal(look(w).synced, synced + 1);
+  assert_int_equal(idb->barrier(w->store, HEARTH_DURABLE, NULL), HEARTH_OK);
+}
+
+/* A compaction may fail: whoever waits for the device does not rely on it. */
+static void a_barrier_does_not_wait_for_a_compaction(void **state) {
+  World *w = *state;
+  compact_to_the_last(w);
+  assert_int_equal(idb->barrier(w->store, HEARTH_DURABLE, NULL), HEARTH_PENDING);
+  assert_int_equal(fake_waiting(w->fake), 2);
+  fake_fail(w->fake, 0, HEARTH_FULL);
+  fake_settle_all(w->fake);
+  assert_int_equal(poll(w), HEARTH_FULL);
+  assert_int_equal(look(w).durable, 0);
+  assert_int_equal(idb->barrier(w->store, HEARTH_DURABLE, NULL), HEARTH_PENDING);
+  assert_int_equal(fake_oldest(w->fake), FAKE_FLUSH);
+  fake_settle_all(w->fake);
+  assert_int_equal(look(w).durable, 12);
+}
+
 static void nothing_is_compacted_in_an_empty_store(void **state) {
   World *w = *state;
   opens(w);
@@ -312,6 +350,8 @@ static void random_lives(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       CHECK(compaction_makes_it_small),
+      CHECK(what_was_compacted_is_durable),
+      CHECK(a_barrier_does_not_wait_for_a_compaction),
       CHECK(nothing_is_compacted_in_an_empty_store),
       CHECK(changes_at_every_step_of_a_compaction),
       CHECK(parts_at_every_step_of_a_compaction),

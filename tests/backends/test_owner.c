@@ -178,6 +178,45 @@ static void a_successors_file_stays(void **state) {
   assert_non_null(hearth_disk_bytes(d.disk, OWNER, &size));
 }
 
+static DiskStore second;
+
+/* As soon as the lock can be had, somebody else opens the store. */
+static void a_second_opener(void) {
+  meddler.unlocked = NULL;
+  second.disk = d.disk;
+  second.memory.fail_at = -1;
+  assert_int_equal(diskstore_open(&second, 0), HEARTH_OK);
+}
+
+/* The owner file goes before the lock does: it would be the successor's otherwise, and a third could open the store. */
+static void a_successor_at_the_moment_of_closing(void **state) {
+  (void)state;
+  size_t size;
+  assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
+  meddler.unlocked = a_second_opener;
+  assert_int_equal(diskstore_close(&d), HEARTH_OK);
+  assert_non_null(second.store);
+  assert_non_null(hearth_disk_bytes(d.disk, OWNER, &size));
+  assert_int_equal(diskstore_open(&d, 0), HEARTH_BUSY);
+  assert_int_equal(diskstore_close(&second), HEARTH_OK);
+}
+
+/* While this one becomes the owner, another one has made a store there. */
+static int another_makes_a_store(const char *path, unsigned flags) {
+  if (!is_owner_file(path) || (flags & HEARTH_FILE_EXCLUSIVE) == 0) return 0;
+  hearth_disk_put(d.disk, PLACE, "", 0);
+  return 0;
+}
+
+static void exclusive_means_that_nobody_else_made_it(void **state) {
+  (void)state;
+  size_t size = 1;
+  meddler.open = another_makes_a_store;
+  assert_int_equal(diskstore_open(&d, HEARTH_OPEN_EXCLUSIVE), HEARTH_EXISTS);
+  assert_non_null(hearth_disk_bytes(d.disk, PLACE, &size));
+  assert_int_equal(size, 0);
+}
+
 int main(void) {
 #define CHECK(name) cmocka_unit_test_setup_teardown(name, begin, end)
   const struct CMUnitTest tests[] = {
@@ -189,6 +228,8 @@ int main(void) {
       CHECK(the_owner_file_is_another_one),
       CHECK(removing_a_dead_owners_file),
       CHECK(a_successors_file_stays),
+      CHECK(a_successor_at_the_moment_of_closing),
+      CHECK(exclusive_means_that_nobody_else_made_it),
   };
   return cmocka_run_group_tests_name("owner", tests, NULL, NULL);
 }

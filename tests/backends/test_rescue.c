@@ -219,6 +219,27 @@ static void when_there_is_nothing_to_save(void **state) {
   }
 }
 
+/* Once it is said to be there, what was saved is on the device, and whole. */
+static void what_was_saved_survives_a_power_loss(void **state) {
+  for (unsigned seed = 0; seed < 200; seed++) {
+    SalvageReport s;
+    Handmade m;
+    handmade_begin(&m, 1, 0);
+    handmade_batch(&m, 1, 0);
+    handmade_put(&m, LOG_BATCH, 2, 1, "other", "value", 5);
+    m.bytes.data[m.frame_at + 8] ^= 1; /* its header */
+    for (uint64_t n = 3; n <= 6; n++) handmade_batch(&m, n, n - 1);
+    put(&m);
+    handmade_free(&m);
+    assert_int_equal(salvage(&s), HEARTH_OK);
+    hearth_disk_kill_process(d.disk);
+    hearth_disk_power_loss(d.disk, seed);
+    assert_saved(6, 2, "6");
+    (void)end(state);
+    (void)begin(state);
+  }
+}
+
 static long cut_at;
 
 static int cut_file(uint64_t offset, size_t size) {
@@ -274,6 +295,7 @@ int main(void) {
       CHECK(a_tail_that_was_on_the_device),
       CHECK(parts_without_their_last),
       CHECK(when_there_is_nothing_to_save),
+      CHECK(what_was_saved_survives_a_power_loss),
       CHECK(every_read_goes_wrong),
   };
   return cmocka_run_group_tests_name("rescue", tests, NULL, NULL);

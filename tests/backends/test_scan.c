@@ -106,6 +106,25 @@ static void a_mark_of_another_batch(void **state) {
   }
 }
 
+/* The next frame takes a mark's place: one that stands behind it was never written by us, however well it fits. */
+static void nothing_follows_a_mark(void **state) {
+  (void)state;
+  for (LogKind kind = LOG_SYNCED; kind <= LOG_CLOSED; kind++) {
+    Handmade m;
+    LogScan scan;
+    LogStep end;
+    handmade_begin(&m, 1, 0);
+    handmade_batch(&m, 1, 0);
+    handmade_frame(&m, kind, 1, 1, "", 0);
+    handmade_batch(&m, 2, 1);
+    assert_int_equal(walk(&m, &end, &scan), 2);
+    assert_int_equal(end, LOG_STEP_BAD);
+    assert_int_equal(scan.at, m.frame_at);
+    assert_int_equal(scan.sequence, 1);
+    handmade_free(&m);
+  }
+}
+
 /* The length says more than there is, by one byte or by all that a number can say. */
 static void a_frame_longer_than_the_log(void **state) {
   (void)state;
@@ -443,6 +462,7 @@ int main(void) {
       cmocka_unit_test(a_frame_of_no_kind),
       cmocka_unit_test(a_mark_inside_a_batch),
       cmocka_unit_test(a_mark_of_another_batch),
+      cmocka_unit_test(nothing_follows_a_mark),
       cmocka_unit_test(a_frame_longer_than_the_log),
       cmocka_unit_test(searches_begin_anywhere),
       cmocka_unit_test(every_read_fails),

@@ -19,7 +19,7 @@
 
 typedef enum System {
   SYSTEM_NONE, SYSTEM_OPEN, SYSTEM_CLOSE, SYSTEM_PREAD, SYSTEM_PWRITE, SYSTEM_READ, SYSTEM_FSYNC, SYSTEM_FTRUNCATE,
-  SYSTEM_STAT, SYSTEM_FSTAT, SYSTEM_RENAME, SYSTEM_UNLINK, SYSTEM_REALPATH, SYSTEM_LOCK
+  SYSTEM_STAT, SYSTEM_FSTAT, SYSTEM_RENAME, SYSTEM_UNLINK, SYSTEM_REALPATH, SYSTEM_LOCK, SYSTEM_KILL
 } System;
 
 static struct {
@@ -104,6 +104,10 @@ static char *faulty_realpath(const char *path, char *out) {
   return fails(SYSTEM_REALPATH) ? NULL : realpath(path, out);
 }
 
+static int faulty_kill(pid_t process, int number) {
+  return fails(SYSTEM_KILL) ? -1 : kill(process, number);
+}
+
 #ifdef F_OFD_SETLK
 static int faulty_fcntl(int fd, int command, struct flock *lock) {
   return fails(SYSTEM_LOCK) ? -1 : fcntl(fd, command, lock);
@@ -129,6 +133,7 @@ static int faulty_flock(int fd, int operation) {
 #define rename(from, to) faulty_rename(from, to)
 #define unlink(path) faulty_unlink(path)
 #define realpath(path, out) faulty_realpath(path, out)
+#define kill(process, number) faulty_kill(process, number)
 #include "../../backends/file/environment.c"
 #undef open
 #undef close
@@ -142,6 +147,7 @@ static int faulty_flock(int fd, int operation) {
 #undef rename
 #undef unlink
 #undef realpath
+#undef kill
 #undef fcntl
 #undef flock
 
@@ -438,6 +444,31 @@ static void what_may_be_missing(void **state) {
   assert_int_equal(sys->realpath(NULL, place, short_name, sizeof short_name), ENAMETOOLONG);
 }
 
+/* A child that runs another program does not keep the store's files open, nor its lock. */
+static void no_file_is_inherited(void **state) {
+  static const unsigned flags[] = {HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, HEARTH_FILE_WRITE, 0};
+  (void)state;
+  for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+    hearth_file file = -1;
+    assert_int_equal(sys->open(NULL, name, flags[i], &file), 0);
+    int kept = fcntl((int)file, F_GETFD);
+    assert_int_equal(sys->close(NULL, file), 0);
+    assert_true((kept & FD_CLOEXEC) != 0);
+  }
+}
+
+/* Whom we may not ask is there: another user's process. */
+static void who_is_alive(void **state) {
+  (void)state;
+  assert_true(sys->alive(NULL, sys->process(NULL)));
+  assert_false(sys->alive(NULL, 0));
+  assert_false(sys->alive(NULL, (uint64_t)INT_MAX + 1));
+  fault(SYSTEM_KILL, EPERM, 1);
+  assert_true(sys->alive(NULL, 12));
+  fault(SYSTEM_KILL, ESRCH, 1);
+  assert_false(sys->alive(NULL, 12));
+}
+
 #define in_folder(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int main(void) {
@@ -450,6 +481,8 @@ int main(void) {
       in_folder(a_file_is_closed_once),
       in_folder(locks),
       in_folder(what_may_be_missing),
+      in_folder(no_file_is_inherited),
+      in_folder(who_is_alive),
   };
   return cmocka_run_group_tests_name("environment", tests, NULL, NULL);
 }

@@ -41,6 +41,7 @@ typedef struct Run {
   World world;
   size_t calls[CALL_KINDS], faults[CALL_KINDS];
   size_t stride, lua_stride, backend_stride; /* of so many calls of a kind one fails */
+  bool each_duration; /* a request for memory fails once, twice and for good; otherwise in turns */
   uint64_t seed;
   pid_t children[CHILDREN];
   size_t wrong, leaks; /* children that found so */
@@ -149,8 +150,12 @@ static Failure fork_at_io(CallKind kind, const char *path) {
 static Failure fork_at_memory(CallKind kind) {
   size_t stride = kind == CALL_LUA_MEMORY ? self.lua_stride : self.backend_stride;
   if (self.calls[kind] % stride != 0) return (Failure){0};
-  Fault fault = {.kind = kind, .code = ENOMEM, .duration = (Duration)(self.calls[kind] / stride % 3)};
-  return fork_with(&fault, "") ? (Failure){ENOMEM, false} : (Failure){0};
+  for (Duration duration = ONCE; duration <= FOR_GOOD; duration++) {
+    if (!self.each_duration && duration != (Duration)(self.calls[kind] / stride % 3)) continue;
+    Fault fault = {.kind = kind, .code = ENOMEM, .duration = duration};
+    if (fork_with(&fault, "")) return (Failure){ENOMEM, false};
+  }
+  return (Failure){0};
 }
 
 static bool goes_on(CallKind kind) {
@@ -377,6 +382,7 @@ static void every_call_fails(void **state) {
   (void)state;
   World *w = &self.world;
   self.seed = 1;
+  self.each_duration = rounds(1) > 1;
   self.stride = stride(STRIDE);
   self.lua_stride = stride(LUA_STRIDE);
   self.backend_stride = stride(BACKEND_STRIDE);

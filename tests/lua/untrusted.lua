@@ -82,6 +82,14 @@ test("max_memory", function()
   equal(#hearth.decode(bytes, { max_memory = 100 << 20 }), 10000)
 end)
 
+test("max_memory counts the entries of weak tables", function()
+  local weak = setmetatable({}, { __mode = "v" })
+  for i = 1, 1000 do weak[-i] = i end
+  local bytes = assert(hearth.encode(weak))
+  fails("limit", nil, hearth.decode(bytes, { trusted = true, max_memory = 50000 }))
+  equal(hearth.decode(bytes, { trusted = true, max_memory = 200000 })[-1000], 1000)
+end)
+
 local has_seal, _, seal_code = hearth.seal(("k"):rep(32))
 
 test("a seal, or the word that there is none", function()
