@@ -57,7 +57,8 @@ void postgres_pipeline_run(Pipeline *p, Statement s, const Params *params, Expec
 static void judge(Pipeline *p, int slot, const PGresult *r) {
   ExecStatusType status = PQresultStatus(r);
   if (status == PGRES_PIPELINE_ABORTED) return; /* an earlier one said why */
-  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+  /* libpq 15 may still be in the single-row mode of a scan when the first answer of a pipeline comes */
+  if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK && status != PGRES_SINGLE_TUPLE) {
     fail(p, r);
     return;
   }

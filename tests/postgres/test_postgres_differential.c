@@ -1,0 +1,16 @@
+/* The differential oracle on the postgres backend, beside memory and the model. */
+#include "../backends/differential.h"
+#include "postgres_subject.h"
+
+static const ConformanceSubject memory = {.name = "memory", .backend = &hearth_memory_backend};
+static const ConformanceSubject postgres = {.name = "postgres", .backend = &hearth_postgres_backend, .persistent = true,
+                                            .arrive = arrive_at_server, .keeps_no_batches = true};
+
+static const ConformanceSubject *const subjects[] = {&memory, &postgres};
+
+int main(void) {
+  server_begin(&subject_server, NULL);
+  int failed = differential_run(subjects, sizeof subjects / sizeof *subjects);
+  server_end(&subject_server);
+  return failed;
+}
