@@ -49,7 +49,7 @@ static int teardown(void **state) {
 
 static void new_disk(void) {
   if (f->disk.store != NULL) (void)diskstore_close(&f->disk);
-  disk_clear(f->disk.disk);
+  hearth_disk_clear(f->disk.disk);
 }
 
 /* Opens the destination and copies; what fails is not the test's failure. */
@@ -92,9 +92,9 @@ static void killed_at_every_call_of_the_disk(void **state) {
   long at = 0, resumed = 0;
   for (;; at++) {
     new_disk();
-    disk_arm(f->disk.disk, (DiskFault){DISK_ALL_CALLS, at, EIO, true, at % 2 > 0});
+    hearth_disk_arm(f->disk.disk, (hearth_disk_fault){HEARTH_DISK_ALL_CALLS, at, EIO, true, at % 2 > 0});
     (void)copy();
-    if (!disk_struck(f->disk.disk)) break;
+    if (!hearth_disk_struck(f->disk.disk)) break;
     diskstore_kill(&f->disk);
     resumed += again();
   }
@@ -109,11 +109,11 @@ static void power_lost_at_every_call_of_the_disk(void **state) {
   for (long at = 0; struck; at++)
     for (unsigned seed = 0; seed < rounds(20) && struck; seed++) {
       new_disk();
-      disk_arm(f->disk.disk, (DiskFault){DISK_ALL_CALLS, at, EIO, true, seed % 2 > 0});
+      hearth_disk_arm(f->disk.disk, (hearth_disk_fault){HEARTH_DISK_ALL_CALLS, at, EIO, true, seed % 2 > 0});
       bool acknowledged = copy() == HEARTH_OK;
-      struck = disk_struck(f->disk.disk);
+      struck = hearth_disk_struck(f->disk.disk);
       diskstore_kill(&f->disk);
-      disk_power_loss(f->disk.disk, seed);
+      hearth_disk_power_loss(f->disk.disk, seed);
       losses++;
       assert_int_equal(diskstore_open(&f->disk, 0), HEARTH_OK);
       if (acknowledged) assert_true(is_whole());
@@ -129,10 +129,10 @@ static void every_call_of_the_disk_fails_once(void **state) {
   for (int i = 0; i < 2; i++)
     for (long at = 0;; at++) {
       new_disk();
-      disk_arm(f->disk.disk, (DiskFault){DISK_ALL_CALLS, at, failures[i], false, false});
+      hearth_disk_arm(f->disk.disk, (hearth_disk_fault){HEARTH_DISK_ALL_CALLS, at, failures[i], false, false});
       hearth_status status = copy();
-      bool struck = disk_struck(f->disk.disk);
-      disk_disarm(f->disk.disk);
+      bool struck = hearth_disk_struck(f->disk.disk);
+      hearth_disk_disarm(f->disk.disk);
       if (!struck) break;
       if (f->disk.store != NULL && status != HEARTH_OK) (void)diskstore_close(&f->disk);
       (void)again();
@@ -145,11 +145,11 @@ static void a_full_disk_gets_room(void **state) {
   bool full = true;
   for (uint64_t room = 5000; full; room += 100) {
     new_disk();
-    disk_capacity(f->disk.disk, room);
+    hearth_disk_capacity(f->disk.disk, room);
     hearth_status status = copy();
     full = status != HEARTH_OK;
     if (full) assert_int_equal(status, HEARTH_FULL);
-    disk_capacity(f->disk.disk, 0);
+    hearth_disk_capacity(f->disk.disk, 0);
     (void)again();
     assert_true(room < 100000);
   }
@@ -327,13 +327,13 @@ static void a_damaged_source(void **state) {
   assert_int_equal(copy(), HEARTH_OK);
   assert_int_equal(diskstore_close(&f->disk), HEARTH_OK);
   assert_int_equal(diskstore_open(&f->disk, HEARTH_OPEN_READONLY), HEARTH_OK);
-  const unsigned char *bytes = disk_bytes(f->disk.disk, PLACE, &size);
+  const unsigned char *bytes = hearth_disk_bytes(f->disk.disk, PLACE, &size);
   unsigned char *damaged = malloc(size);
   memcpy(damaged, bytes, size);
   size_t at = size - 1;
   while (memcmp(damaged + at, "one by one", 10) != 0) at--;
   damaged[at] ^= 1;
-  disk_put(f->disk.disk, PLACE, damaged, size);
+  hearth_disk_put(f->disk.disk, PLACE, damaged, size);
   CopySide to = copying_memory(NULL);
   Copying c = {.from = {&hearth_file_backend, f->disk.store}, .to = to, .steps = -1};
   assert_int_equal(copying_run(&c), HEARTH_DAMAGED);
@@ -351,7 +351,7 @@ static void a_writer_beside_the_source(void **state) {
   assert_int_equal(copy(), HEARTH_OK);
   hearth_backend_store *reader;
   hearth_backend_config config = {.size = sizeof config, .location = PLACE, .flags = HEARTH_OPEN_READONLY,
-                                  .environment = disk_environment(f->disk.disk)};
+                                  .environment = hearth_disk_environment(f->disk.disk)};
   assert_int_equal(hearth_file_backend.open(&config, &reader, NULL), HEARTH_OK);
   const CopySide writer = {&hearth_file_backend, f->disk.store};
   CopySide to = copying_memory(NULL);

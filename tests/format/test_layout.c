@@ -67,7 +67,7 @@ static void test_what_is_no_key(void **state) {
 
 static void test_metadata(void **state) {
   (void)state;
-  Metadata m = {1, 1, 5, 0, 99, UINT64_C(1700000000000), 4096, "hearth", 0, ""}, r;
+  Metadata m = {1, 1, 5, 0, 99, UINT64_C(1700000000000), 4096, "hearth", 12, "file:world.hearth"}, r;
   Buffer b;
   buffer_init(&b, &hearth_libc_allocator);
   metadata_put(&b, &m);
@@ -81,6 +81,8 @@ static void test_metadata(void **state) {
   assert_null(c.why);
   assert_memory_equal(&r, &m, offsetof(Metadata, writer));
   assert_string_equal(r.writer, "hearth");
+  assert_string_equal(r.copy_of, "file:world.hearth");
+  assert_true(r.copied_batch == 12);
   buffer_byte(&b, 0);
   c = cursor_over(b.data, b.size);
   metadata_get(&c, &r);

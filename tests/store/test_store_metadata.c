@@ -108,6 +108,24 @@ static void test_wrong_names(void **state) {
   world_free(&w);
 }
 
+/* Refused in words by this library, and for its version by one that does not know unfinished copies. */
+static void test_unfinished_copies(void **state) {
+  (void)state;
+  World w;
+  begin(&w);
+  Metadata m = {.written_by = STORE_FORMAT_VERSION, .readable_by = STORE_FORMAT_NEVER, .copied_batch = 7,
+                .copy_of = "sqlite:other", .writer = "test"};
+  assert_fails(&w, &m, HEARTH_NOTSTORE, "an unfinished copy of sqlite:other: hearth copy goes on with it");
+  m.copy_of[0] = '\0';
+  assert_fails(&w, &m, HEARTH_VERSION, "format 2147483647 is needed to read it");
+  m = usual;
+  (void)snprintf(m.copy_of, sizeof m.copy_of, "x"); /* whatever else it says */
+  assert_fails(&w, &m, HEARTH_NOTSTORE, "an unfinished copy of x");
+  assert_opens(&w, &usual, "");
+  run(w.L, "eq(home.x, 1) unchanged()");
+  world_free(&w);
+}
+
 static void test_versions(void **state) {
   (void)state;
   World w;
@@ -196,6 +214,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_names),        cmocka_unit_test(test_wrong_names),   cmocka_unit_test(test_versions),
       cmocka_unit_test(test_other_fields), cmocka_unit_test(test_unknown_field), cmocka_unit_test(test_page_size),
+      cmocka_unit_test(test_unfinished_copies),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
