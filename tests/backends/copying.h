@@ -1,4 +1,4 @@
-/* Copies made step by step, and all contents of a store as bytes. The helpers fail the test where something is not so. */
+/* Copies made step by step, all contents of a store as bytes. The helpers fail the test where something is not so. */
 #ifndef HEARTH_TESTS_COPYING_H
 #define HEARTH_TESTS_COPYING_H
 

@@ -232,7 +232,7 @@ static void what_is_no_source(void **state) {
   copying_put(&f->source, 0, "m", "\1");
   fails(c, HEARTH_DAMAGED, "damaged at byte");
   assert_true(c->copy.at_source);
-  Copying other = {.from = c->to, .to = f->source, .steps = 0, .replace = true}; /* makes the source an unfinished copy */
+  Copying other = {.from = c->to, .steps = 0}; /* makes the source an unfinished copy */
   empty_memory(&f->source);
   other.to = c->from = f->source;
   assert_int_equal(copying_run(&other), HEARTH_PENDING);

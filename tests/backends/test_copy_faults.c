@@ -1,5 +1,7 @@
-/* Copies that fail or are killed at each call, of the source, of the destination and of its disk: none is ever taken for
-   a store before it is whole, and the next copy makes it so. */
+/*
+** Copies that fail or are killed at each call, of the source, of the destination and of its disk: none is ever taken
+** for a store before it is whole, and the next copy makes it so.
+*/
 #include <errno.h>
 
 #include "copying.h"
@@ -72,7 +74,7 @@ static bool is_whole(void) {
   return true;
 }
 
-/* The store is opened again, in what state it may be, and the copy is made again if it is not whole. True: it went on. */
+/* The store is opened again, whatever its state, and the copy is made again if it is not whole. True: it went on. */
 static bool again(void) {
   bool resumed = false;
   if (f->disk.store == NULL && diskstore_open(&f->disk, 0) != HEARTH_OK) fail_msg("%s", f->disk.err.message);

@@ -46,7 +46,8 @@ static void other_texts_stay(void **state) {
 
 static void inside_a_message(void **state) {
   (void)state;
-  hides("cannot open 'postgresql://me:pw@host/db': me@else: no", " '", "cannot open 'postgresql://me@host/db': me@else: no");
+  hides("cannot open 'postgresql://me:pw@host/db': me@else: no", " '",
+        "cannot open 'postgresql://me@host/db': me@else: no");
   hides("//a:b@c and //d:e@f?password=g h=i&password=j", " ", "//a@c and //d@f?password= h=i&password=j");
 }
 
