@@ -103,6 +103,73 @@ typedef struct hearth_testkit_memory {
 /* The memory is borrowed as long as the allocator is used. */
 HEARTH_API hearth_allocator hearth_testkit_allocator(hearth_testkit_memory *memory);
 
+/* --------------------------------------------------- counting and failing */
+
+/*
+** A backend around another one, which counts what is asked of it and fails when it is told to; for tests of what uses
+** backends. It is opened with the wrapper as hearth_backend_config.ud (hearth_options.backend_ud):
+**
+**   hearth_testkit_wrapper w;
+**   hearth_testkit_wrap(&w, &hearth_file_backend, NULL);
+**   hearth_options options = {.size = sizeof options, .backend_ud = &w};
+**   hearth_open(L, &w.backend, "world.hearth", &options, &store, &err);
+**   hearth_testkit_fail(&w, (hearth_testkit_failure){HEARTH_TESTKIT_SUBMIT, 2, HEARTH_FULL, false, false});
+*/
+
+typedef enum hearth_testkit_call {
+  HEARTH_TESTKIT_ANY = 0, /* any of those below */
+  HEARTH_TESTKIT_OPEN = 1,
+  HEARTH_TESTKIT_CLOSE = 2,
+  HEARTH_TESTKIT_GET = 3,
+  HEARTH_TESTKIT_SCAN = 4,
+  HEARTH_TESTKIT_SUBMIT = 5,
+  HEARTH_TESTKIT_BARRIER = 6,
+  HEARTH_TESTKIT_POLL = 7,
+  HEARTH_TESTKIT_COMPACT = 8,
+  HEARTH_TESTKIT_REFRESH = 9,
+  HEARTH_TESTKIT_STAT = 10,
+  HEARTH_TESTKIT_TABLES = 11
+} hearth_testkit_call;
+
+#define HEARTH_TESTKIT_CALLS 12
+
+typedef struct hearth_testkit_counts {
+  uint64_t calls[HEARTH_TESTKIT_CALLS]; /* of each kind; [HEARTH_TESTKIT_ANY] of all */
+  uint64_t ops[HEARTH_CHECK_ABSENT + 1]; /* submitted, of each hearth_op_kind; [0] of all */
+  uint64_t bytes_in;                    /* of the keys and values submitted */
+  uint64_t found;                       /* entries and tables that were given to callbacks */
+  uint64_t bytes_out;                   /* of their keys and values */
+  uint64_t failed;                      /* calls that did not answer OK or PENDING */
+} hearth_testkit_counts;
+
+typedef struct hearth_testkit_failure {
+  hearth_testkit_call call; /* which calls */
+  long at;                  /* the number of the call that fails, counted among them from arming; -1: none */
+  hearth_status status;     /* what it answers; negative */
+  bool for_good;            /* and every later one */
+  bool after;               /* it is made all the same, and only its answer lost: an outcome that nobody knows */
+} hearth_testkit_failure;
+
+/* The fields below `backend` are read and reset as one likes, but for those that the comment says are the kit's. */
+typedef struct hearth_testkit_wrapper {
+  hearth_backend backend;         /* what to open; named like the inner one, of the same level */
+  const hearth_backend *inner;
+  void *inner_ud;                 /* hearth_backend_config.ud for it */
+  hearth_testkit_counts counts;   /* since hearth_testkit_wrap, of every store opened */
+  hearth_testkit_failure failure; /* the kit's: hearth_testkit_fail sets it */
+  long seen;                      /* the kit's: calls of failure.call since then */
+  bool struck;                    /* whether it has failed a call since then */
+} hearth_testkit_wrapper;
+
+/* Fills the wrapper, which must stay where it is as long as a store is open through it. It fails nothing yet. */
+HEARTH_API void hearth_testkit_wrap(hearth_testkit_wrapper *wrapper, const hearth_backend *inner, void *inner_ud);
+
+/*
+** From now on calls fail as `failure` says. The wrapper keeps the contract: a failed part abandons its batch, a failed
+** close has released everything, and after IO a store that may write is dead.
+*/
+HEARTH_API void hearth_testkit_fail(hearth_testkit_wrapper *wrapper, hearth_testkit_failure failure);
+
 #ifdef __cplusplus
 }
 #endif
