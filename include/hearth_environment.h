@@ -22,6 +22,7 @@ extern "C" {
 
 #define HEARTH_FILE_WRITE 0x1u     /* for reading and writing; else for reading alone */
 #define HEARTH_FILE_EXCLUSIVE 0x2u /* make it; EEXIST when something has that name already */
+#define HEARTH_FILE_PRIVATE 0x4u   /* with EXCLUSIVE: nobody else may open it. Only where the table has `like` */
 
 #define HEARTH_BOOT_SIZE 64 /* bytes for a boot id, its final '\0' included */
 
@@ -34,7 +35,7 @@ typedef struct hearth_file_info {
   bool folder;
 } hearth_file_info;
 
-/* Fields are only ever added at the end; `size` tells which are there. None is NULL. */
+/* Fields are only ever added at the end; `size` tells which are there. None but `like` is NULL. */
 typedef struct hearth_environment {
   size_t size; /* sizeof(struct hearth_environment) of who defined it */
   void *ud;    /* passed first to every function */
@@ -77,6 +78,12 @@ typedef struct hearth_environment {
   uint64_t (*process)(void *ud);                      /* this process's number */
   int (*boot)(void *ud, char out[HEARTH_BOOT_SIZE]);  /* names the running system: another one after a restart */
   bool (*alive)(void *ud, uint64_t process);          /* does that process run now? true when in doubt */
+
+  /*
+  ** Gives a file the permissions of another, and its owner and group as far as the system lets this process. Whoever
+  ** may not open `model` may not open `file` afterwards. NULL, or not there: files have no permissions.
+  */
+  int (*like)(void *ud, hearth_file file, hearth_file model);
 } hearth_environment;
 
 /* The operating system's. Static. */

@@ -197,7 +197,7 @@ hearth_status compact_store(hearth_backend_store *store, unsigned keep, hearth_e
     return hearth_fail(err, HEARTH_BUSY, "%s: cannot be compacted while a batch in parts is open", store->names.path);
   (void)env->unlink(env->ud, store->names.fresh); /* one that a crash left behind */
   Compaction c = {.store = store};
-  int failure = env->open(env->ud, store->names.fresh, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &c.file);
+  int failure = logfile_make(env, store->names.fresh, &store->file, &c.file);
   if (failure != 0) {
     status = failure_status(err, store->names.fresh, "make it", failure);
     return status == HEARTH_IO ? store_die(store, err) : status;

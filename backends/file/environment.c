@@ -23,7 +23,7 @@ static int posix_open(void *ud, const char *path, unsigned flags, hearth_file *o
   int mode = O_CLOEXEC | ((flags & HEARTH_FILE_WRITE) != 0 ? O_RDWR : O_RDONLY);
   if ((flags & HEARTH_FILE_EXCLUSIVE) != 0) mode |= O_CREAT | O_EXCL;
   int fd;
-  do fd = open(path, mode, 0666);
+  do fd = open(path, mode, (flags & HEARTH_FILE_PRIVATE) != 0 ? 0600 : 0666);
   while (fd < 0 && errno == EINTR);
   if (fd < 0) return errno;
   *out = fd;
@@ -241,6 +241,26 @@ static bool posix_alive(void *ud, uint64_t process) {
   return kill((pid_t)process, 0) == 0 || errno != ESRCH;
 }
 
+/* Who is in neither file's group, or in one of them alone, gets what both the group and all others had. */
+static mode_t without_group(mode_t mode) {
+  mode_t both = (mode >> 3) & mode & 07;
+  return (mode & 0700) | both << 3 | both;
+}
+
+static int posix_like(void *ud, hearth_file file, hearth_file model) {
+  (void)ud;
+  struct stat st;
+  int failed;
+  do failed = fstat((int)model, &st);
+  while (failed != 0 && errno == EINTR);
+  if (failed != 0) return errno;
+  mode_t mode = st.st_mode & 0777;
+  if (fchown((int)file, st.st_uid, st.st_gid) != 0 && fchown((int)file, (uid_t)-1, st.st_gid) != 0)
+    mode = without_group(mode);
+  (void)fchmod((int)file, mode); /* a file system without permissions: it keeps those that it has for all files */
+  return 0;
+}
+
 const hearth_environment hearth_system_environment = {
     .size = sizeof(hearth_environment),
     .ud = NULL,
@@ -263,4 +283,5 @@ const hearth_environment hearth_system_environment = {
     .process = posix_process,
     .boot = posix_boot,
     .alive = posix_alive,
+    .like = posix_like,
 };

@@ -52,12 +52,24 @@ static int claim(const hearth_environment *env, const char *path) {
   return failure == 0 ? env->close(env->ud, file) : failure;
 }
 
+/* Who may not open an empty file may not open the store that it becomes. */
+static int make_fresh(hearth_backend_store *store, bool exists, hearth_file *file) {
+  const hearth_environment *env = store->env;
+  hearth_file empty;
+  if (!exists) return logfile_make(env, store->names.fresh, NULL, file);
+  int failure = env->open(env->ud, store->names.path, 0, &empty);
+  if (failure != 0) return failure;
+  failure = logfile_make(env, store->names.fresh, &empty, file);
+  (void)env->close(env->ud, empty);
+  return failure;
+}
+
 hearth_status recover_create(hearth_backend_store *store, bool exists, hearth_error *err) {
   const hearth_environment *env = store->env;
   const Names *names = &store->names;
   hearth_file file;
   if (exists) file_warn(store, "%s: was an empty file: it becomes a new store", names->path);
-  int failure = env->open(env->ud, names->fresh, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &file);
+  int failure = make_fresh(store, exists, &file);
   if (failure != 0) return failure_status(err, names->path, "make it", failure);
   failure = write_fresh(store, file);
   bool claimed = false;
@@ -176,7 +188,7 @@ static int make_tail_file(const hearth_backend_store *store, char name[NAMES_SIZ
     if (i > 1) (void)snprintf(again, sizeof again, "-%d", i);
     (void)snprintf(suffix, sizeof suffix, "tail-%" PRIu64 "%s", store->sequence + 1, again);
     names_beside(store->names.path, suffix, name);
-    failure = env->open(env->ud, name, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, file);
+    failure = logfile_make(env, name, &store->file, file);
   }
   return failure;
 }

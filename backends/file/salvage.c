@@ -200,7 +200,7 @@ static hearth_status write_store(Salvage *s, const char *to, hearth_error *err) 
                  .synced = sequence, .time = s->env->clock(s->env->ud)};
   int failure = s->env->random(s->env->ud, &h.salt, sizeof h.salt);
   if (failure != 0) return failure_status(err, to, "get random bytes", failure);
-  hearth_status status = logfile_create(&out, s->env, s->allocator, to, &h, err);
+  hearth_status status = logfile_create(&out, s->env, s->allocator, to, &s->input.file, &h, err);
   if (status != HEARTH_OK) return status;
   buffer_init(&scratch, s->allocator);
   for (MapEntry *e = map_table(&s->index.map, 0); e != NULL && status == HEARTH_OK; e = map_next(e))

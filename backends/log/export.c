@@ -61,7 +61,7 @@ hearth_status hearth_export(const hearth_backend *backend, hearth_backend_store 
   if (allocator == NULL || allocator->alloc == NULL) allocator = &hearth_libc_allocator;
   Export x = {.backend = backend, .store = store, .err = err};
   LogHeader h = {.write_version = LOG_WRITE_VERSION, .read_version = LOG_READ_VERSION, .first = 1, .synced = 1};
-  hearth_status status = logfile_create(&x.out, env, allocator, path, &h, err);
+  hearth_status status = logfile_create(&x.out, env, allocator, path, NULL, &h, err);
   if (status != HEARTH_OK) return status;
   buffer_init(&x.tables, allocator);
   status = write_entries(&x);

@@ -57,6 +57,23 @@ hearth_status logfile_open(LogInput *input, const hearth_environment *env, const
 
 /* -------------------------------------------------------------- writing */
 
+static bool has_permissions(const hearth_environment *env) {
+  return env->size >= offsetof(hearth_environment, like) + sizeof env->like && env->like != NULL;
+}
+
+int logfile_make(const hearth_environment *env, const char *path, const hearth_file *model, hearth_file *out) {
+  unsigned flags = HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE;
+  if (model == NULL || !has_permissions(env)) return env->open(env->ud, path, flags, out);
+  int failure = env->open(env->ud, path, flags | HEARTH_FILE_PRIVATE, out);
+  if (failure != 0) return failure;
+  failure = env->like(env->ud, *out, *model);
+  if (failure != 0) {
+    (void)env->close(env->ud, *out);
+    (void)env->unlink(env->ud, path);
+  }
+  return failure;
+}
+
 static int output_write(void *ud, uint64_t offset, const void *bytes, size_t size) {
   const LogOutput *out = ud;
   return out->env->pwrite(out->env->ud, out->file, offset, bytes, size);
@@ -75,10 +92,10 @@ void logfile_abandon(LogOutput *out) {
 }
 
 hearth_status logfile_create(LogOutput *out, const hearth_environment *env, const hearth_allocator *allocator,
-                             const char *path, LogHeader *h, hearth_error *err) {
+                             const char *path, const hearth_file *model, LogHeader *h, hearth_error *err) {
   out->env = env;
   out->path = path;
-  int failure = env->open(env->ud, path, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &out->file);
+  int failure = logfile_make(env, path, model, &out->file);
   if (failure == EEXIST) return hearth_fail(err, HEARTH_EXISTS, "%s: there is something already", path);
   if (failure != 0) return failure_status(err, path, "make it", failure);
   LogSink sink = {out, output_write};

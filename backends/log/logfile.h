@@ -28,6 +28,12 @@ LogSource logfile_source(LogInput *input, uint64_t length);
 hearth_status logfile_open(LogInput *input, const hearth_environment *env, const char *path, LogSource *source,
                            hearth_error *err);
 
+/*
+** Makes a file, which must not exist, for writing. Who may not open `model` may not open it, before there is a byte in
+** it; model NULL: it is as the system makes files. Answers 0 or an errno value.
+*/
+int logfile_make(const hearth_environment *env, const char *path, const hearth_file *model, hearth_file *out);
+
 typedef struct LogOutput {
   const hearth_environment *env;
   const char *path; /* borrowed */
@@ -35,9 +41,12 @@ typedef struct LogOutput {
   LogWriter writer;
 } LogOutput;
 
-/* Makes the file, which must not exist (EXISTS), and writes its header. h->synced is the number of its one batch. */
+/*
+** Makes the file, which must not exist (EXISTS), and writes its header. h->synced is the number of its one batch.
+** `model` as for logfile_make.
+*/
 hearth_status logfile_create(LogOutput *out, const hearth_environment *env, const hearth_allocator *allocator,
-                             const char *path, LogHeader *h, hearth_error *err);
+                             const char *path, const hearth_file *model, LogHeader *h, hearth_error *err);
 
 /* Adds an operation. FULL, IO, NOMEM. */
 hearth_status logfile_op(LogOutput *out, LogOp *op, hearth_error *err);

@@ -12,7 +12,7 @@ static hearth_status make(const char *path, unsigned char entries) {
   LogOutput out;
   LogHeader h = {.write_version = LOG_WRITE_VERSION, .read_version = LOG_READ_VERSION, .first = 1, .synced = 1};
   hearth_allocator allocator = counting_allocator(&d.memory);
-  hearth_status status = logfile_create(&out, hearth_disk_environment(d.disk), &allocator, path, &h, &d.err);
+  hearth_status status = logfile_create(&out, hearth_disk_environment(d.disk), &allocator, path, NULL, &h, &d.err);
   for (unsigned char i = 0; i < entries && status == HEARTH_OK; i++) {
     LogOp op = {.kind = HEARTH_PUT, .table = 1, .key = &i, .key_size = 1, .value = &i, .value_size = 1};
     status = logfile_op(&out, &op, &d.err);

@@ -19,7 +19,8 @@
 
 typedef enum System {
   SYSTEM_NONE, SYSTEM_OPEN, SYSTEM_CLOSE, SYSTEM_PREAD, SYSTEM_PWRITE, SYSTEM_READ, SYSTEM_FSYNC, SYSTEM_FTRUNCATE,
-  SYSTEM_STAT, SYSTEM_FSTAT, SYSTEM_RENAME, SYSTEM_UNLINK, SYSTEM_REALPATH, SYSTEM_LOCK, SYSTEM_KILL
+  SYSTEM_STAT, SYSTEM_FSTAT, SYSTEM_RENAME, SYSTEM_UNLINK, SYSTEM_REALPATH, SYSTEM_LOCK, SYSTEM_KILL, SYSTEM_FCHOWN,
+  SYSTEM_FCHMOD
 } System;
 
 static struct {
@@ -92,6 +93,14 @@ static int faulty_fstat(int fd, struct stat *st) {
   return fails(SYSTEM_FSTAT) ? -1 : fstat(fd, st);
 }
 
+static int faulty_fchown(int fd, uid_t user, gid_t group) {
+  return fails(SYSTEM_FCHOWN) ? -1 : fchown(fd, user, group);
+}
+
+static int faulty_fchmod(int fd, mode_t mode) {
+  return fails(SYSTEM_FCHMOD) ? -1 : fchmod(fd, mode);
+}
+
 static int faulty_rename(const char *from, const char *to) {
   return fails(SYSTEM_RENAME) ? -1 : rename(from, to);
 }
@@ -130,6 +139,8 @@ static int faulty_flock(int fd, int operation) {
 #define ftruncate(fd, length) faulty_ftruncate(fd, length)
 #define stat(path, st) faulty_stat(path, st)
 #define fstat(fd, st) faulty_fstat(fd, st)
+#define fchown(fd, user, group) faulty_fchown(fd, user, group)
+#define fchmod(fd, mode) faulty_fchmod(fd, mode)
 #define rename(from, to) faulty_rename(from, to)
 #define unlink(path) faulty_unlink(path)
 #define realpath(path, out) faulty_realpath(path, out)
@@ -144,6 +155,8 @@ static int faulty_flock(int fd, int operation) {
 #undef ftruncate
 #undef stat
 #undef fstat
+#undef fchown
+#undef fchmod
 #undef rename
 #undef unlink
 #undef realpath
@@ -276,6 +289,10 @@ static int call_lock(hearth_file file) {
   return failure != 0 ? failure : sys->unlock(NULL, file);
 }
 
+static int call_like(hearth_file file) {
+  return sys->like(NULL, file, file);
+}
+
 static int call_random(hearth_file file) {
   unsigned char bytes[64] = {0}, zeros[64] = {0};
   (void)file;
@@ -303,6 +320,7 @@ static const struct {
     {"unlink", SYSTEM_UNLINK, call_unlink, false},
     {"realpath", SYSTEM_REALPATH, call_realpath, true},
     {"lock", SYSTEM_LOCK, call_lock, true},
+    {"like", SYSTEM_FSTAT, call_like, true},
     {"random: open", SYSTEM_OPEN, call_random, true},
     {"random", SYSTEM_READ, call_random, true},
 };
@@ -431,6 +449,34 @@ static void locks(void **state) {
   assert_int_equal(sys->close(NULL, file), 0);
 }
 
+/* The owner, then the group alone; where not even that can be given, its members get what all others had, too. */
+static void permissions(void **state) {
+  static const struct {
+    mode_t model;
+    int refused; /* calls */
+    mode_t mode;
+  } cases[] = {{0640, 0, 0640}, {0640, 1, 0640}, {0640, 2, 0600}, {0664, 2, 0644}, {0646, 2, 0644}, {0606, 2, 0600},
+               {0444, 2, 0444}, {04755, 0, 0755}};
+  (void)state;
+  hearth_file model = make(""), file = -1;
+  struct stat st;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    assert_int_equal(fchmod((int)model, cases[i].model), 0);
+    fault(SYSTEM_NONE, 0, 0);
+    assert_int_equal(sys->open(NULL, other, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE | HEARTH_FILE_PRIVATE, &file), 0);
+    assert_true(fstat((int)file, &st) == 0 && (st.st_mode & 0777) == 0600);
+    fault(SYSTEM_FCHOWN, EPERM, cases[i].refused);
+    assert_int_equal(sys->like(NULL, file, model), 0);
+    assert_true(fstat((int)file, &st) == 0);
+    if ((st.st_mode & 07777) != cases[i].mode) fail_msg("%zu: %o", i, (unsigned)st.st_mode);
+    fault(SYSTEM_FCHMOD, EPERM, 1); /* a file system that has none */
+    assert_int_equal(sys->like(NULL, file, model), 0);
+    assert_int_equal(sys->unlink(NULL, other), 0);
+    assert_int_equal(sys->close(NULL, file), 0);
+  }
+  assert_int_equal(sys->close(NULL, model), 0);
+}
+
 static void what_may_be_missing(void **state) {
   char boot[HEARTH_BOOT_SIZE], short_name[4];
   (void)state;
@@ -480,6 +526,7 @@ int main(void) {
       in_folder(a_short_read_that_then_fails),
       in_folder(a_file_is_closed_once),
       in_folder(locks),
+      in_folder(permissions),
       in_folder(what_may_be_missing),
       in_folder(no_file_is_inherited),
       in_folder(who_is_alive),

@@ -22,6 +22,11 @@ export const IMPOSSIBLE = {
     "an unsealed function is refused where a seal is set": NO_SODIUM,
     "data needs no seal": NO_SODIUM,
   },
+  warnings: {
+    "without it Lua's warn is": "warnings of another process are not captured",
+    "long names are told whole": "os.execute makes no folders here",
+    "what it raises ends in Lua's warn, with the line": "warnings of another process are not captured",
+  },
 };
 
 const BEGIN = `
