@@ -111,6 +111,9 @@ backends 5 file_kill
 store 5 store kill
 store 7 every fault
 backends 20 differential
+postgres 5 postgres_kill
+postgres 20 postgres_readers
+postgres 8 postgres differential
 lua 10 graphs
 lua 10 random
 store 20 store random

@@ -2,8 +2,8 @@
 # Sourced by ./dev: what is needed, and installing what is missing.
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config liblua5.4-dev lua5.4 libxxhash-dev libsodium-dev
-  libjansson-dev libedit-dev libsqlite3-dev)
-test_packages=(libcmocka-dev sqlite3 clang libclang-rt-14-dev llvm valgrind libc6-dbg gcc-multilib dpkg-dev)
+  libjansson-dev libedit-dev libsqlite3-dev libpq-dev)
+test_packages=(libcmocka-dev sqlite3 postgresql openssl clang libclang-rt-14-dev llvm valgrind libc6-dbg gcc-multilib dpkg-dev)
 
 wasm_packages=(emscripten nodejs npm dpkg-dev)
 browser_packages=(chromium)

@@ -219,6 +219,17 @@ javascript_suite() {
   node_suite "${1%:*}" tests/"${1#*:}"/*.test.js
 }
 
+# The postgres backend alone, against servers that its tests start.
+stage_postgres() {
+  suites postgres "$build" --suite postgres
+}
+
+# Its figures, on a server that the program starts.
+stage_bench_postgres() {
+  stage build-bench-postgres configure_and_compile "$build/bench-postgres" -Dbuildtype=release &&
+    "$build/bench-postgres/bench/postgres/hearth-bench-postgres"
+}
+
 # A program of its own that finds an installed Hearth.
 stage_embed() {
   counted_stage embed tests/embed/run.sh "$build/embed"
