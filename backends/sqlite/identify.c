@@ -2,9 +2,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "error.h"
+#include "failure.h"
 #include "format.h"
 #include "store.h"
-#include "error.h"
 #include "trouble.h"
 
 #define HEADER 100 /* bytes at the beginning of an SQLite database */
@@ -24,6 +25,7 @@ hearth_status sqlite_identify(Connection *c, const char *path, hearth_error *err
   if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file->pMethods == NULL)
     return hearth_fail(err, HEARTH_IO, "%s: cannot open it", path);
   int result = file->pMethods->xRead(file, header, HEADER, 0);
+  if (result == SQLITE_NOMEM || result == SQLITE_IOERR_NOMEM) return failure_nomem(err, path);
   if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ)
     return hearth_fail(err, HEARTH_IO, "%s: cannot read its header", path);
   if (memcmp(header, "SQLite format 3", 16) != 0)
