@@ -72,26 +72,30 @@ class Growth(Aim):
         return ratio(large[figure], [time * self.scale for time in small[figure]])
 
 
+OTHERS = {"cjson": "cjson", "MessagePack": "lua-messagepack", "LuaJIT string.buffer": "LuaJIT"}
+
+
+def beside_others(what, name, bounds):
+    """How many times as fast as each peer; `bounds`: where that is aimed at."""
+    for contestant, called in OTHERS.items():
+        yield Aim(f"{what} {name}, times {called}'s speed", f"{what} {name}", "Hearth", contestant,
+                  bounds.get((contestant, name)), True)
+
+
 def encode_aims():
     """Encoding beside the floors and the peers."""
     for name in SETS:
         bound = {"integers": 1.3, "floats": 1.3, "records": 1.35, "strings": 1.35}.get(name)
         yield Aim(f"encode {name} / floor", f"encode {name}", "Hearth", "floor", bound)
         yield Aim(f"encode {name} / floor with identity", f"encode {name}", "Hearth", "floor with identity", None)
-        least = 4 if name in ("integers", "floats") else None
-        yield Aim(f"encode {name}, times cjson's speed", f"encode {name}", "Hearth", "cjson", least, True)
-        yield Aim(f"encode {name}, times lua-messagepack's speed", f"encode {name}", "Hearth", "MessagePack", None, True)
-        yield Aim(f"encode {name}, times LuaJIT's speed", f"encode {name}", "Hearth", "LuaJIT string.buffer", None, True)
+        yield from beside_others("encode", name, {("cjson", "integers"): 4, ("cjson", "floats"): 4})
 
 
 def decode_aims():
     """Decoding beside the floor and the peers."""
     for name in SETS:
         yield Aim(f"decode {name} / floor", f"decode {name}", "Hearth", "floor", 1.2)
-        least = 1.6 if name == "records" else None
-        yield Aim(f"decode {name}, times cjson's speed", f"decode {name}", "Hearth", "cjson", least, True)
-        yield Aim(f"decode {name}, times lua-messagepack's speed", f"decode {name}", "Hearth", "MessagePack", None, True)
-        yield Aim(f"decode {name}, times LuaJIT's speed", f"decode {name}", "Hearth", "LuaJIT string.buffer", None, True)
+        yield from beside_others("decode", name, {("cjson", "records"): 1.6})
     yield Aim("decode closures / floor", "decode closures", "Hearth", "floor", 1.2)
     yield Aim("decode closures, times the speed of one lua_load each", "decode closures", "Hearth",
               "one lua_load each", 3, True)
@@ -116,11 +120,12 @@ def store_aims():
                   "Hearth", "walk + write + fdatasync", 1.2)
     yield Aim("one change of an external table of 1 million / write + fdatasync",
               "one change of an external table, 1 million", "Hearth", "write + fdatasync", None)
-    yield Aim("durable batch of 20 puts / write + fdatasync", "durable batch of 20 puts", "Hearth", "write + fdatasync",
-              1.5)
-    yield Aim("durable batch of 20 puts, times SQLite's speed", "durable batch of 20 puts", "Hearth", "SQLite", 1.5, True)
+    batch = "durable batch of 20 puts"
+    yield Aim(f"{batch} / write + fdatasync", batch, "Hearth", "write + fdatasync", 1.5)
+    yield Aim(f"{batch}, times SQLite's speed", batch, "Hearth", "SQLite", 1.5, True)
     yield Aim("open, 100 thousand entries / decode", "open, 100 thousand", "Hearth", "decode", 1.3)
-    yield Aim("open read-only, 100 thousand entries / decode", "open, 100 thousand", "Hearth, read-only", "decode", None)
+    yield Aim("open read-only, 100 thousand entries / decode", "open, 100 thousand", "Hearth, read-only", "decode",
+              None)
 
 
 def external_aims():

@@ -102,7 +102,7 @@ static void sqlite_end(Bench *b, Batch *B) {
 
 static void begin(Bench *b) {
   hearth_error err;
-  Batch *B = b->own = calloc(1, sizeof *B);
+  Batch *B = b->own = bench_new(b, sizeof *B);
   bench_path(b, "batch.hearth", B->path);
   raw_open(b, &B->raw, "batch.raw");
   B->store = stores_open(b, b->L, B->path, 0);

@@ -18,12 +18,18 @@ static const Row *const areas[] = {codec_rows, closure_rows, commit_rows, change
 
 _Noreturn void bench_fail(const Bench *b, const char *format, ...) {
   va_list args;
-  fprintf(stderr, "bench: %s: ", b->row != NULL ? b->row->name : "");
+  (void)fprintf(stderr, "bench: %s: ", b->row != NULL ? b->row->name : "");
   va_start(args, format);
-  vfprintf(stderr, format, args);
+  (void)vfprintf(stderr, format, args);
   va_end(args);
-  fputc('\n', stderr);
+  (void)fputc('\n', stderr);
   exit(1);
+}
+
+void *bench_new(const Bench *b, size_t size) {
+  void *p = calloc(1, size);
+  if (p == NULL) bench_fail(b, "no memory");
+  return p;
 }
 
 void bench_ok(const Bench *b, hearth_status status, const hearth_error *err) {
@@ -57,7 +63,7 @@ lua_State *bench_new_state(const Bench *b, lua_Alloc alloc, void *ud) {
   lua_State *L = alloc != NULL ? lua_newstate(alloc, ud) : luaL_newstate();
   if (L == NULL) bench_fail(b, "no memory");
   luaL_openlibs(L);
-  snprintf(path, sizeof path, "%s/data.lua", b->sources);
+  (void)snprintf(path, sizeof path, "%s/data.lua", b->sources);
   if (luaL_loadfile(L, path) != LUA_OK) bench_fail(b, "%s", lua_tostring(L, -1));
   bench_call(b, L, 0, 1);
   return L;
@@ -69,7 +75,7 @@ void bench_push_set(const Bench *b, lua_State *L, lua_Integer count) {
   if (lua_getfield(L, -1, b->row->data) == LUA_TNIL) bench_fail(b, "there is no data set %s", b->row->data);
   lua_remove(L, -2);
   lua_pushinteger(L, count);
-  snprintf(path, sizeof path, "%s/document.json", b->folder);
+  (void)snprintf(path, sizeof path, "%s/document.json", b->folder);
   lua_pushstring(L, path);
   bench_call(b, L, 2, 1);
 }
@@ -80,7 +86,7 @@ void bench_path(const Bench *b, const char *name, char *out) {
   if (folder == NULL) bench_fail(b, "%s is no folder", b->folder);
   for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
     if (strncmp(entry->d_name, name, strlen(name)) != 0) continue;
-    snprintf(path, sizeof path, "%s/%s", b->folder, entry->d_name);
+    (void)snprintf(path, sizeof path, "%s/%s", b->folder, entry->d_name);
     (void)unlink(path);
   }
   closedir(folder);
@@ -208,7 +214,7 @@ static void command(Bench *b, char *line) {
   } else {
     bench_fail(b, "'%s' is no command, or not now", line);
   }
-  fflush(stdout);
+  (void)fflush(stdout);
 }
 
 #define FEW 300 /* entries */
@@ -241,7 +247,7 @@ static int count_one(Bench *b, const char *row, const char *contestant) {
 
 int main(int argc, char **argv) {
   if (argc < 3) {
-    fprintf(stderr, "usage: %s SOURCES FOLDER [check | count ROW CONTESTANT]\n", argv[0]);
+    (void)fprintf(stderr, "usage: %s SOURCES FOLDER [check | count ROW CONTESTANT]\n", argv[0]);
     return 2;
   }
   Bench b = {.sources = argv[1], .folder = argv[2], .most = LUA_MAXINTEGER};

@@ -70,6 +70,9 @@ void bench_timed(Bench *b, const Contestant *c);
 /* Ends the program. */
 _Noreturn void bench_fail(const Bench *b, const char *format, ...);
 
+/* So many bytes, 0 in all of them. */
+void *bench_new(const Bench *b, size_t size);
+
 /* Fails unless status is OK. */
 void bench_ok(const Bench *b, hearth_status status, const hearth_error *err);
 
@@ -91,7 +94,7 @@ lua_State *bench_new_state(const Bench *b, lua_Alloc alloc, void *ud);
 /* Pushes the row's data set with so many entries. */
 void bench_push_set(const Bench *b, lua_State *L, lua_Integer count);
 
-/* The path of a file for the row, in `out` of BENCH_PATH bytes; whatever was there is removed, and what is named like it. */
+/* A path for a file of the row, in `out` of BENCH_PATH bytes. What has that name, or one that it begins, is removed. */
 #define BENCH_PATH 512
 void bench_path(const Bench *b, const char *name, char *out);
 

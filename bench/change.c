@@ -21,12 +21,12 @@ typedef struct Change {
 } Change;
 
 static void open_store(Bench *b) {
-  Change *C = b->own = calloc(1, sizeof *C);
+  Change *C = b->own = bench_new(b, sizeof *C);
   bench_path(b, "change.hearth", C->path);
   raw_open(b, &C->raw, "change.raw");
   C->store = stores_open(b, b->L, C->path, 0);
   C->size = 4096;
-  C->bytes = calloc(1, C->size);
+  C->bytes = bench_new(b, C->size);
 }
 
 static void home_begin(Bench *b) {
@@ -89,7 +89,8 @@ static void change_check(Bench *b) {
     bench_fail(b, "the change is not durable");
   bench_figure(b, "bytes", (double)stat.committed_bytes);
   if (stat.storage.total_bytes > C->total_bytes) C->size = (size_t)(stat.storage.total_bytes - C->total_bytes);
-  C->bytes = realloc(C->bytes, C->size);
+  free(C->bytes);
+  C->bytes = bench_new(b, C->size);
   memset(C->bytes, (int)C->changed, C->size);
 }
 

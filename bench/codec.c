@@ -18,10 +18,8 @@ typedef struct Codec {
 } Codec;
 
 static void measure(Bench *b) {
-  Codec *C = calloc(1, sizeof *C);
+  Codec *C = b->own = bench_new(b, sizeof *C);
   lua_State *L = b->L;
-  if (C == NULL) bench_fail(b, "no memory");
-  b->own = C;
   bench_push_data(b, L, "measure");
   lua_pushvalue(L, BENCH_VALUE);
   bench_call(b, L, 1, 3);
@@ -39,7 +37,7 @@ static void codec_end(Bench *b) {
   free(C);
 }
 
-/* Keeps the string on the top under the name, or, if there is one, compares it with that: the first was decoded. True: the first. */
+/* Keeps the string on the top under the name, or compares it with the one that is there. True: it is the first. */
 static bool first_of(Bench *b, const char *name) {
   lua_State *L = b->L;
   bool first = lua_getfield(L, BENCH_NOTES, name) == LUA_TNIL;
@@ -92,10 +90,10 @@ static void exact_check(Bench *b) {
 static void flat_begin(Bench *b) {
   measure(b);
   Codec *C = b->own;
-  C->flat = malloc(C->flat_room);
+  C->flat = bench_new(b, C->flat_room);
+  memset(C->flat, 1, C->flat_room); /* so that its pages are there */
   seen_init(&C->seen, C->tables);
-  if (C->flat == NULL || C->seen.slots == NULL) bench_fail(b, "no memory");
-  memset(C->flat, 0, C->flat_room);
+  if (C->seen.slots == NULL) bench_fail(b, "no memory");
 }
 
 static void walk_run(Bench *b) {

@@ -11,7 +11,7 @@ typedef struct Commits {
 } Commits;
 
 static void begin(Bench *b) {
-  Commits *C = b->own = calloc(1, sizeof *C);
+  Commits *C = b->own = bench_new(b, sizeof *C);
   C->store = stores_open(b, b->L, NULL, 0);
   lua_pushvalue(b->L, BENCH_VALUE);
   stores_set_home(b->L, C->store, "data");

@@ -33,7 +33,8 @@ static const char call_cached[] = "local t, n = ... local v for i = 1, 20000 do 
 static const char read_cached[] = "local t, n = ... local v for i = 1, 20000 do local k = i & 63 v = t[k] end return v";
 static const char write_cached[] =
     "local t, n, s = ... for i = 1, 20000 do local k = i & 63 t[k] = s end return s";
-static const char loop_wide[] = "local t, n = ... local v for i = 1, 20000 do local k = i * 7919 % n v = k end return v";
+static const char loop_wide[] =
+    "local t, n = ... local v for i = 1, 20000 do local k = i * 7919 % n v = k end return v";
 static const char call_wide[] =
     "local t, n = ... local v for i = 1, 20000 do local k = i * 7919 % n v = t(k) end return v";
 static const char read_wide[] =
@@ -65,7 +66,7 @@ static void make_entries(Bench *b, lua_State *L) {
 }
 
 static void begin(Bench *b) {
-  External *X = b->own = calloc(1, sizeof *X);
+  External *X = b->own = bench_new(b, sizeof *X);
   lua_State *L = b->L;
   char path[BENCH_PATH];
   hearth_error err;

@@ -10,8 +10,9 @@
 
 /*
 ** Encoding: one lua_next pass through each table, and every key that is not the next of a sequence, and every value,
-** written plainly into `out`, which is large enough: a byte, and eight for a number or a string's length and bytes. With
-** `seen` each table is looked up before it is walked; without, the value must be a tree. Answers where the bytes end.
+** written plainly into `out`, which is large enough: a byte, and eight for a number or a string's length and bytes.
+** With `seen` each table is looked up before it is walked; without, the value must be a tree. Answers where the bytes
+** end.
 */
 unsigned char *floor_walk(lua_State *L, int index, unsigned char *out, Seen *seen);
 
@@ -21,7 +22,7 @@ unsigned char *floor_walk(lua_State *L, int index, unsigned char *out, Seen *see
 */
 typedef struct Plan Plan;
 
-/* [-0, +0, m] From the value at `index`: tables, numbers, strings, booleans. NULL: no memory, or there is something else. */
+/* [-0, +0, m] From the value at `index`: tables, numbers, strings, booleans. NULL: no memory, or something else. */
 Plan *plan_make(lua_State *L, int index, size_t tables, size_t values);
 void plan_free(Plan *plan);
 

@@ -28,7 +28,6 @@ struct Plan {
   Step *steps;
   size_t count, room;
   uint32_t objects, strings;
-  const void *first_object;
 };
 
 #define MOST_KNOWN 100000 /* strings on Lua's stack; what occurs again beyond that is made again */
@@ -238,8 +237,7 @@ void plan_free(Plan *plan) {
 
 /* ----------------------------------------------------------------- building */
 
-/* Pushes; false: it closes, and the table that it closes is at the top already. */
-static inline void push(lua_State *L, const Step *s, int strings, int objects) {
+static inline void push(lua_State *L, const Step *s, int objects) {
   switch (s->push) {
     case PUSH_FALSE: lua_pushboolean(L, 0); break;
     case PUSH_TRUE: lua_pushboolean(L, 1); break;
@@ -248,9 +246,9 @@ static inline void push(lua_State *L, const Step *s, int strings, int objects) {
     case PUSH_STRING: lua_pushlstring(L, s->as.bytes, s->size); break;
     case PUSH_FIRST:
       lua_pushlstring(L, s->as.bytes, s->size);
-      lua_copy(L, -1, strings + (int)s->slot);
+      lua_copy(L, -1, objects + (int)s->slot);
       break;
-    case PUSH_KNOWN: lua_pushvalue(L, strings + (int)s->slot); break;
+    case PUSH_KNOWN: lua_pushvalue(L, objects + (int)s->slot); break;
     case PUSH_TABLE: lua_createtable(L, (int)s->size, (int)s->as.table.pairs); break;
     case PUSH_OBJECT:
     case OPEN_OBJECT: lua_rawgeti(L, objects, (lua_Integer)s->as.table.number); break;
@@ -264,9 +262,9 @@ void plan_build(const Plan *plan, lua_State *L) {
   luaL_checkstack(L, (int)plan->strings + 1000, "strings");
   lua_createtable(L, (int)plan->objects, 0);
   lua_settop(L, base + 1 + (int)plan->strings);
-  int strings = base + 1, objects = base + 1;
+  int objects = base + 1; /* and behind them the strings that occur again */
   for (const Step *s = plan->steps, *end = s + plan->count; s < end; s++) {
-    push(L, s, strings, objects);
+    push(L, s, objects);
     switch (s->then) {
       case THEN_SET_INDEX: lua_rawseti(L, -2, s->index); break;
       case THEN_SET: lua_rawset(L, -3); break;

@@ -19,8 +19,8 @@ static inline unsigned char *put_string(lua_State *L, int index, unsigned char *
   return out + size;
 }
 
-static inline unsigned char *put_scalar(lua_State *L, int index, unsigned char *out) {
-  switch (lua_type(L, index)) {
+static inline unsigned char *put_scalar(lua_State *L, int index, int type, unsigned char *out) {
+  switch (type) {
     case LUA_TBOOLEAN: *out = lua_toboolean(L, index) ? FLAT_TRUE : FLAT_FALSE; return out + 1;
     case LUA_TNUMBER:
       if (lua_isinteger(L, index)) {
@@ -33,31 +33,27 @@ static inline unsigned char *put_scalar(lua_State *L, int index, unsigned char *
   }
 }
 
-typedef struct Level {
-  lua_Integer sequence; /* the next key that need not be written */
-} Level;
-
 #define MOST_LEVELS 100000 /* Lua's stack is not deeper */
 
-/* Depth first. On Lua's stack, for each level: the table and the key where it is. */
-static unsigned char *walk(lua_State *L, unsigned char *out, Seen *seen, Level *levels) {
+/* Depth first. On Lua's stack, for each level: the table and the key where it is; in levels the next of a sequence. */
+static unsigned char *walk(lua_State *L, unsigned char *out, Seen *seen, lua_Integer *levels) {
   size_t depth = 1;
-  levels[0].sequence = 1;
+  levels[0] = 1;
   lua_pushnil(L);
   while (depth > 0) {
-    Level *level = &levels[depth - 1];
     if (!lua_next(L, -2)) {
       *out++ = FLAT_END;
       lua_pop(L, 1);
       depth--;
       continue;
     }
-    if (lua_isinteger(L, -2) && lua_tointeger(L, -2) == level->sequence)
-      level->sequence++;
+    if (lua_isinteger(L, -2) && lua_tointeger(L, -2) == levels[depth - 1])
+      levels[depth - 1]++;
     else
-      out = put_scalar(L, -2, out);
-    if (lua_type(L, -1) != LUA_TTABLE) {
-      out = put_scalar(L, -1, out);
+      out = put_scalar(L, -2, lua_type(L, -2), out);
+    int type = lua_type(L, -1);
+    if (type != LUA_TTABLE) {
+      out = put_scalar(L, -1, type, out);
       lua_pop(L, 1);
       continue;
     }
@@ -72,14 +68,14 @@ static unsigned char *walk(lua_State *L, unsigned char *out, Seen *seen, Level *
     if (depth == MOST_LEVELS) luaL_error(L, "too deep");
     luaL_checkstack(L, LUA_MINSTACK, "levels");
     *out++ = FLAT_TABLE;
-    levels[depth++].sequence = 1;
+    levels[depth++] = 1;
     lua_pushnil(L);
   }
   return out;
 }
 
 unsigned char *floor_walk(lua_State *L, int index, unsigned char *out, Seen *seen) {
-  static Level levels[MOST_LEVELS];
+  static lua_Integer levels[MOST_LEVELS];
   lua_pushvalue(L, index);
   if (seen != NULL) seen_meet(seen, lua_topointer(L, -1))->count++;
   return walk(L, out, seen, levels);

@@ -92,7 +92,7 @@ class Turn:
 
 
 def turns_of(programs, names, wanted):
-    """All of them: programs one after the other, contestant by contestant. One of a later program is "NAME @ PROGRAM"."""
+    """All of them: contestant by contestant, the programs in turn. One of a later program is "NAME @ PROGRAM"."""
     turns, processes = [], []
     for number, name in enumerate(names):
         started = []
@@ -104,7 +104,8 @@ def turns_of(programs, names, wanted):
         for contestant in contestants:
             having = [(program, process) for program, process in started if contestant in program.rows[name]]
             for i, (program, process) in enumerate(having):
-                turns.append(Turn(name, contestant, process, contestant if i == 0 else f"{contestant} @ {program.name}"))
+                label = contestant if i == 0 else f"{contestant} @ {program.name}"
+                turns.append(Turn(name, contestant, process, label))
         processes += [process for _, process in started]
     return turns, processes
 

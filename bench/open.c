@@ -17,7 +17,7 @@ typedef struct Open {
 enum { NOTE_BLOB = 1 };
 
 static void begin(Bench *b) {
-  Open *O = b->own = calloc(1, sizeof *O);
+  Open *O = b->own = bench_new(b, sizeof *O);
   lua_State *L = b->L;
   hearth_error err;
   bench_path(b, "open.hearth", O->path);

@@ -41,7 +41,8 @@ class Picture:
         """All of it, with the scale and a key of colours."""
         ticks = [10 ** n for n in range(self.least, self.most + 1)]
         lines = [f'<line x1="{self.x(t):.1f}" x2="{self.x(t):.1f}" y1="{TOP - 8}" y2="{self.y}" stroke="#ddd"/>'
-                 f'<text x="{self.x(t):.1f}" y="{TOP - 14}" text-anchor="middle">{t:g}{self.unit}</text>' for t in ticks]
+                 f'<text x="{self.x(t):.1f}" y="{TOP - 14}" text-anchor="middle">{t:g}{self.unit}</text>'
+                 for t in ticks]
         names = [f'<rect x="{20 + i * 150}" y="10" width="12" height="12" fill="{colour}"/>'
                  f'<text x="{38 + i * 150}" y="20.5">{name}</text>' for i, (name, colour) in enumerate(key.items())]
         return "\n".join([
@@ -84,7 +85,7 @@ def distances(result):
     picture = Picture(min(0.1, *every), max(10, *every), " x")
     for aim, median, scaled in found:
         picture.label(aim.what.replace("_", " "))
-        text = f"{digits(median)}, aim {'>=' if aim.at_least else '<='} {aim.bound:g}".replace("<", "&lt;").replace(">", "&gt;")
+        text = f"{digits(median)}, aim {'&gt;=' if aim.at_least else '&lt;='} {aim.bound:g}"
         low, high = sorted((scaled["lowerQuartile"], scaled["upperQuartile"]))
         picture.bar({"median": scaled["median"], "lowerQuartile": low, "upperQuartile": high},
                     MET if aim.met(median) else NOT_MET, text, 1)

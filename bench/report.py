@@ -41,8 +41,9 @@ def figures_table(result):
             times = figures.get(time_of(row))
             others = [f"{name} {summary(figures[name])['median']:.0f}" for name in figures if name not in TIMES]
             count = result["instructions"].get(row, {}).get(contestant)
-            rows.append([row, contestant, str(len(times)) if times else "", spread(summary(times), 1e-6) if times else "",
-                         ", ".join(others), f"{count['instructions'][0] / 1e6:.2f}" if count else ""])
+            timed = [str(len(times)), spread(summary(times), 1e-6)] if times else ["", ""]
+            rows.append([row, contestant, *timed, ", ".join(others),
+                         f"{count['instructions'][0] / 1e6:.2f}" if count else ""])
     return table(["row", "contestant", "rounds", "ms", "other figures", "million instructions"], rows)
 
 

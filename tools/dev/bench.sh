@@ -15,7 +15,8 @@ bench_build() {
 
 # bench_other REVISION FOLDER: a copy of the tree as it was.
 bench_other() {
-  rm -rf "$2/source" && mkdir -p "$2/source" && git archive "$1" | tar -x -C "$2/source" && bench_build "$2/source" "$2/build"
+  rm -rf "$2/source" && mkdir -p "$2/source" && git archive "$1" | tar -x -C "$2/source" &&
+    bench_build "$2/source" "$2/build"
 }
 
 # stage_bench [--compare REVISION] RUN.PY-ARGUMENTS...
