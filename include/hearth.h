@@ -91,7 +91,7 @@ typedef struct hearth_codec_options {
 
 /*
 ** [-0, +1, m] Pushes a string: the value at `index`, encoded. `options` NULL: none.
-** UNSTORABLE with the path, RAISED by a hook, LIMIT, CYCLE, NOMEM, INVALID.
+** UNSTORABLE and CYCLE with the path, RAISED by a hook, LIMIT, NOMEM, INVALID.
 */
 HEARTH_API hearth_status hearth_encode(lua_State *L, int index, const hearth_codec_options *options,
                                        hearth_error *err);
@@ -187,7 +187,7 @@ typedef struct hearth_options {
 /*
 ** [-0, +0, m] Opens a store. It is closed by hearth_close, or when L is closed. The store
 ** keeps only the main thread of L. Everything that the backend's open answers, and
-** DAMAGED, VERSION, UNKNOWN, LUA, SEAL, REFUSED, INVALID, RAISED. `options` NULL: none.
+** DAMAGED, VERSION, UNKNOWN, LUA, SEAL, REFUSED, INVALID, RAISED, CYCLE. `options` NULL: none.
 */
 HEARTH_API hearth_status hearth_open(lua_State *L, const hearth_backend *backend, const char *location,
                                      const hearth_options *options, hearth_store **out, hearth_error *err);
@@ -231,8 +231,8 @@ HEARTH_API void hearth_push_home(lua_State *L, hearth_store *store);
 ** is reached later, or hearth_poll tells the failure; further commits are stacked on it. With nothing to store the
 ** level is asked for what was stored before, and PENDING as long as that has not reached it. Begins as hearth_poll
 ** does: the failure of an earlier commit is the answer, nothing is submitted then, and the next commit stores
-** everything. UNSTORABLE with the path, REPLACED, READONLY, FULL, IO, DEAD, BUSY, RAISED, NOMEM; STALE after a
-** rollback that failed half-way: roll back again first.
+** everything. UNSTORABLE and CYCLE (it could not be opened again) with the path, REPLACED, READONLY, FULL, IO, DEAD,
+** BUSY, RAISED, NOMEM; STALE after a rollback that failed half-way: roll back again first.
 */
 HEARTH_API hearth_status hearth_commit(lua_State *L, hearth_store *store, hearth_durability durability,
                                        hearth_error *err);

@@ -56,9 +56,9 @@ static void anchor_cell(Encoder *E, uint32_t slot, int function, int upvalue) {
 
 static bool put_special(Encoder *E, uint32_t slot, int index) {
   Head head;
-  (void)slot;
   encode_special_value(E, index, &head);
   head_put(&E->head, &head);
+  encode_needs_special(E, slot, lua_gettop(E->L));
   encode_value(E, lua_gettop(E->L));
   lua_pop(E->L, 1);
   return true;
@@ -81,12 +81,11 @@ static void put_late(Encoder *E, uint32_t slot) {
 
 static void encode_all(BlobEncoder *B, int root) {
   Encoder *E = &B->E;
-  size_t done = 0;
   heap_begin_walk(&B->heap);
   encode_value(E, root);
   do {
-    for (; done < heap_queued(&B->heap); done++) {
-      if (!encode_object(E, heap_queue_at(&B->heap, done))) {
+    for (; E->done < heap_queued(&B->heap); E->done++) {
+      if (!encode_object(E, heap_queue_at(&B->heap, E->done))) {
         Head late = {.kind = OBJECT_LATE};
         head_put(&E->head, &late);
       }
@@ -97,7 +96,8 @@ static void encode_all(BlobEncoder *B, int root) {
     memcpy(&slot, E->weak.data + i, sizeof slot);
     put_late(E, slot);
   }
-  assert(done == heap_queued(&B->heap)); /* the last round reached all that weak tables hold, and ran no hook */
+  assert(E->done == heap_queued(&B->heap)); /* the last round reached all that weak tables hold, and ran no hook */
+  encode_check_needs(E);
 }
 
 static void assemble(BlobEncoder *B, unsigned char flags) {

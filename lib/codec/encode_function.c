@@ -84,6 +84,7 @@ uint32_t encode_closure(Encoder *E, int index, uint32_t constant) {
   E->heap->constants[constant].epoch = E->heap->epoch;
   Head head = {.kind = OBJECT_CLOSURE, .prototype = E->heap->constants[constant].number};
   head_put(&E->head, &head);
+  if (E->hooked) encode_needs_closure(E, index);
   if (record == NULL) {
     for (int i = 1; lua_getupvalue(L, index, i) != NULL; i++) {
       lua_pop(L, 1);
@@ -103,6 +104,7 @@ uint32_t encode_closure(Encoder *E, int index, uint32_t constant) {
 void encode_cell(Encoder *E, int function, int upvalue) {
   Head head = {.kind = OBJECT_CELL};
   head_put(&E->head, &head);
+  if (E->hooked) encode_needs_cell(E, function, upvalue);
   lua_getupvalue(E->L, function, upvalue);
   encode_value(E, lua_gettop(E->L));
   lua_pop(E->L, 1);

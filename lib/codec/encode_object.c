@@ -97,6 +97,7 @@ bool encoder_init(Encoder *E, lua_State *L, const hearth_allocator *a) {
   Buffer *buffers[] = {&E->head,        &E->body,       &E->scratch, &E->entries,
                        &E->entry_bytes, &E->identities, &E->weak};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_init(buffers[i], a);
+  needs_init(&E->needs, a);
   E->strings = strings_new(a);
   E->shapes = shapes_new(a);
   return E->strings != NULL && E->shapes != NULL;
@@ -106,6 +107,7 @@ void encoder_free(Encoder *E) {
   Buffer *buffers[] = {&E->head,        &E->body,       &E->scratch, &E->entries,
                        &E->entry_bytes, &E->identities, &E->weak};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_free(buffers[i]);
+  needs_free(&E->needs);
   strings_free(E->strings);
   shapes_free(E->shapes);
   E->strings = NULL;

@@ -12,6 +12,7 @@
 static void call_with(Encoder *E, int index, const char *what) {
   lua_State *L = E->L;
   lua_pushvalue(L, index);
+  if (!E->hooked) encode_needs_so_far(E);
   E->hooked = true;
   shapes_forget(E->shapes);
   int status = lua_pcall(L, 1, 1, 0);

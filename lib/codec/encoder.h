@@ -15,6 +15,7 @@
 #include "error.h"
 #include "hearth.h"
 #include "heap.h"
+#include "needs.h"
 
 typedef struct Encoder Encoder;
 
@@ -86,6 +87,7 @@ struct Encoder {
   bool nested;              /* inside a special object's record */
   bool strip, no_functions;
   bool hooked;              /* a hook or a type's function ran during this walk */
+  size_t done;              /* how many of the heap's queue are written, or put aside */
   /* Stack indices, absolute. */
   int objects;              /* table: slot + 1 -> object */
   int permanents, overlay;  /* overlay: further permanents, value -> name, or 0 */
@@ -95,6 +97,7 @@ struct Encoder {
   Buffer entries, entry_bytes;
   Buffer identities;        /* of all entries that were gathered last, where ops->known is there */
   Buffer weak;              /* slots of weak tables */
+  Needs needs;              /* of what was written, once there are special objects: encode_needs.c */
   struct StringDictionary *strings;
   struct ShapeCache *shapes;
 };
@@ -180,6 +183,16 @@ uint32_t encode_reach_cell(Encoder *E, int function, int upvalue);
 bool encode_is_special(Encoder *E, int index);
 /* Calls the hook or the type's function and pushes the value that stands for the object; fills its head. */
 void encode_special_value(Encoder *E, int index, Head *head);
+
+/*
+** What closures, cells and special objects need directly: noted as they are written, once E->hooked; before the
+** first hook is called, that of all that is written so far. In the end the check raises CYCLE.
+*/
+void encode_needs_closure(Encoder *E, int index);
+void encode_needs_cell(Encoder *E, int function, int upvalue);
+void encode_needs_special(Encoder *E, uint32_t slot, int value);
+void encode_needs_so_far(Encoder *E);
+void encode_check_needs(Encoder *E);
 
 /* Raises if the value at `index`, no permanent, cannot be stored by itself; special objects are looked at later. */
 void encode_check_storable(Encoder *E, int index);

@@ -278,18 +278,18 @@ static bool explore_specials(Committer *C) {
 
 static void walk(Committer *C) {
   Heap *heap = &C->S->heap;
-  size_t done = 0;
+  Encoder *E = &C->E;
   heap_begin_walk(heap);
   externals_begin_walk(C->S->externals);
-  if (!heap_reach(heap, C->S->home, HEAP_NONE)) encoder_fail_memory(&C->E);
+  if (!heap_reach(heap, C->S->home, HEAP_NONE)) encoder_fail_memory(E);
   do {
-    while (done < heap_queued(heap)) commit_object(C, heap_queue_at(heap, done++));
-  } while (explore_specials(C) || encode_weak_round(&C->E) || done < heap_queued(heap));
-  for (size_t i = 0; i < C->E.weak.size; i += sizeof(uint32_t)) {
+    while (E->done < heap_queued(heap)) commit_object(C, heap_queue_at(heap, E->done++));
+  } while (explore_specials(C) || encode_weak_round(E) || E->done < heap_queued(heap));
+  for (size_t i = 0; i < E->weak.size; i += sizeof(uint32_t)) {
     uint32_t slot;
-    memcpy(&slot, C->E.weak.data + i, sizeof slot);
+    memcpy(&slot, E->weak.data + i, sizeof slot);
     begin_record(C);
-    encode_weak_table(&C->E, slot);
+    encode_weak_table(E, slot);
     finish_record(C, slot);
   }
   for (size_t i = 0; i < C->specials.size; i += sizeof(uint32_t)) {
@@ -298,10 +298,11 @@ static void walk(Committer *C) {
     (void)special_write(C, slot);
   }
   /* All were looked through before: what is new now came from a hook, and would not be written. */
-  if (done < heap_queued(heap)) {
-    C->E.current = heap_queue_at(heap, done);
-    encoder_fail(&C->E, HEARTH_UNSTORABLE, 0, "a hook changed what another hook had returned");
+  if (E->done < heap_queued(heap)) {
+    E->current = heap_queue_at(heap, E->done);
+    encoder_fail(E, HEARTH_UNSTORABLE, 0, "a hook changed what another hook had returned");
   }
+  encode_check_needs(E);
 }
 
 static bool is_garbage(const Heap *heap, const Object *o) {

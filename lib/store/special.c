@@ -245,6 +245,7 @@ bool special_write(Committer *C, uint32_t slot) {
   buffer_clear(&C->pages);
   C->local_count = 0;
   lua_rawgeti(E->L, C->values, (lua_Integer)slot + 1);
+  encode_needs_special(E, slot, lua_gettop(E->L));
   encode_value(E, lua_gettop(E->L));
   lua_pop(E->L, 1);
   for (uint32_t i = 0; i < C->local_count; i++) write_local(C, i);

@@ -3,9 +3,11 @@
 #include <stdio.h>
 
 #include "intmap.h"
+#include "needs.h"
 #include "path.h"
 
 #define EXTERNAL_HEAD 0xFE /* in Check.heads, for an external table: no head is so */
+#define LOCAL_KEY (UINT64_C(1) << 63) /* in Check.needs: local objects; numbers are counted up from 1 */
 
 typedef struct Check {
   View *v;
@@ -15,6 +17,9 @@ typedef struct Check {
   uint64_t number;
   uint64_t highest;
   bool no_memory;
+  bool specials;     /* there are special objects */
+  Needs needs;       /* then: what they, closures and cells need directly, by number */
+  uint64_t locals;   /* how many local objects there were before the object at work */
 } Check;
 
 static void problem(Check *c, const char *format, ...) HEARTH_PRINTF(2, 3);
@@ -68,6 +73,7 @@ static int note_entry(void *ud, uint64_t table, const void *key, size_t key_size
   uint32_t head = k.kind == LAYOUT_EXTERNAL ? EXTERNAL_HEAD : value_size > 0 ? *(const unsigned char *)value : 0;
   c->last = k.kind;
   c->number = k.number;
+  if (k.kind == LAYOUT_OBJECT && (head & HEAD_KIND) == OBJECT_SPECIAL) c->specials = true;
   if (k.number > c->highest) c->highest = k.number;
   if (k.number == 0)
     problem(c, "%s 0: no number is zero", kind_name(k.kind));
@@ -122,6 +128,32 @@ static void check_reference(Check *c, const ViewObject *o, const Value *v, Wante
   if (v->kind == VALUE_REF) check_number(c, o, v->as.number, wanted);
 }
 
+/* ------------------------------------------------------------------ needs */
+
+static void begin_needs(Check *c, const ViewObject *o) {
+  unsigned kind = o->head.kind;
+  if (!c->specials || o->place != VIEW_OBJECT ||
+      (kind != OBJECT_CLOSURE && kind != OBJECT_CELL && kind != OBJECT_SPECIAL))
+    return;
+  uint64_t key = o->local == VIEW_WHOLE ? o->number : LOCAL_KEY | (c->locals + o->local);
+  needs_begin(&c->needs, key, kind == OBJECT_SPECIAL);
+}
+
+static void note_need(Check *c, const ViewField *field) {
+  if (!c->specials || (field->kind != VIEW_UPVALUE && field->kind != VIEW_CONTENT)) return;
+  if (field->value.kind == VALUE_REF) needs_add(&c->needs, field->value.as.number);
+  if (field->value.kind == VALUE_LOCAL) needs_add(&c->needs, LOCAL_KEY | (c->locals + field->value.as.number));
+}
+
+static hearth_status check_needs(Check *c, hearth_error *err) {
+  uint64_t number;
+  if (!needs_find_cycle(&c->needs, &number))
+    return hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
+  if (number != 0)
+    problem(c, "object %llu: rebuilding functions need each other's results", (unsigned long long)number);
+  return HEARTH_OK;
+}
+
 /* A value of an external table that is a blob: opening it checks it. */
 static hearth_status check_blob(Check *c, const ViewObject *o, const ViewField *field) {
   View blob;
@@ -139,6 +171,7 @@ static hearth_status check_fields(Check *c, ViewObject *o, hearth_error *err) {
   if (o->head.kind == OBJECT_TABLE && (o->head.flags & HEAD_SHAPE)) check_number(c, o, o->head.shape, WANT_SHAPE);
   if (o->head.kind == OBJECT_CLOSURE) check_number(c, o, o->head.prototype, WANT_PROTOTYPE);
   hearth_status status = HEARTH_OK;
+  begin_needs(c, o);
   view_fields_begin(&f, o, err);
   while (status == HEARTH_OK && view_fields_next(&f, &field)) {
     c->out->fields++;
@@ -146,6 +179,7 @@ static hearth_status check_fields(Check *c, ViewObject *o, hearth_error *err) {
       status = check_blob(c, o, &field);
       continue;
     }
+    note_need(c, &field);
     if (field.kind == VIEW_ENTRY) check_reference(c, o, &field.key, WANT_VALUE);
     check_reference(c, o, &field.value,
                     o->place == VIEW_EXTERNAL      ? WANT_EXTERNAL
@@ -171,6 +205,7 @@ static hearth_status check_object(Check *c, ViewObject *o, uint64_t number, Buff
     (void)view_object_open_local(o, i, err); /* it is there */
     status = check_fields(c, o, err);
   }
+  c->locals += locals;
   return status;
 }
 
@@ -233,12 +268,15 @@ hearth_status view_verify(View *v, ViewVerify *verify, hearth_error *err) {
   if (err == NULL) err = &own;
   Check c = {.v = v, .out = verify};
   intmap_init(&c.heads, &v->allocator);
+  needs_init(&c.needs, &v->allocator);
   hearth_status status = note_entries(&c, err);
   if (status == HEARTH_OK) check_metadata(&c);
   if (status == HEARTH_OK) status = check_tables(&c, err);
   if (status == HEARTH_OK) status = check_all(&c, LAYOUT_CONSTANT, &verify->constants, err);
   if (status == HEARTH_OK) status = check_all(&c, LAYOUT_OBJECT, &verify->objects, err);
   if (status == HEARTH_OK) status = check_all(&c, LAYOUT_EXTERNAL, &verify->externals, err);
+  if (status == HEARTH_OK) status = check_needs(&c, err);
   intmap_free(&c.heads);
+  needs_free(&c.needs);
   return status == HEARTH_OK ? hearth_ok(err) : status;
 }

@@ -79,12 +79,7 @@ test("a cycle of rebuilders is an error", function()
   end
   local a, b = setmetatable({}, meta), setmetatable({}, meta)
   a.other, b.other = b, a
-  local bytes, message, code = hearth.encode { a, b }
-  if bytes then
-    fails("cycle", nil, hearth.decode(bytes, { trusted = true }))
-  else
-    fails("cycle", nil, bytes, message, code)
-  end
+  fails("cycle", "root[1]: rebuilding functions need each other's results", hearth.encode { a, b })
 end)
 
 test("a rebuilder reaches plain tables that are filled", function()
