@@ -137,7 +137,7 @@ static int encode_protected(lua_State *L) {
   BlobEncoder *B = protect_push_state(L, sizeof *B, release);
   hearth_allocator a = protect_allocator(L);
   bool made = encoder_init(&B->E, L, &a);
-  heap_init(&B->heap, &a, hash_seed());
+  heap_init(&B->heap, &a, hash_key());
   buffer_init(&B->shapes, &a);
   buffer_init(&B->prototypes, &a);
   buffer_init(&B->out, &a);

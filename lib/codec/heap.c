@@ -1,8 +1,8 @@
 #include "heap.h"
 
-void heap_init(Heap *h, const hearth_allocator *allocator, uint64_t seed) {
+void heap_init(Heap *h, const hearth_allocator *allocator, HashKey key) {
   memset(h, 0, sizeof *h);
-  h->seed = seed;
+  h->key = key;
   h->allocator = *allocator;
   h->free_object = h->free_constant = HEAP_NONE;
   h->next_number = 1;

@@ -45,13 +45,13 @@ typedef struct Heap {
   uint64_t next_number;
   uint64_t next_of_kind[OBJECT_PAGED + 1]; /* constants of a blob are numbered by kind */
   bool separate_constants;
-  uint64_t seed;     /* of hashes of contents */
+  HashKey key;       /* of hashes of contents */
   uint32_t epoch;
   Buffer queue;      /* slots in the order in which this walk reached them */
 } Heap;
 
-/* seed: of hash_seed, or that of a heap whose hashes are compared with those of this one. */
-void heap_init(Heap *h, const hearth_allocator *allocator, uint64_t seed);
+/* key: of hash_key, or that of a heap whose hashes are compared with those of this one. */
+void heap_init(Heap *h, const hearth_allocator *allocator, HashKey key);
 void heap_free(Heap *h);
 
 /* Begins a walk: nothing is reached yet. */
@@ -84,7 +84,7 @@ static inline uint32_t heap_queue_at(const Heap *h, size_t i) {
 
 /* Of what an object or a constant of this heap holds. */
 static inline Hash128 heap_hash(const Heap *h, const void *bytes, size_t size) {
-  return hash128(bytes, size, h->seed);
+  return hash128(bytes, size, h->key);
 }
 
 /* Finds or makes the constant of this content; *is_new says which. HEAP_NONE: memory exhausted. */

@@ -229,7 +229,7 @@ static void set_up(lua_State *L, Loader *l, hearth_store *S, hearth_error *err) 
   const hearth_allocator *a = &S->allocator;
   l->S = S;
   decoder_init(&l->D, L, a);
-  heap_init(&l->heap, a, S->heap.seed);
+  heap_init(&l->heap, a, S->heap.key);
   Buffer *buffers[] = {&l->arena, &l->entries, &l->origins, &l->pages};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_init(buffers[i], a);
   intmap_init(&l->numbers, a);

@@ -183,7 +183,7 @@ static void set_up(lua_State *L, hearth_store *S, const OpenCall *call) {
   S->environment = o->environment;
   S->readonly = (o->flags & HEARTH_OPEN_READONLY) != 0;
   S->metadata.page_size = o->page_size != 0 ? o->page_size : DEFAULT_PAGE_SIZE;
-  heap_init(&S->heap, &S->allocator, hash_seed());
+  heap_init(&S->heap, &S->allocator, hash_key());
 }
 
 static char *copy_text(const hearth_allocator *a, const char *text) {

@@ -37,7 +37,7 @@ static void test_colliding_contents(void **state) {
   for (size_t removed = 0; removed <= COUNT; removed++) {
     Heap h;
     uint32_t index[COUNT];
-    heap_init(&h, &hearth_libc_allocator, 7);
+    heap_init(&h, &hearth_libc_allocator, (HashKey){7, 8});
     for (size_t i = 0; i < COUNT; i++)
       index[i] = constant(&h, contents[i].kind, contents[i].low, contents[i].high, true);
     for (size_t i = 0; i < OTHERS; i++) (void)constant(&h, OBJECT_SHAPE, 1000 + i, 1, true); /* the map grows */
@@ -58,7 +58,7 @@ static void test_numbers(void **state) {
   (void)state;
   for (int separate = 0; separate < 2; separate++) {
     Heap h;
-    heap_init(&h, &hearth_libc_allocator, 7);
+    heap_init(&h, &hearth_libc_allocator, (HashKey){7, 8});
     h.separate_constants = separate;
     uint32_t object = heap_add(&h, 0, 0);
     assert_int_equal(h.objects[object].number, 1);
@@ -74,7 +74,7 @@ static void test_numbers(void **state) {
 static void test_slots(void **state) {
   (void)state;
   Heap h;
-  heap_init(&h, &hearth_libc_allocator, 7);
+  heap_init(&h, &hearth_libc_allocator, (HashKey){7, 8});
   for (uint32_t i = 0; i < 100; i++) assert_int_equal(heap_add(&h, 8 * (i + 1), 0), i);
   for (uint32_t i = 0; i < 100; i += 2) heap_remove(&h, i);
   for (uint32_t i = 0; i < 100; i++) {

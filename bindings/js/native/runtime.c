@@ -18,8 +18,8 @@ HEARTH("output") void js_output(int stream, const void *bytes, size_t size);
 /* Milliseconds: 0: since 1970, 1: since some moment in the past, never backwards. */
 HEARTH("clock") double js_clock(int kind);
 
-/* 0 to 1, as nobody can foresee. */
-HEARTH("random") double js_random(void);
+/* Bytes that nobody can foresee. */
+HEARTH("random") void js_random(void *out, size_t size);
 
 /* How many seconds local time is ahead of UTC at a moment, in milliseconds since 1970. */
 HEARTH("timezone") double js_timezone(double moment);
@@ -160,7 +160,7 @@ char *strstr(const char *text, const char *part) {
 /* -------------------------------------------------------------- randomness */
 
 int getentropy(void *out, size_t size) {
-  for (size_t i = 0; i < size; i++) ((unsigned char *)out)[i] = (unsigned char)(js_random() * 256);
+  js_random(out, size);
   return 0;
 }
 

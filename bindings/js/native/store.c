@@ -63,12 +63,7 @@ static hearth_status take_imported(const hearth_backend_config *config, hearth_b
   return hearth_ok(err);
 }
 
-static const hearth_backend *backend_of(const char *uri, const char **location, hearth_error *err) {
-  static const char indexeddb[] = "indexeddb:";
-  if (strncmp(uri, indexeddb, sizeof indexeddb - 1) != 0) return hearth_backend_for_uri(uri, NULL, location, err);
-  *location = uri + sizeof indexeddb - 1;
-  return &hearth_indexeddb_backend;
-}
+static const hearth_backend *const browser[] = {&hearth_indexeddb_backend, NULL};
 
 /* Stack: URI, options. */
 static int open_store(lua_State *L) {
@@ -77,7 +72,7 @@ static int open_store(lua_State *L) {
   hearth_options options;
   read_options(L, 2, &options);
   b->sealed = options.seal != NULL;
-  const hearth_backend *backend = backend_of(luaL_checkstring(L, 1), &location, &b->error);
+  const hearth_backend *backend = hearth_backend_for_uri(luaL_checkstring(L, 1), browser, &location, &b->error);
   if (backend == NULL) return bridge_fail(L);
   if (b->imported != NULL) {
     b->taking = *backend;

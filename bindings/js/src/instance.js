@@ -94,7 +94,7 @@ export class Instance {
    */
   static async make(module, host) {
     const instance = new Instance();
-    const { filesImports } = isNode
+    const { filesImports, fillRandom } = isNode
       ? await import(/* @vite-ignore */ /* webpackIgnore: true */ "./node/files.js")
       : noFiles;
     instance.#streams = { out: host.print, error: host.warn };
@@ -107,7 +107,7 @@ export class Instance {
       error: new Lines((line) => instance.#tell("error", line)),
     };
     const { exports } = await WebAssembly.instantiate(module, {
-      hearth: instance.#imports(host),
+      hearth: instance.#imports(host, fillRandom),
       hearth_files: filesImports(instance),
       hearth_math: Math,
       hearth_indexeddb: indexeddbImports(instance),
@@ -159,13 +159,13 @@ export class Instance {
     };
   }
 
-  #imports(host) {
+  #imports(host, fillRandom) {
     let warning = "";
     return {
       call: (number) => this.#callback(number),
       release: (number) => this.#references.releaseFunction(number),
       output: (stream, at, size) => this.#output(stream, this.bytes(at, size)),
-      random: Math.random,
+      random: (at, size) => void fillRandom(this.bytes(at, size)),
       clock: (kind) => (kind === 0 ? Date.now() : performance.now()),
       number: (at, size) => Number(this.text(at, size)),
       timezone: (milliseconds) => new Date(milliseconds).getTimezoneOffset() * -60,

@@ -46,6 +46,8 @@ function bootName() {
   }
 }
 
+export const fillRandom = randomFillSync; // Node 18 has no global crypto
+
 /**
  * The import object of module "hearth_files".
  * @param {import("../instance.js").Instance} instance
