@@ -419,9 +419,13 @@ bool power_killed_life(Power *p, long at) {
   return struck;
 }
 
-void power_failed_sync(Power *p, long nth, hearth_disk_keeps keeps) {
+static void arm_sync(Power *p, long nth, hearth_disk_keeps keeps) {
   hearth_disk_failed_sync(p->d.disk, keeps);
   hearth_disk_arm(p->d.disk, (hearth_disk_fault){HEARTH_DISK_SYNCS, nth, EIO, false, false});
+}
+
+void power_failed_sync(Power *p, long nth, hearth_disk_keeps keeps) {
+  arm_sync(p, nth, keeps);
   for (unsigned i = 0; i < 20; i++) {
     hearth_status status = power_batch(p, i % 3, i % 2 == 0 ? HEARTH_COMPLETE : HEARTH_DURABLE);
     if (status == HEARTH_IO || status == HEARTH_DEAD) break;
@@ -431,4 +435,22 @@ void power_failed_sync(Power *p, long nth, hearth_disk_keeps keeps) {
   hearth_disk_disarm(p->d.disk);
   (void)diskstore_close(&p->d);
   power_open(p);
+}
+
+static void sync_has_failed(Power *p, hearth_status status) {
+  assert_int_equal(status, HEARTH_IO);
+  assert_true(hearth_disk_struck(p->d.disk));
+  hearth_disk_disarm(p->d.disk);
+  if (p->d.store != NULL) (void)diskstore_close(&p->d);
+  power_open(p);
+}
+
+void power_failed_making(Power *p, long nth, hearth_disk_keeps keeps) {
+  arm_sync(p, nth, keeps);
+  sync_has_failed(p, diskstore_open(&p->d, 0));
+}
+
+void power_failed_compaction(Power *p, unsigned keep, long nth, hearth_disk_keeps keeps) {
+  arm_sync(p, nth, keeps);
+  sync_has_failed(p, file->compact(p->d.store, keep, &p->d.err));
 }

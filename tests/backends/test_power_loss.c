@@ -178,6 +178,25 @@ static void a_sync_fails(void **state) {
     }
 }
 
+/*
+** The same of a new file, which has its name by then or gets it later: when a store is made, and when it is compacted.
+** The folder's next sync is believed (hearth_disk_failed_sync says why).
+*/
+static void a_sync_of_a_new_file_fails(void **state) {
+  (void)state;
+  for (uint64_t seed = 1300; seed < 1300 + rounds(1); seed++)
+    for (hearth_disk_keeps keeps = HEARTH_DISK_KEEPS_NONE; keeps <= HEARTH_DISK_KEEPS_ALL; keeps++)
+      for (long nth = 0; nth < 2; nth++) {
+        power_begin(&p, seed);
+        power_failed_making(&p, nth, keeps);
+        for (unsigned i = 0; i < 3; i++) assert_int_equal(power_batch(&p, 0, HEARTH_COMPLETE), HEARTH_OK);
+        power_failed_compaction(&p, (unsigned)(seed % 3), nth, keeps);
+        assert_int_equal(power_batch(&p, 0, HEARTH_DURABLE), HEARTH_OK);
+        power_close(&p);
+        power_end(&p);
+      }
+}
+
 /* Where files cannot be locked, an owner that the loss ended is known by its boot. */
 static void files_cannot_be_locked(void **state) {
   (void)state;
@@ -280,6 +299,7 @@ int main(int argc, char **argv) {
       cmocka_unit_test(the_process_was_killed_before),
       cmocka_unit_test(the_disk_is_full),
       cmocka_unit_test(a_sync_fails),
+      cmocka_unit_test(a_sync_of_a_new_file_fails),
       cmocka_unit_test(files_cannot_be_locked),
   };
   const struct CMUnitTest worse[] = {
