@@ -34,7 +34,7 @@ static hearth_status find(hearth_backend_store *store, bool *there, hearth_error
 }
 
 /* Numbers are random, so that the stores of a sharded database are spread. Somebody may be faster: then it is there. */
-static hearth_status add(hearth_backend_store *store, hearth_error *err) {
+static hearth_status add(hearth_backend_store *store, bool *added, hearth_error *err) {
   Params p = {0};
   PGresult *r;
   uint64_t random;
@@ -44,20 +44,25 @@ static hearth_status add(hearth_backend_store *store, hearth_error *err) {
   postgres_params_bytes(&p, store->location.name, strlen(store->location.name));
   postgres_params_small(&p, STORE_FORMAT);
   hearth_status status = postgres_run(&store->main, ADD, &p, &r, err);
-  if (status == HEARTH_OK) PQclear(r);
-  return status;
+  if (status != HEARTH_OK) return status;
+  *added = strcmp(PQcmdTuples(r), "1") == 0;
+  PQclear(r);
+  return HEARTH_OK;
+}
+
+static hearth_status exists(const hearth_backend_store *store, hearth_error *err) {
+  return hearth_fail(err, HEARTH_EXISTS, "%s: there is a store already", store->location.label);
 }
 
 hearth_status postgres_owner_find(hearth_backend_store *store, unsigned flags, hearth_error *err) {
-  bool there, create = (flags & (HEARTH_OPEN_NO_CREATE | HEARTH_OPEN_READONLY)) == 0;
+  bool there, added, create = (flags & (HEARTH_OPEN_NO_CREATE | HEARTH_OPEN_READONLY)) == 0;
   hearth_status status = find(store, &there, err);
   if (status != HEARTH_OK) return status;
-  if (there && (flags & HEARTH_OPEN_EXCLUSIVE) != 0)
-    return hearth_fail(err, HEARTH_EXISTS, "%s: there is a store already", store->location.label);
-  if (there) return HEARTH_OK;
+  if (there) return (flags & HEARTH_OPEN_EXCLUSIVE) != 0 ? exists(store, err) : HEARTH_OK;
   if (!create) return hearth_fail(err, HEARTH_NOTFOUND, "%s: there is no such store", store->location.label);
-  status = add(store, err);
+  status = add(store, &added, err);
   if (status == HEARTH_OK) status = find(store, &there, err);
+  if (status == HEARTH_OK && !added && there && (flags & HEARTH_OPEN_EXCLUSIVE) != 0) return exists(store, err);
   if (status == HEARTH_OK && !there) /* its number was taken: 1 in 2^63 for each store */
     status = hearth_fail(err, HEARTH_BUSY, "%s: cannot be made now, try again", store->location.label);
   return status;
@@ -114,7 +119,8 @@ static hearth_status lock(hearth_backend_store *store, hearth_error *err) {
 static hearth_status rotate(hearth_backend_store *store, bool ours, uint64_t *sequence, hearth_error *err) {
   Params p = {0};
   PGresult *r;
-  hearth_status status = postgres_command(&store->main, "BEGIN; SET LOCAL lock_timeout = '" TAKE_WAIT "'", NULL, err);
+  hearth_status status = postgres_command(&store->main, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '"
+                                          TAKE_WAIT "'", NULL, err);
   if (status != HEARTH_OK) return status;
   postgres_params_number(&p, store->id);
   postgres_params_bytes(&p, ours ? store->owner : NULL, TOKEN_SIZE);

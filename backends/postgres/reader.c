@@ -5,9 +5,11 @@
 */
 #include "store.h"
 
-/* The server may end a transaction that is idle for so long; it would keep dead rows from being removed. */
+/* The server is to end a transaction that was idle for five minutes, if it has no opinion of its own: an old snapshot keeps
+** dead rows from being removed. */
 #define BEGIN_TEXT \
-  "SET idle_in_transaction_session_timeout = '5min'; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+  "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('idle_in_transaction_session_timeout', '300000'," \
+  " true) WHERE current_setting('idle_in_transaction_session_timeout', true) = '0'"
 
 static hearth_status sequence_of(hearth_backend_store *store, Connection *c, uint64_t *sequence, hearth_error *err) {
   Params p = {0};
