@@ -55,7 +55,7 @@ static hearth_status exists(const hearth_backend_store *store, hearth_error *err
 }
 
 hearth_status postgres_owner_find(hearth_backend_store *store, unsigned flags, hearth_error *err) {
-  bool there, added, create = (flags & (HEARTH_OPEN_NO_CREATE | HEARTH_OPEN_READONLY)) == 0;
+  bool there, added = false, create = (flags & (HEARTH_OPEN_NO_CREATE | HEARTH_OPEN_READONLY)) == 0;
   hearth_status status = find(store, &there, err);
   if (status != HEARTH_OK) return status;
   if (there) return (flags & HEARTH_OPEN_EXCLUSIVE) != 0 ? exists(store, err) : HEARTH_OK;
