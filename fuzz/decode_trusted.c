@@ -114,9 +114,11 @@ static void decode(const uint8_t *data, size_t size, unsigned flags, bool call) 
   hearth_codec_options o = {.size = sizeof o, .flags = flags};
   size_t before = m.peak = m.used, promised = size * (flags & HEARTH_PLACEHOLDERS ? 1024 : 128) + ((size_t)256 << 10);
   m.limit = before + MEMORY_OF_CODE + promised;
-  m.largest = call ? 0 : fuzz_largest(size); /* code asks for what it likes */
+  m.largest = fuzz_largest(size);
+  m.L = L; /* code asks for what it likes */
   fuzz_limit_instructions(L, INSTRUCTIONS);
   hearth_status status = hearth_decode(L, data, size, &o, &e);
+  if (call) m.largest = 0; /* so does what is encoded, when code has made it */
   if (!call && m.peak - before > promised) fuzz_fail("%zu bytes of memory for an input of %zu", m.peak - before, size);
   FUZZ_CHECK(e.code == status && lua_gettop(L) == (status == HEARTH_OK));
   FUZZ_CHECK(e.position == HEARTH_NO_POSITION || e.position <= size);
@@ -131,6 +133,7 @@ static void decode(const uint8_t *data, size_t size, unsigned flags, bool call) 
   }
   lua_sethook(L, NULL, 0, 0);
   m.limit = m.largest = 0;
+  m.L = NULL;
   lua_close(L);
   FUZZ_CHECK(m.used == 0);
 }

@@ -30,6 +30,8 @@ static size_t input_size;
 static const hearth_backend *backend;
 static hearth_backend_store *store; /* NULL: the input is a blob */
 static bool as_json, as_frames;
+static FuzzMemory memory; /* of what reads: views, and the backend of a file */
+static hearth_allocator allocator = {fuzz_alloc, &memory};
 
 /* ------------------------------------------------- what the command has of its own */
 
@@ -70,8 +72,9 @@ int look_at_store(const Call *call, Look *look) {
   hearth_error e;
   memset(look, 0, sizeof *look);
   look->location = call->uri;
-  look->storage = (Storage){backend, store, call->uri};
-  if (view_open_store(&look->view, backend, store, &hearth_libc_allocator, &e) == HEARTH_OK) return STATUS_OK;
+  look->storage.backend = backend;
+  look->storage.store = store;
+  if (view_open_store(&look->view, backend, store, &allocator, &e) == HEARTH_OK) return STATUS_OK;
   view_close(&look->view);
   return complain_about(STATUS_NO_STORE, look->location, &e);
 }
@@ -80,7 +83,7 @@ int look_at_blob(const char *path, Look *look) {
   hearth_error e;
   memset(look, 0, sizeof *look);
   look->location = path;
-  if (view_open_blob(&look->view, input, input_size, &hearth_libc_allocator, &e) == HEARTH_OK) return STATUS_OK;
+  if (view_open_blob(&look->view, input, input_size, &allocator, &e) == HEARTH_OK) return STATUS_OK;
   view_close(&look->view);
   return complain_about(STATUS_NO_STORE, path, &e);
 }
@@ -131,8 +134,8 @@ static void read_otherwise(void) {
                                       "[1][1]^1", "[5][1]^_ENV.print", "list[40]", "long"};
   hearth_error e;
   View v;
-  hearth_status status = store != NULL ? view_open_store(&v, backend, store, &hearth_libc_allocator, &e)
-                                       : view_open_blob(&v, input, input_size, &hearth_libc_allocator, &e);
+  hearth_status status = store != NULL ? view_open_store(&v, backend, store, &allocator, &e)
+                                       : view_open_blob(&v, input, input_size, &allocator, &e);
   for (size_t i = 0; status == HEARTH_OK && i < sizeof paths / sizeof *paths; i++) {
     ViewTarget t;
     view_target_init(&t, &v);
@@ -172,6 +175,7 @@ static void read_file(void) {
   hearth_disk *disk = hearth_disk_new();
   hearth_disk_put(disk, PLACE, input, input_size);
   hearth_backend_config config = {.size = sizeof config, .location = PLACE, .flags = HEARTH_OPEN_READONLY,
+                                  .allocator = allocator,
                                   .environment = hearth_disk_environment(disk)};
   dump_frames_of_input();
   backend = &hearth_file_backend;
@@ -197,9 +201,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   input = data;
   input_size = size;
   store = NULL;
+  memory.largest = fuzz_largest(size);
   if (begins("\xCEHth", 4)) read_all();
   else if (begins("\x89HLOG", 5)) read_file();
   else read_entries();
+  FUZZ_CHECK(memory.used == 0);
   return 0;
 }
 

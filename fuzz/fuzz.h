@@ -38,6 +38,7 @@ typedef struct FuzzMemory {
   size_t used, peak; /* bytes */
   size_t limit;      /* of `used`: requests over it fail; 0: none */
   size_t largest;    /* a single request over it is a finding; 0: none */
+  lua_State *L;      /* what code in it asks for while the library runs is no finding; NULL: there is none */
 } FuzzMemory;
 
 /* No input of `size` bytes earns a larger single request than this. */

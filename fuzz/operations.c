@@ -202,6 +202,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   World w = {.disk = hearth_disk_new(), .page_size = page_sizes[fuzz_byte(&in) % 4]};
   w.L = fuzz_whole_state(&w.memory);
   fuzz_run(w.L, code, "=model");
+  w.memory.largest = fuzz_largest(size);
   begin(&w);
   run(&w, &in);
   commit(&w);

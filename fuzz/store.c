@@ -101,10 +101,12 @@ static hearth_status use(size_t size, bool known) {
   hearth_options o = {.size = sizeof o, .flags = known ? 0 : HEARTH_STORE_NO_FUNCTIONS, .warn = ignore};
   lua_State *L = samples_state(&m);
   m.limit = m.used + ((size_t)32 << 20) + 1024 * size;
-  m.largest = known ? 0 : fuzz_largest(size); /* code asks for what it likes */
+  m.largest = fuzz_largest(size);
+  m.L = L; /* code asks for what it likes */
   fuzz_limit_instructions(L, INSTRUCTIONS);
   hearth_status status = hearth_open(L, backend(), "", &o, &S, &e);
   FUZZ_CHECK(e.code == status && lua_gettop(L) == 0);
+  if (known) m.largest = 0; /* so does what is committed, when code has made it */
   if (status == HEARTH_OK) {
     walk(L, S);
     (void)hearth_rollback(L, S, &e);
@@ -120,6 +122,7 @@ static hearth_status use(size_t size, bool known) {
   }
   lua_sethook(L, NULL, 0, 0);
   m.limit = m.largest = 0;
+  m.L = NULL;
   lua_close(L);
   FUZZ_CHECK(m.used == 0);
   return status;

@@ -11,7 +11,8 @@ class PatchError(Exception):
 
 
 class Bug:
-    """One patch. `test` is SUITE/NAME of meson, or the path of a node:test file; `case` must be among the failed."""
+    """One patch. `test` is SUITE/NAME of meson, or the path of a node:test file; run with
+    `arguments`; `case` must be among the failed."""
 
     def __init__(self, path):
         self.path = path
@@ -21,10 +22,11 @@ class Bug:
         header, separator, diff = text.partition("\n--- ")
         if not separator:
             raise PatchError(f"{self.name}: no diff")
-        fields = dict(re.findall(r"^(Test|Case|Hang): (.+)$", header, re.M))
+        fields = dict(re.findall(r"^(Test|Args|Case|Hang): (.+)$", header, re.M))
         if "Test" not in fields or header.startswith("Test:"):
             raise PatchError(f"{self.name}: the header must say what the bug is, and name the test")
         self.test = fields["Test"].strip()
+        self.arguments = tuple(fields.get("Args", "").split())
         self.case = fields.get("Case", "").strip()
         self.may_hang = fields.get("Hang", "") == "counts"
         self.files = re.findall(r"^--- a/(\S+)", "--- " + diff, re.M)

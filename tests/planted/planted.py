@@ -50,10 +50,10 @@ def in_parallel(trees, jobs, work):
         raise raised[0]
 
 
-def check_clean(tree, test, count):
+def check_clean(tree, test, arguments, count):
     """A test that is red without a bug proves nothing."""
     began = time.monotonic()
-    result = tree.run(test)
+    result = tree.run(test, arguments)
     seconds = time.monotonic() - began
     good = result.status == "green"
     count.line(good, f"{'':36} {test:36} {result.status if good else result.status.upper():10} {seconds:5.1f} s",
@@ -64,7 +64,7 @@ def plant(tree, bug, count):
     began = time.monotonic()
     try:
         with tree.planted(bug):
-            result = tree.run(bug.test)
+            result = tree.run(bug.test, bug.arguments)
     except PlantedError as failure:  # the next ones may be good
         count.line(False, f"{bug.name:36} {bug.test:36} CANNOT BE PLANTED", str(failure))
         return
@@ -102,10 +102,10 @@ def main():
     bugs, count = patches.read_all(names), Count()
     here = runnable(bugs, count)
     trees = [Tree(os.path.join(folder, str(i + 1))) for i in range(min(WORKERS, max(1, len(here))))]
-    tests = sorted({bug.test for bug in here})
-    in_parallel(trees, trees, lambda tree, _: tree.prepare(tests))
+    runs = sorted({(bug.test, bug.arguments) for bug in here})
+    in_parallel(trees, trees, lambda tree, _: tree.prepare(sorted({test for test, _ in runs})))
     print("without a bug", flush=True)
-    in_parallel(trees, tests, lambda tree, test: check_clean(tree, test, count))
+    in_parallel(trees, runs, lambda tree, run: check_clean(tree, *run, count))
     print(f"\n{len(bugs)} bugs, one at a time", flush=True)
     in_parallel(trees, by_file(here), lambda tree, group: plant_all(tree, group, count))
     print(f"{count.passed} passed, {count.failed} failed")

@@ -79,7 +79,7 @@ class Tree:
                 if os.path.relpath(path, self.source) not in names:
                     os.remove(path)
         if not os.path.isfile(os.path.join(self.build, "build.ninja")):
-            called(["meson", "setup", self.build, self.source, "-Doptimization=1", "-Ddebug=false"],
+            called(["meson", "setup", self.build, self.source, "-Doptimization=1", "-Ddebug=false", "-Dfuzz=enabled"],
                    env={**os.environ, "CC": "gcc"})
         self.read_build()
         self.compile({target for test in tests for target in self.targets(test)})
@@ -150,7 +150,7 @@ class Tree:
 
     # --------------------------------------------------------------- running
 
-    def run(self, test):
+    def run(self, test, arguments=()):
         self.compile(self.targets(test))
         environment = {name: value for name, value in os.environ.items() if name != "HEARTH_TEST_ROUNDS"}
         if test.endswith(".js"):
@@ -159,7 +159,7 @@ class Tree:
             return self.run_command(command, self.source, environment)
         found = self.test_named(test)
         environment.update(found["env"])
-        return self.run_command(found["cmd"], found["workdir"] or self.build, environment)
+        return self.run_command([*found["cmd"], *arguments], found["workdir"] or self.build, environment)
 
     @staticmethod
     def run_command(command, folder, environment):

@@ -70,12 +70,22 @@ fuzz_target() {
     -artifact_prefix="$found/" "$found/corpus" "fuzz/corpus/$name"
 }
 
+# Every folder of the corpus has its fuzzer. One that was not built (without jansson, without libFuzzer) would not be missed.
+fuzz_programs_are_there() {
+  local folder missing=0
+  for folder in fuzz/corpus/*/; do
+    folder=$(basename "$folder")
+    [ -x "$build/fuzz/fuzz/fuzz_$folder" ] || { echo "there is no fuzz_$folder in $build/fuzz/fuzz"; missing=1; }
+  done
+  return $missing
+}
+
 # Every target, two at a time; a line each with how often it ran.
 stage_fuzz() {
   local program programs=() name i
-  stage build-fuzz configure_target fuzz native || return 1
-  for program in "$build"/fuzz/fuzz/fuzz_*; do
-    if [ -f "$program" ] && [ -x "$program" ]; then programs+=("$program"); fi
+  stage build-fuzz configure_target fuzz native && stage fuzz-programs fuzz_programs_are_there || return 1
+  for program in fuzz/corpus/*/; do
+    programs+=("$build/fuzz/fuzz/fuzz_$(basename "$program")")
   done
   for ((i = 0; i < ${#programs[@]}; i += 2)); do
     side_by_side fuzz_stage "${programs[@]:i:2}"
