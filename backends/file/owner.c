@@ -155,6 +155,15 @@ hearth_status owner_take(Owner *owner, const hearth_environment *env, const char
   return hearth_fail(err, HEARTH_BUSY, "%s: busy, other processes keep opening it", path);
 }
 
+bool owner_lives(const hearth_environment *env, const char *owner_path) {
+  hearth_file file;
+  Note note;
+  if (env->open(env->ud, owner_path, 0, &file) != 0) return false;
+  read_note(env, file, &note);
+  (void)env->close(env->ud, file);
+  return !is_gone(env, &note, false);
+}
+
 void owner_release(Owner *owner, const hearth_environment *env, const char *owner_path) {
   if (!owner->held) return;
   owner->held = false;

@@ -21,6 +21,9 @@ typedef struct Owner {
 hearth_status owner_take(Owner *owner, const hearth_environment *env, const char *path, const char *owner_path,
                          hearth_error *err);
 
+/* Does the owner whom the file names run? For those who must not lock it. In doubt it does. */
+bool owner_lives(const hearth_environment *env, const char *owner_path);
+
 /* Gives it up; harmless when it is not held, or held by the process that this one was forked from. */
 void owner_release(Owner *owner, const hearth_environment *env, const char *owner_path);
 

@@ -96,7 +96,7 @@ hearth_status recover_create(hearth_backend_store *store, bool exists, hearth_er
 
 static hearth_status damaged(const hearth_backend_store *store, uint64_t at, const char *what, hearth_error *err) {
   return hearth_fail_at(err, HEARTH_DAMAGED, at,
-                        "%s: damaged at byte %" PRIu64 ": %s; nothing was changed, salvage can save what is left",
+                        "%s: damaged at byte %" PRIu64 ": %s; the file was not changed; see hearth salvage",
                         store->names.path, at, what);
 }
 
@@ -131,7 +131,7 @@ static hearth_status judge_end(Recovery *r, LogStep step, hearth_error *err) {
     if (step != LOG_STEP_FRAME) return logfile_step_status(r->store->names.path, scan, step, err);
     r->torn = true;
   }
-  if (proven) return damaged(r->store, scan->at, "what stood there had been on the device", err);
+  if (proven) return damaged(r->store, scan->at, "these bytes were confirmed on the device", err);
   if (!scan->marked && scan->end != scan->source.length) r->torn = true; /* parts without their last */
   return HEARTH_OK;
 }
@@ -159,6 +159,26 @@ static hearth_status read_frames(Recovery *r, Index *index, hearth_error *err) {
 }
 
 /* ------------------------------------------------------------- mending */
+
+/* What stands behind the last whole batch and its mark. */
+typedef struct Tail {
+  uint64_t at, length;
+  bool whole; /* frames are in it that are whole, behind what is not */
+} Tail;
+
+static hearth_status look_at_tail(const Recovery *r, Tail *tail, hearth_error *err) {
+  LogScan scan;
+  uint64_t found;
+  tail->at = r->scan.marked ? r->scan.at : r->scan.end;
+  tail->length = r->scan.source.length - tail->at;
+  log_scan_init(&scan, &r->scan.source, &r->store->allocator);
+  log_scan_resume(&scan, &r->scan.header, tail->at, 0, 0, 0);
+  LogStep step = log_scan_resync(&scan, r->scan.at, &found);
+  tail->whole = step == LOG_STEP_FRAME;
+  hearth_status status = logfile_step_status(r->store->names.path, &scan, step, err);
+  log_scan_free(&scan);
+  return status;
+}
 
 /* Copies `length` bytes at `at` to the beginning of another file. */
 static int copy_out(const hearth_backend_store *store, uint64_t at, uint64_t length, hearth_file to) {
@@ -193,12 +213,12 @@ static int make_tail_file(const hearth_backend_store *store, char name[NAMES_SIZ
   return failure;
 }
 
-static int keep_tail(hearth_backend_store *store, uint64_t at, uint64_t length, char name[NAMES_SIZE]) {
+static int keep_tail(hearth_backend_store *store, const Tail *tail, char name[NAMES_SIZE]) {
   const hearth_environment *env = store->env;
   hearth_file file;
   int failure = make_tail_file(store, name, &file);
   if (failure != 0) return failure;
-  failure = copy_out(store, at, length, file);
+  failure = copy_out(store, tail->at, tail->length, file);
   if (failure == 0) failure = env->sync(env->ud, file);
   int close_failure = env->close(env->ud, file);
   if (failure == 0) failure = close_failure;
@@ -207,20 +227,34 @@ static int keep_tail(hearth_backend_store *store, uint64_t at, uint64_t length, 
   return failure;
 }
 
+/* Copies the bytes of a torn tail to a file of their own, and says so. */
+static hearth_status rescue_tail(Recovery *r, hearth_error *err) {
+  hearth_backend_store *store = r->store;
+  const char *path = store->names.path;
+  char name[NAMES_SIZE];
+  Tail tail;
+  hearth_status status = look_at_tail(r, &tail, err);
+  if (status != HEARTH_OK) return status;
+  int failure = keep_tail(store, &tail, name);
+  if (failure_is_full(failure) && ballast_release(store)) failure = keep_tail(store, &tail, name);
+  if (failure == EEXIST)
+    return hearth_fail(err, HEARTH_EXISTS,
+                       "%s: cannot keep the bytes of its torn tail: all names up to %s are taken; remove those files that "
+                       "nobody needs", path, name);
+  if (failure != 0) return failure_status(err, path, "keep the bytes of its torn tail", failure);
+  file_warn(store, "%s: a torn tail of %" PRIu64 " bytes at byte %" PRIu64 " was cut off and kept in %s%s", path,
+            tail.length, tail.at, name,
+            tail.whole ? "; whole batches are in it: put back behind the bytes before it, in a copy, hearth salvage reads them"
+                       : "");
+  return HEARTH_OK;
+}
+
 /* Keeps the bytes of a torn tail beside the store, then cuts them off. */
 static hearth_status cut_tail(Recovery *r, bool keep, hearth_error *err) {
   hearth_backend_store *store = r->store;
   const hearth_environment *env = store->env;
-  char name[NAMES_SIZE];
-  uint64_t at = r->scan.marked ? r->scan.at : r->scan.end;
-  uint64_t length = store->was.length - at;
-  if (keep) {
-    int failure = keep_tail(store, at, length, name);
-    if (failure_is_full(failure) && ballast_release(store)) failure = keep_tail(store, at, length, name);
-    if (failure != 0) return failure_status(err, store->names.path, "keep the bytes of its torn tail", failure);
-    file_warn(store, "%s: a torn tail of %" PRIu64 " bytes at byte %" PRIu64 " was cut off and kept in %s",
-               store->names.path, length, at, name);
-  }
+  hearth_status status = keep ? rescue_tail(r, err) : HEARTH_OK;
+  if (status != HEARTH_OK) return status;
   int failure = env->truncate(env->ud, store->file, r->scan.end);
   if (failure != 0) return failure_io(err, store->names.path, "cut off a torn tail", failure);
   store->was.length = r->scan.end;
@@ -301,6 +335,19 @@ static hearth_status load_writer(hearth_backend_store *store, hearth_error *err)
   return status;
 }
 
+/* What a writer would cut off, unless one is just writing it. */
+static hearth_status tell_reader(const Recovery *r, hearth_error *err) {
+  const hearth_backend_store *store = r->store;
+  Tail tail;
+  if (!r->torn || r->scan.at == r->scan.source.length || owner_lives(store->env, store->names.owner)) return HEARTH_OK;
+  hearth_status status = look_at_tail(r, &tail, err);
+  if (status == HEARTH_OK)
+    file_warn(store, "%s: %" PRIu64 " bytes at byte %" PRIu64 " are a torn tail, or damaged, and are left out%s",
+              store->names.path, tail.length, tail.at,
+              tail.whole ? "; whole batches are in them, which hearth salvage reads" : "");
+  return status;
+}
+
 /* While a reader reads, the writer may cut off an abandoned batch and write another: then what looks damaged is only new. */
 static hearth_status load_reader(hearth_backend_store *store, hearth_file file, hearth_file_info *info, Index *index,
                                  hearth_error *err) {
@@ -315,6 +362,7 @@ static hearth_status load_reader(hearth_backend_store *store, hearth_file file, 
     index_init(index, &store->allocator);
     recovery_init(&r, store, file, info->length);
     status = load_once(&r, index, err);
+    if (status == HEARTH_OK) status = tell_reader(&r, err);
     if (status == HEARTH_OK) store_adopt(store, &r.scan);
     log_scan_free(&r.scan);
     if (status != HEARTH_DAMAGED) break;

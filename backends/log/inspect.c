@@ -50,6 +50,7 @@ static bool visit_frame(Inspection *in) {
   LogOps ops;
   LogOp op;
   r->frames++;
+  if (f->kind != LOG_PART) r->behind = in->scan.source.length - in->scan.at;
   r->batches += f->kind == LOG_BATCH;
   if (f->sequence > r->sequence && f->kind != LOG_PART) r->sequence = f->sequence;
   if (f->synced > r->synced) r->synced = f->synced;
@@ -105,6 +106,7 @@ LogStep log_inspect(const LogSource *source, const hearth_allocator *allocator, 
   Inspection in = {.visitor = visitor != NULL ? visitor : &nobody, .report = report};
   memset(report, 0, sizeof *report);
   report->first_gap = report->tail_at = report->first_disorder = HEARTH_NO_POSITION;
+  if (source->length > LOG_HEADER_SIZE) report->behind = source->length - LOG_HEADER_SIZE;
   log_scan_init(&in.scan, source, allocator);
   LogStep step = begin(&in);
   if (step == LOG_STEP_FRAME && report->header_state == LOG_HEADER_DAMAGED) {

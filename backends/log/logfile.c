@@ -14,7 +14,7 @@ hearth_status logfile_judge_header(const char *path, const LogHeader *h, LogHead
                        (unsigned)h->read_version, LOG_READ_VERSION);
   if (state == LOG_HEADER_DAMAGED || h->first == 0)
     return hearth_fail_at(err, HEARTH_DAMAGED, 0,
-                          "%s: damaged at byte 0: the header is not whole; nothing was changed, salvage can save what is left",
+                          "%s: damaged at byte 0: the header is not whole; the file was not changed; see hearth salvage",
                           path);
   if (writable && h->write_version > LOG_WRITE_VERSION)
     return hearth_fail(err, HEARTH_VERSION,

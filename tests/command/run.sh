@@ -350,6 +350,23 @@ name='compact gives space back'
 ok 'what was compacted is whole' 0 "$hearth" --store file:copy.hearth verify
 ok 'compact keeping commits' 0 "$hearth" --store file:copy.hearth compact --keep 2
 
+# Bytes behind the last batch, as a crash leaves them: who looks is told, and they are not whole.
+cp world.hearth torn.hearth
+printf 'half a batch' >>torn.hearth
+for command in ls 'get players' stat; do
+  # shellcheck disable=SC2086
+  ok "$command of a store with a torn tail" 0 "$hearth" --store file:torn.hearth $command
+  says err 'torn.hearth: 12 bytes at byte'
+  says err 'are a torn tail, or damaged'
+done
+ok 'verify of a store with a torn tail' 1 "$hearth" --store file:torn.hearth verify
+says err 'hearth: torn.hearth: 12 bytes behind the last batch: a torn tail, or damaged'
+says out 'torn.hearth: whole but for its end: '
+ok 'recovery cuts it off' 0 "$hearth" --store file:torn.hearth eval 1
+says err 'torn.hearth.tail-'
+ok 'verify after that' 0 "$hearth" --store file:torn.hearth verify
+says out 'torn.hearth: whole: '
+
 # A byte in the middle of what was synced is flipped: the file is refused, and salvaged.
 cp world.hearth broken.hearth
 "$python" - broken.hearth <<'PY'

@@ -33,7 +33,9 @@ const Command commands[] = {
    "  --json          as one JSON array, an element a line\n"
    "  --frames        the frames of the file instead of what they add up to\n",
    command_dump},
-  {"verify", "Reads everything and says what is wrong with it", "", "", command_verify},
+  {"verify", "Reads everything and says what is wrong with it", "",
+   "The exit status is 0 when all of it is whole. A store that somebody writes meanwhile may have half a batch at its\n"
+   "end.\n", command_verify},
   {"salvage", "Copies what is readable in a damaged file to a new one", "[FILE] --to NEWFILE",
    "FILE is the damaged one (default: the store's). It is not changed.\n"
    "  --to NEWFILE    where what is found goes; it must not exist\n",
