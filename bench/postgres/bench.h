@@ -23,4 +23,7 @@ void bench_commit(Bench *b);
 /* Commits per second of many stores at once: each in a thread of one process, or in a process of its own. */
 void bench_parallel(Bench *b);
 
+/* A large table: filled, scanned, read at random. */
+void bench_large(Bench *b);
+
 #endif

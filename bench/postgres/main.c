@@ -32,6 +32,7 @@ int main(int argc, char **argv) {
   if (!b.check) printf("%s\n", server_run(&b.server, "SELECT version()"));
   bench_commit(&b);
   bench_parallel(&b);
+  bench_large(&b);
   server_end(&b.server);
   return 0;
 }
