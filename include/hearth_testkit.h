@@ -4,8 +4,8 @@
 ** Needs neither Lua nor libhearth nor a test framework; hearth_testkit_cmocka.h makes cmocka tests of it. The disk that
 ** fails and loses power is in hearth_testkit_disk.h. How it is used, step by step: docs/BACKENDS.md.
 **
-** Nothing passed in changes owner. What a function here is given is borrowed until it returns, and so is what it gives to
-** a callback. A wrong use of the kit itself ends the program (abort); a wrong backend is reported.
+** Nothing passed in changes owner. What a function here is given is borrowed until it returns, and so is what it gives
+** to a callback. A wrong use of the kit itself ends the program (abort); a wrong backend is reported.
 */
 #ifndef HEARTH_TESTKIT_H
 #define HEARTH_TESTKIT_H

@@ -60,8 +60,8 @@ HEARTH_API void hearth_disk_arm(hearth_disk *disk, hearth_disk_fault fault);
 HEARTH_API bool hearth_disk_struck(const hearth_disk *disk);
 HEARTH_API void hearth_disk_disarm(hearth_disk *disk);
 
-/* Which of the unsynced writes the device has got when a sync of a file fails. The system shows all of them all the same,
-   and a second sync answers that all is well. A sync of a folder that failed may be repeated: names are kept by a
+/* Which of the unsynced writes the device has got when a sync of a file fails. The system shows all of them all the
+   same, and a second sync answers that all is well. A sync of a folder that failed may be repeated: names are kept by a
    journal, and after a write to that has failed ext4, XFS and their like accept no changes any more and fail each
    further sync, so that none says that all is well although names are missing. */
 typedef enum hearth_disk_keeps {

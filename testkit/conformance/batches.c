@@ -50,7 +50,8 @@ static void checks_decide(Fixture *f) {
   ANSWERS(f, HEARTH_CONFLICT, SUBMIT(f, put(1, "b", "1"), absent(1, "a")));
   ANSWERS(f, HEARTH_CONFLICT, SUBMIT(f, put(1, "b", "1"), absent(1, "e")));
   READS(f, "1/a=x 1/e= ", kit_everything(f, &t));
-  ANSWERS(f, HEARTH_OK, SUBMIT(f, equal(1, "a", "x"), equal(1, "e", ""), absent(1, "none"), absent(2, "a"), put(1, "c", "z")));
+  ANSWERS(f, HEARTH_OK, SUBMIT(f, equal(1, "a", "x"), equal(1, "e", ""), absent(1, "none"), absent(2, "a"),
+                               put(1, "c", "z")));
   READS(f, "1/a=x 1/c=z 1/e= ", kit_everything(f, &t));
   EQUALS(f, 2, kit_look(f).sequence);
 }

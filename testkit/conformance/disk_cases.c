@@ -1,6 +1,6 @@
 /*
-** Lives of a store on the kit's disk: each call that it makes fails, once or from then on, and afterwards the store opens
-** with every batch that was acknowledged, and is some whole batch's state.
+** Lives of a store on the kit's disk: each call that it makes fails, once or from then on, and afterwards the store
+** opens with every batch that was acknowledged, and is some whole batch's state.
 */
 #include <errno.h>
 
@@ -126,8 +126,9 @@ static void recovers(Life *l, uint64_t least) {
   Fixture *f = l->f;
   kit_open_store(f);
   uint64_t n = kit_history_verify(f);
-  MUST(f, n >= least && n <= l->tried, "after a failure batch %llu is the last one, %llu were acknowledged, %llu submitted",
-       ULL(n), ULL(least), ULL(l->tried));
+  MUST(f, n >= least && n <= l->tried,
+       "after a failure batch %llu is the last one, %llu were acknowledged, %llu submitted", ULL(n), ULL(least),
+       ULL(l->tried));
   ANSWERS(f, HEARTH_OK, kit_history_submit(f, n + 1, HEARTH_DEFAULT_DURABILITY));
   kit_close_store(f);
   if (f->backend->max_durability == HEARTH_DURABLE) hearth_disk_power_loss(f->disk, (unsigned)n);
@@ -223,8 +224,8 @@ static void the_disk_may_be_full(Fixture *f) {
 }
 
 /*
-** The cache has what the device lacks, and a second sync says that all is well: opened again, without a restart, a store
-** does not build on it.
+** The cache has what the device lacks, and a second sync says that all is well: opened again, without a restart, a
+** store does not build on it.
 */
 static void a_failed_sync_is_final(Fixture *f) {
   f->disk = hearth_disk_new();
@@ -262,8 +263,8 @@ static void readers_survive_failed_calls(Fixture *f) {
       if (hearth_disk_struck(f->disk)) strikes = 1;
       hearth_disk_disarm(f->disk);
       /* STALE: it cannot see whether the store has moved on */
-      MUST(f, status == HEARTH_OK || status == HEARTH_IO || status == HEARTH_STALE, "a reader answered %s where a call to the system failed: %s",
-           kit_status_name(status), f->err.message);
+      MUST(f, status == HEARTH_OK || status == HEARTH_IO || status == HEARTH_STALE,
+           "a reader answered %s where a call to the system failed: %s", kit_status_name(status), f->err.message);
       if (f->store == NULL) continue;
       EQUALS(f, 5, kit_history_verify(f));
       kit_close_store(f);
@@ -274,11 +275,17 @@ static void readers_survive_failed_calls(Fixture *f) {
 const Case kit_disk_cases[] = {
     {"every_call_may_fail", "After IO the store is dead; opened again it has every batch that was acknowledged.",
      every_call_may_fail, NEEDS_DISK},
-    {"every_call_may_fail_for_good", "The same when every later call fails, too.", every_call_may_fail_for_good, NEEDS_DISK},
-    {"every_write_may_be_cut_short", "The same when a write that fails has written a part.", every_write_may_be_cut_short,
-     NEEDS_DISK},
-    {"every_read_may_fail", "The same when a read fails.", every_read_may_fail, NEEDS_DISK},
-    {"every_sync_may_fail", "The same when a flush fails.", every_sync_may_fail, NEEDS_DISK},
+    {"every_call_may_fail_for_good",
+     "When every later call fails, too, every batch that was acknowledged is there afterwards.",
+     every_call_may_fail_for_good, NEEDS_DISK},
+    {"every_write_may_be_cut_short",
+     "When a write is cut short, every batch that was acknowledged is there afterwards.",
+     every_write_may_be_cut_short, NEEDS_DISK},
+    {"every_read_may_fail",
+     "When a read fails, the store says so, and has every batch that was acknowledged afterwards.",
+     every_read_may_fail, NEEDS_DISK},
+    {"every_sync_may_fail", "When a flush fails, every batch that was acknowledged is there afterwards.",
+     every_sync_may_fail, NEEDS_DISK},
     {"the_disk_may_be_full", "After FULL nothing was written, and the batch can be retried.", the_disk_may_be_full,
      NEEDS_DISK},
     {"a_failed_sync_is_final", "A failed flush is not tried again: what it may have lost is not built upon.",

@@ -51,9 +51,8 @@ typedef struct Case {
 } Case;
 
 /* The chapters; each ends with a case without a name. */
-extern const Case kit_reading_cases[], kit_batch_cases[], kit_part_cases[], kit_level_cases[], kit_pending_cases[], kit_opener_cases[],
-    kit_memory_cases[], kit_older_cases[],
-    kit_disk_cases[], kit_power_cases[];
+extern const Case kit_reading_cases[], kit_batch_cases[], kit_part_cases[], kit_level_cases[], kit_pending_cases[],
+    kit_opener_cases[], kit_memory_cases[], kit_older_cases[], kit_disk_cases[], kit_power_cases[];
 
 /* ------------------------------------------------------------- failing */
 

@@ -83,7 +83,8 @@ static void the_table_of_functions_is_whole(Fixture *f) {
 }
 
 const Case kit_older_cases[] = {
-    {"a_stat_may_be_smaller", "stat writes no field that the caller's struct has no room for.", a_stat_may_be_smaller, 0},
+    {"a_stat_may_be_smaller", "stat writes no field that the caller's struct has no room for.",
+     a_stat_may_be_smaller, 0},
     {"a_config_may_be_smaller", "open looks at no field that the caller's struct does not have.",
      a_config_may_be_smaller, 0},
     {"errors_may_be_null", "err may be NULL.", errors_may_be_null, 0},

@@ -69,6 +69,24 @@ static void compaction_is_busy_while_parts_are_open(Fixture *f) {
   READS(f, "1/a=x 1/b=y 1/c=z ", kit_everything(f, &t));
 }
 
+static void a_barrier_leaves_an_open_batch_alone(Fixture *f) {
+  Text t;
+  hearth_op first = put(1, "a", "x");
+  bool can = f->backend->max_durability == HEARTH_DURABLE;
+  ANSWERS(f, HEARTH_OK, kit_submit_at(f, &first, 1, 0, HEARTH_VISIBLE, NULL));
+  ANSWERS(f, HEARTH_OK, SUBMIT_PART(f, put(1, "b", "y")));
+  ANSWERS(f, HEARTH_OK, kit_barrier(f, HEARTH_DEFAULT_DURABILITY));
+  EQUALS(f, can ? 1 : 0, kit_look(f).durable);
+  EQUALS(f, 1, kit_look(f).sequence);
+  READS(f, "1/a=x ", kit_everything(f, &t));
+  ANSWERS(f, HEARTH_OK, SUBMIT(f, put(1, "c", "z")));
+  for (int i = 0; i < 2; i++) {
+    READS(f, "1/a=x 1/b=y 1/c=z ", kit_everything(f, &t));
+    EQUALS(f, 2, kit_look(f).sequence);
+    kit_reopen(f);
+  }
+}
+
 static void a_part_that_fails_takes_its_batch_along(Fixture *f) {
   Text t;
   ANSWERS(f, HEARTH_OK, SUBMIT(f, put(1, "a", "x")));
@@ -113,6 +131,9 @@ const Case kit_part_cases[] = {
      parts_can_be_abandoned, 0},
     {"compaction_is_busy_while_parts_are_open", "compact is BUSY while a batch in parts is open.",
      compaction_is_busy_while_parts_are_open, 0},
+    {"a_barrier_leaves_an_open_batch_alone",
+     "A barrier asks that every batch so far reach a level; parts are no batch yet.",
+     a_barrier_leaves_an_open_batch_alone, 0},
     {"a_part_that_fails_takes_its_batch_along",
      "A part that fails abandons its whole batch, which then starts again at its first part.",
      a_part_that_fails_takes_its_batch_along, 0},

@@ -65,8 +65,8 @@ static void batches_are_written_after_closing(Fixture *f) {
 
 const Case kit_pending_cases[] = {
     {"what_is_pending_is_read",
-     "get, scan, tables and the checks of later batches see what is complete, overlaid by what is pending; stat.sequence "
-     "is the last complete batch.", what_is_pending_is_read, NEEDS_PENDING},
+     "get, scan, tables and the checks of later batches see what is complete, overlaid by what is pending; "
+     "stat.sequence is the last complete batch.", what_is_pending_is_read, NEEDS_PENDING},
     {"a_batch_at_the_least_level_is_complete_later",
      "OK at the level VISIBLE does not say that a batch is complete; a barrier asks for that.",
      a_batch_at_the_least_level_is_complete_later, NEEDS_PENDING},

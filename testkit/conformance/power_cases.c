@@ -1,6 +1,6 @@
 /*
-** The power fails at each step of a store's life: whenever something has changed on the disk, the states that a loss may
-** leave are made, opened and compared with the history, and some of these recoveries lose the power in turn.
+** The power fails at each step of a store's life: whenever something has changed on the disk, the states that a loss
+** may leave are made, opened and compared with the history, and some of these recoveries lose the power in turn.
 */
 #include "history.h"
 
@@ -72,8 +72,8 @@ static void found(void *ud, hearth_disk *after, const hearth_crash_state *state)
   hearth_disk_observe(after, NULL, NULL);
   if (r->failed) {
     hearth_crash_tell(p->depth == 1 ? f->disk : f->after[0], state, told, sizeof told);
-    kit_note(f, r->file, r->line, "after a loss of power%s: %s (%s)", p->depth > 1 ? " during recovery" : "", r->message,
-             told);
+    kit_note(f, r->file, r->line, "after a loss of power%s: %s (%s)", p->depth > 1 ? " during recovery" : "",
+             r->message, told);
   }
   if (r->store != NULL) (void)r->backend->close(r->store, NULL);
   free(r);
@@ -140,7 +140,8 @@ const Case kit_power_cases[] = {
     {"the_power_fails_at_each_step",
      "When the power fails, every batch that was durable is there, and what is there is some whole batch's state.",
      the_power_fails_at_each_step, NEEDS_DISK},
-    {"the_power_fails_before_a_flush", "The same when most batches asked for less than durable.",
+    {"the_power_fails_before_a_flush",
+     "When the power fails, what stat.durable says is there, though most batches asked for less.",
      the_power_fails_before_a_flush, NEEDS_DISK},
     {NULL, NULL, NULL, 0},
 };

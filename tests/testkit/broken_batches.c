@@ -383,14 +383,29 @@ static void close_commits_what_is_open(hearth_backend *b) {
   b->close = close_and_commit;
 }
 
+/* What is open is committed, so that it may be flushed. */
+static hearth_status barrier_commits(hearth_backend_store *s, hearth_durability level, hearth_error *err) {
+  if (remembered.flag) (void)good->submit(s, NULL, 0, 0, level, NULL, NULL);
+  remembered.flag = false;
+  return good->barrier(s, level, err);
+}
+
+static void a_barrier_commits_what_is_open(hearth_backend *b) {
+  b->submit = note_part;
+  b->barrier = barrier_commits;
+}
+
 const Broken broken_parts[] = {
     {"parts are batches of their own", "parts_become_one_batch", parts_are_batches, ON_DISK},
-    {"an empty last part forgets the batch", "the_last_part_may_be_empty", an_empty_last_part_forgets_the_batch, ON_DISK},
+    {"an empty last part forgets the batch", "the_last_part_may_be_empty", an_empty_last_part_forgets_the_batch,
+     ON_DISK},
     {"checks of parts see earlier parts", "checks_of_parts_look_before_their_batch", checks_of_parts_see_the_batch,
      ON_DISK},
     {"ABANDON does nothing", "parts_can_be_abandoned", abandon_does_nothing, ON_DISK},
     {"compaction is never busy", "compaction_is_busy_while_parts_are_open", compaction_is_never_busy, ON_DISK},
     {"a part of checks alone is none", "compaction_is_busy_while_parts_are_open", checks_alone_are_no_part, ON_DISK},
+    {"a barrier commits the parts that are there", "a_barrier_leaves_an_open_batch_alone",
+     a_barrier_commits_what_is_open, ON_DISK},
     {"a part that fails leaves the others", "a_part_that_fails_takes_its_batch_along", a_failed_part_leaves_the_others,
      ON_DISK},
     {"close commits the parts that are there", "parts_without_their_last_are_ignored", close_commits_what_is_open,

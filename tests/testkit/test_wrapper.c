@@ -1,4 +1,4 @@
-/* The wrapper that counts and fails: it is a backend like the one in it, counts what it says, and fails as it is told. */
+/* The wrapper that counts and fails: it is a backend like the one in it, counts what it says, fails as it is told. */
 #include "../backends/testing.h"
 
 #include "hearth_testkit_cmocka.h"
