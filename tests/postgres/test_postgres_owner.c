@@ -19,7 +19,10 @@ static void a_second_opener_is_told_who_has_it(void **state) {
   must_close(reader);
   MUST(HEARTH_OK, put_number(one, 1, "n", 2, HEARTH_DURABLE, &err));
   must_close(one);
+  char token[60];
+  (void)snprintf(token, sizeof token, "%s", server_run(&server, "SELECT owner FROM hearth_store WHERE name = 'owner'"));
   two = must_open("owner", 0);
+  assert_string_not_equal(server_run(&server, "SELECT owner FROM hearth_store WHERE name = 'owner'"), token);
   assert_int_equal(sequence_of(two), 2);
   must_close(two);
 }
