@@ -33,7 +33,7 @@ static bool lives(Encoder *E, int index) {
   if (E->ops->foreign != NULL && lua_type(L, index) == LUA_TUSERDATA && E->ops->foreign(E, index, &number)) return true;
   uint32_t slot = heap_find(E->heap, (uint64_t)(uintptr_t)lua_topointer(L, index));
   if (slot != HEAP_NONE && heap_reached(E->heap, slot)) return true;
-  if (slot == HEAP_NONE && E->ops->held != NULL && E->ops->held(E, index)) return true;
+  if (E->ops->held != NULL && E->ops->held(E, index)) return true;
   if (permanents_name(L, E->permanents, E->overlay, index) < 0) return false;
   lua_pop(L, 1);
   return true;

@@ -65,7 +65,7 @@ typedef struct EncoderOps {
   /* Writes a reference to an object that has no number but belongs to the special object at work; false: it does not. NULL: none. */
   bool (*local)(Encoder *E, int index);
   bool (*local_cell)(Encoder *E, int function, int upvalue);
-  /* Is an object without a number part of a special object that will be written? Then it lives. NULL: none. */
+  /* Is an object that the walk did not reach part of a special object that will be written? Then it lives. NULL: none. */
   bool (*held)(Encoder *E, int index);
 } EncoderOps;
 

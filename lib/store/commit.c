@@ -38,7 +38,7 @@ void committer_free(Committer *C) {
   encoder_free(&C->E);
   batch_free(&C->batch);
   Buffer *buffers[] = {&C->changes, &C->pages,        &C->specials, &C->record, &C->local_cells,
-                       &C->memos,   &C->memo_changes, &C->weights,  &C->page_bytes, &C->page_entries};
+                       &C->memos,   &C->memo_changes, &C->weights,  &C->page_bytes, &C->page_entries, &C->weak_owners};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_free(buffers[i]);
   intmap_free(&C->owners);
   intmap_free(&C->locals);
@@ -284,7 +284,7 @@ static void walk(Committer *C) {
   if (!heap_reach(heap, C->S->home, HEAP_NONE)) encoder_fail_memory(E);
   do {
     while (E->done < heap_queued(heap)) commit_object(C, heap_queue_at(heap, E->done++));
-  } while (explore_specials(C) || encode_weak_round(E) || E->done < heap_queued(heap));
+  } while (explore_specials(C) || encode_weak_round(E) || special_weak_round(C) || E->done < heap_queued(heap));
   for (size_t i = 0; i < E->weak.size; i += sizeof(uint32_t)) {
     uint32_t slot;
     memcpy(&slot, E->weak.data + i, sizeof slot);
@@ -392,7 +392,7 @@ Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err) {
   E->error = err;
   batch_init(&C->batch, S->backend, S->storage, a);
   Buffer *buffers[] = {&C->changes, &C->pages,        &C->specials, &C->record, &C->local_cells,
-                       &C->memos,   &C->memo_changes, &C->weights,  &C->page_bytes, &C->page_entries};
+                       &C->memos,   &C->memo_changes, &C->weights,  &C->page_bytes, &C->page_entries, &C->weak_owners};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_init(buffers[i], a);
   intmap_init(&C->owners, a);
   intmap_init(&C->locals, a);
@@ -420,6 +420,8 @@ Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err) {
   C->values = lua_gettop(L);
   lua_newtable(L);
   C->work = lua_gettop(L);
+  lua_newtable(L);
+  C->weak = lua_gettop(L);
   return C;
 }
 

@@ -30,6 +30,7 @@ typedef struct Committer {
   Buffer local_cells;    /* per local object: upvalue index of a cell, 0 for others */
   uint32_t local_count;
   uint32_t owner;        /* slot of the special object whose record is at work */
+  Buffer weak_owners;    /* for each table in `weak` the slot of the special object that it was part of */
   PendingCommit *pending; /* what is to be known of the commit at work until it is complete */
   Buffer memos, memo_changes; /* what becomes of memos when the commit is in: memo.c */
   Buffer weights;        /* of the pages of the table at work, a number each: memo.c */
@@ -40,6 +41,7 @@ typedef struct Committer {
   /* Stack indices, absolute. */
   int values;            /* table: slot + 1 -> what the hook gave; -(slot + 1) -> the type's name or nil */
   int work;              /* table: objects to look through; the local objects of the record at work */
+  int weak;              /* list: weak tables that were part of a special object when they were met */
 } Committer;
 
 /* Sets the encoder up for this store, with its stack frame; raises. Stack: [1] is the store as light userdata. */
@@ -60,7 +62,13 @@ void committer_forget_fresh(lua_State *L, hearth_store *S);
 /* Calls the hook of the special object in slot and finds out what belongs to it alone. */
 void special_explore(Committer *C, uint32_t slot);
 
-/* EncoderOps.held. */
+/*
+** The same for weak tables that belong to a special object alone, by the entries that stay as far as is known: to be
+** asked until nothing is new. True: something was.
+*/
+bool special_weak_round(Committer *C);
+
+/* EncoderOps.held. When one object is probed, everything lives: it is as it was only if all of it is. */
 bool special_holds(Encoder *E, int index);
 
 /* Writes the record of the special object, explored before, and hands it to committer_record. True: it differs. */
@@ -68,7 +76,8 @@ bool special_write(Committer *C, uint32_t slot);
 
 /*
 ** [-0, +0] Is the special object in `slot` still what was committed? With a hook that raises, no. What it gave is kept in the
-** table at the top, so that addresses stay those of its objects. False: memory exhausted.
+** table at the top, under slot + 1, so that addresses stay those of its objects, and the metatable that the object had
+** under -(slot + 1). False: memory exhausted.
 */
 bool special_probe(lua_State *L, hearth_store *S, uint32_t slot, Probes *probes);
 

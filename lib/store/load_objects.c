@@ -418,13 +418,30 @@ static bool is_any_another(Loader *l) {
   return false;
 }
 
+/* A hook may have given an object that was probed another metatable. The stack has what special_probe kept at its top. */
+static void forget_changed(Loader *l) {
+  lua_State *L = l->D.L;
+  int kept = lua_gettop(L);
+  for (size_t i = 0; i < l->probes.unchanged.capacity; i++) {
+    IntMapEntry *e = &l->probes.unchanged.entries[i];
+    if (e->key == 0) continue;
+    lua_rawgeti(L, l->live, (lua_Integer)e->key);
+    if (!lua_getmetatable(L, -1)) lua_pushnil(L);
+    lua_rawgeti(L, kept, -(lua_Integer)e->key);
+    if (!lua_rawequal(L, -1, -2)) e->value = 0;
+    lua_settop(L, kept);
+  }
+}
+
 /* Which special objects are as they were committed? A table may have taken something from a userdata. */
 static void probe_specials(Loader *l) {
   lua_newtable(l->D.L); /* what their hooks give */
   probe(l, true);
+  forget_changed(l);
   l->rebuild_specials = is_any_another(l);
   if (!l->rebuild_specials) {
     probe(l, false);
+    forget_changed(l);
     l->rebuild_specials = is_any_another(l);
   }
   lua_pop(l->D.L, 1);

@@ -6,7 +6,8 @@
 ** object of the store like any other.
 **
 ** So hooks are called when the rest of the graph was walked, what they reach is looked
-** through (explore), and the records are written when no hook is left (write).
+** through (explore), and the records are written when no hook is left (write). Weak tables among it are put aside
+** like those of the graph: an entry stays if something else reaches its weak side.
 */
 #include <lauxlib.h>
 
@@ -29,8 +30,7 @@ static bool could_be_local(Committer *C, int index) {
     if (permanent >= 0) lua_pop(L, 1);
     return false;
   }
-  /* which entries of a weak table stay is known only when everything was walked */
-  if (lua_istable(L, index)) return !encode_is_special(E, index) && encode_weak_mode(E, index) == 0;
+  if (lua_istable(L, index)) return !encode_is_special(E, index);
   return lua_isfunction(L, index) && !lua_iscfunction(L, index);
 }
 
@@ -48,7 +48,7 @@ static uint32_t owner_of(Committer *C, uint64_t pointer) {
   return owner;
 }
 
-/* Decides whose the object is that the special in C->owner reaches. True: it is now its own, and to be looked through. */
+/* Decides whose the object is that the special in C->owner reaches. True: now its own, and to be looked through. */
 static bool claim(Committer *C, uint64_t pointer, bool *known) {
   uint32_t slot = heap_find(C->E.heap, pointer);
   *known = slot != HEAP_NONE;
@@ -109,6 +109,13 @@ static void visit_cell(Committer *C, int function, int upvalue, size_t *count) {
   lua_pop(L, 1);
 }
 
+static void put_weak_aside(Committer *C, int index) {
+  buffer_put(&C->weak_owners, &C->owner, sizeof C->owner);
+  if (C->weak_owners.failed) encoder_fail_memory(&C->E);
+  lua_pushvalue(C->E.L, index);
+  lua_rawseti(C->E.L, C->weak, (lua_Integer)(C->weak_owners.size / sizeof C->owner));
+}
+
 static void look_through(Committer *C, int index, size_t *count) {
   lua_State *L = C->E.L;
   if (lua_isfunction(L, index)) {
@@ -122,11 +129,24 @@ static void look_through(Committer *C, int index, size_t *count) {
     visit(C, lua_gettop(L), count);
     lua_pop(L, 1);
   }
+  if (encode_weak_mode(&C->E, index) != 0) {
+    put_weak_aside(C, index);
+    return;
+  }
   lua_pushnil(L);
   while (lua_next(L, index)) {
     int top = lua_gettop(L);
     visit(C, top - 1, count);
     visit(C, top, count);
+    lua_pop(L, 1);
+  }
+}
+
+static void look_through_work(Committer *C, size_t count) {
+  lua_State *L = C->E.L;
+  while (count > 0) {
+    lua_rawgeti(L, C->work, (lua_Integer)count--);
+    look_through(C, lua_gettop(L), &count);
     lua_pop(L, 1);
   }
 }
@@ -148,19 +168,54 @@ void special_explore(Committer *C, uint32_t slot) {
     lua_pushnil(L);
   lua_rawseti(L, C->values, -(lua_Integer)slot - 1);
   visit(C, top + 2, &count);
-  while (count > 0) {
-    lua_rawgeti(L, C->work, (lua_Integer)count--);
-    look_through(C, lua_gettop(L), &count);
-    lua_pop(L, 1);
-  }
+  look_through_work(C, count);
   lua_settop(L, top);
   encoder_check(E);
 }
 
-/* Once a weak table refers to it, it gets a number, and is no part of the record any more. */
+/* The weak table at `t` belongs to the special object in C->owner. A hook may have changed its metatable, too. */
+static void follow_weak(Committer *C, int t) {
+  Encoder *E = &C->E;
+  lua_State *L = E->L;
+  size_t count = 0;
+  int mode = encode_weak_mode(E, t);
+  if (mode == 0) encoder_fail(E, HEARTH_UNSTORABLE, 0, "a weak table that a hook made a strong one meanwhile");
+  lua_getmetatable(L, t);
+  visit(C, t + 1, &count);
+  lua_pop(L, 1);
+  lua_pushnil(L);
+  while (lua_next(L, t)) {
+    int top = lua_gettop(L);
+    if (encode_weak_keeps(E, mode, top - 1, top)) {
+      visit(C, top - 1, &count);
+      visit(C, top, &count);
+    }
+    lua_pop(L, 1);
+  }
+  look_through_work(C, count);
+}
+
+bool special_weak_round(Committer *C) {
+  Encoder *E = &C->E;
+  lua_State *L = E->L;
+  size_t owned = C->owners.count, queued = heap_queued(E->heap);
+  for (size_t i = 0; i < C->weak_owners.size / sizeof C->owner; i++) {
+    memcpy(&C->owner, C->weak_owners.data + i * sizeof C->owner, sizeof C->owner);
+    E->current = C->owner;
+    lua_rawgeti(L, C->weak, (lua_Integer)i + 1);
+    int t = lua_gettop(L);
+    /* once it has a number, it is one of the graph's, and encode_weak_round follows it */
+    if (heap_find(E->heap, (uint64_t)(uintptr_t)lua_topointer(L, t)) == HEAP_NONE) follow_weak(C, t);
+    lua_settop(L, t - 1);
+  }
+  encoder_check(E);
+  return C->owners.count > owned || heap_queued(E->heap) > queued;
+}
+
+/* Once a weak table of another refers to it, it gets a number, and is no part of the record any more. */
 bool special_holds(Encoder *E, int index) {
   Committer *C = E->owner;
-  return intmap_get(&C->owners, (uint64_t)(uintptr_t)lua_topointer(E->L, index)) != INTMAP_NONE;
+  return C->dry || intmap_get(&C->owners, (uint64_t)(uintptr_t)lua_topointer(E->L, index)) != INTMAP_NONE;
 }
 
 /* ------------------------------------------------------------------ write */
@@ -266,7 +321,10 @@ typedef struct ProbeCall {
   Committer *committer;
 } ProbeCall;
 
-/* What is part of the object is nobody else's; what its hook gave stays, so that no address there becomes another's. */
+/*
+** What is part of the object is nobody else's; what its hook gave stays, so that no address there becomes another's. A
+** hook may change its own object: the metatable is kept from before it was called.
+*/
 static void keep(Committer *C, uint32_t slot, int kept) {
   lua_State *L = C->E.L;
   bool put = true;
@@ -286,10 +344,11 @@ static int probe_protected(lua_State *L) {
   C->probes = call->probes;
   heap_begin_walk(&call->S->heap);
   lua_rawgeti(L, C->E.objects, (lua_Integer)call->slot + 1);
-  bool special = encode_is_special(&C->E, lua_gettop(L));
-  lua_pop(L, 1);
-  if (special) {
+  if (encode_is_special(&C->E, lua_gettop(L))) {
+    lua_getmetatable(L, -1);
+    lua_rawseti(L, 2, -(lua_Integer)call->slot - 1);
     special_explore(C, call->slot);
+    while (special_weak_round(C)) continue;
     if (!special_write(C, call->slot)) keep(C, call->slot, 2);
   }
   return 0;

@@ -155,6 +155,160 @@ test("what can be rebuilt is stored: over tables, weak tables, metatables; funct
   equal(d.held(), d.held)
 end)
 
+-- ----------------------------------------------------------- weak tables
+
+test("a weak table that a hook makes anew each time", function()
+  local store <close>, home = open()
+  local class = {}
+  function class:__persist()
+    local cache = setmetatable({}, { __mode = "k" })
+    cache[home], cache[{}] = { "home" }, "nothing else has it"
+    return function() return setmetatable({ cache = cache }, class) end
+  end
+  home.class, home.object = class, setmetatable({}, class)
+  local object = home.object
+  assert(store:commit())
+  local next_id, sequence = store:stat().next_id, store:stat().storage.sequence
+  for _ = 1, 3 do
+    assert(store:commit())
+    equal(store:stat().next_id, next_id)
+    equal(store:stat().storage.sequence, sequence)
+  end
+  assert(store:rollback())
+  equal(home.object, object)
+  assert(store:commit())
+  equal(store:stat().storage.sequence, sequence)
+end)
+
+-- What the class's only object is given as `held` is what decoding a blob and opening a store make of it.
+local function weak_case(name, make, check)
+  test("weak tables that one object alone has: " .. name, function()
+    local uri, bytes = "file:" .. t.path "weak.hearth", nil
+    do
+      local store <close> = assert(hearth.open(uri))
+      local home, class = store.home, new_class()
+      home.class, home.object = class, setmetatable({}, class)
+      home.object.held = make(home, class)
+      assert(store:commit())
+      local sequence = store:stat().storage.sequence
+      assert(store:commit())
+      equal(store:stat().storage.sequence, sequence)
+      bytes = assert(hearth.encode(home))
+    end
+    collectgarbage "stop" -- which would take what should not be there
+    local store <close> = assert(hearth.open(uri))
+    for _, home in ipairs { store.home, (assert(hearth.decode(bytes, { trusted = true }))) } do
+      check(home.object.held, home)
+    end
+    collectgarbage "restart"
+    os.remove((t.path "weak.hearth"))
+  end)
+end
+
+local function count(object)
+  local n = 0
+  for _ in next, object do n = n + 1 end
+  return n
+end
+
+weak_case("keys that home has, and others", function(home)
+  home.key = {}
+  return setmetatable({ [home.key] = { "kept" }, [{}] = "gone", [1] = 2 }, { __mode = "k" })
+end, function(held, home)
+  equal(held[home.key][1], "kept")
+  equal(held[1], 2)
+  equal(count(held), 2)
+end)
+
+weak_case("keys that the same object has, each over the value of another", function()
+  local list = { {}, {}, {}, {} }
+  local chain = setmetatable({}, { __mode = "k" })
+  for i = 1, 3 do chain[list[i]] = { list[i + 1] } end
+  chain[{}] = { {} }
+  return { chain = chain, first = list[1] }
+end, function(held)
+  local key = held.first
+  for _ = 1, 3 do key = held.chain[key][1] end
+  equal(held.chain[key], nil)
+  equal(count(held.chain), 3)
+end)
+
+weak_case("keys that another object has", function(home, class)
+  local key = {}
+  home.other = setmetatable({ held = { key } }, class)
+  return setmetatable({ [key] = "kept", [{}] = "gone" }, { __mode = "k" })
+end, function(held, home)
+  equal(held[home.other.held[1]], "kept")
+  equal(count(held), 1)
+end)
+
+weak_case("values; a weak table of the graph holds one of them by a key of the object's", function(home)
+  local key, value = {}, {}
+  home.graph = setmetatable({ [key] = { value } }, { __mode = "k" })
+  return { key = key, values = setmetatable({ value, {}, "text", [value] = 1 }, { __mode = "v" }) }
+end, function(held, home)
+  equal(held.values[1], home.graph[held.key][1])
+  equal(held.values[3], "text")
+  equal(held.values[held.values[1]], 1)
+  equal(count(held.values), 3)
+end)
+
+weak_case("two objects have it", function(home, class)
+  local shared = setmetatable({ [home] = 1, [{}] = 2 }, { __mode = "k" })
+  home.other = setmetatable({ held = shared }, class)
+  return shared
+end, function(held, home)
+  equal(home.other.held, held)
+  equal(held[home], 1)
+  equal(count(held), 1)
+end)
+
+test("a hook makes the weak table of another object a strong one", function()
+  local store <close>, home = open()
+  local class, first = {}, nil
+  function class:__persist()
+    local table = setmetatable({ [{}] = 1 }, { __mode = "k" })
+    if first then setmetatable(first, {}) end
+    first = table
+    return function() return setmetatable({ table }, class) end
+  end
+  home.class, home.a, home.b = class, setmetatable({}, class), setmetatable({}, class)
+  fails("unstorable", "a weak table that a hook made a strong one meanwhile", store:commit())
+  first, home.b = nil, nil
+  assert(store:commit())
+end)
+
+-- ------------------------------------------------ hooks that change things
+
+test("rollback: a hook takes its own object's metatable away, or another's", function()
+  for _, victim in ipairs { "own", "another's", "another's, probed before" } do
+    local store <close>, home = open()
+    local class, objects = new_class(), {}
+    local hook = class.__persist
+    function class:__persist()
+      if meddle then meddle(self) end -- a global: what the hook captures is stored with it
+      return hook(self)
+    end
+    home.class, home.list = class, {}
+    for i = 1, 3 do home.list[i] = setmetatable({ held = { i } }, class) end
+    assert(store:commit())
+    for i = 1, 3 do objects[i] = home.list[i] end
+    function meddle(object)
+      setmetatable(victim == "own" and object or objects[victim:find "before" and 1 or 2], nil)
+    end
+    assert(store:rollback())
+    meddle = nil
+    for i = 1, 3 do
+      equal(home.list[i], objects[i])
+      equal(getmetatable(objects[i]), class, victim)
+      equal(objects[i].held[1], i)
+    end
+    local sequence = store:stat().storage.sequence
+    assert(store:commit())
+    equal(store:stat().storage.sequence, sequence)
+  end
+end)
+
 -- ---------------------------------------------------------------- random
 
 -- A graph of hooked objects, functions and tables: `all` lists the tables and, in `functions`, the functions.
@@ -221,8 +375,9 @@ local function random_classes()
   return { class(false), class(true) }
 end
 
--- Everything reachable but the contents of weak tables, with identities as numbers in the order of the walk.
-local function describe(root, classes)
+-- Everything reachable but what only weak tables hold, with identities as numbers in the order of the walk.
+-- `with_weak`: how many entries these have, too.
+local function describe(root, classes, with_weak)
   local numbers, count, out, queue = {}, 0, {}, {}
   local function name(value)
     local kind = type(value)
@@ -249,12 +404,11 @@ local function describe(root, classes)
       if meta then
         parts[1] = meta == classes[1] and "A" or meta == classes[2] and "B" or "weak " .. tostring(meta.__mode)
       end
-      local keys, others = {}, 0
-      if not (meta and meta.__mode) then
-        for key in next, value do
-          if type(key) == "table" or type(key) == "function" then others = others + 1
-          else keys[#keys + 1] = key end
-        end
+      local keys, others, weak = {}, 0, meta and meta.__mode
+      for key in next, value do
+        if weak then others = others + (with_weak and 1 or 0)
+        elseif type(key) == "table" or type(key) == "function" then others = others + 1
+        else keys[#keys + 1] = key end
       end
       table.sort(keys, function(x, y) return tostring(x) < tostring(y) end)
       for _, key in ipairs(keys) do parts[#parts + 1] = tostring(key) .. "=" .. name(value[key]) end
@@ -396,11 +550,19 @@ seeded("random graphs of hooked objects: what is stored can be opened, what is r
     fails("cycle", need_each_other, bytes, reason, status)
   else
     assert(ok, message)
-    assert(hearth.decode(assert(bytes, reason), { trusted = true }))
   end
+  local sequence = store:stat().storage.sequence
+  if ok then assert(store:commit()) end
+  equal(store:stat().storage.sequence, sequence)
   store:close()
+  collectgarbage "stop" -- which would take what should not be there
   local again <close> = assert(hearth.open(uri))
-  if not cyclic then equal(describe(again.home, again.home.classes), before) end
+  if not cyclic then
+    local copy = assert(hearth.decode(assert(bytes, reason), { trusted = true }))
+    equal(describe(again.home, again.home.classes), before)
+    equal(describe(again.home, again.home.classes, true), describe(copy, copy.classes, true))
+  end
+  collectgarbage "restart"
   again:close()
   os.remove((t.path "random.hearth"))
 end)
