@@ -332,7 +332,7 @@ static void a_damaged_source(void **state) {
   const unsigned char *bytes = hearth_disk_bytes(f->disk.disk, PLACE, &size);
   unsigned char *damaged = malloc(size);
   memcpy(damaged, bytes, size);
-  size_t at = size - 1;
+  size_t at = size - 10;
   while (memcmp(damaged + at, "one by one", 10) != 0) at--;
   damaged[at] ^= 1;
   hearth_disk_put(f->disk.disk, PLACE, damaged, size);
