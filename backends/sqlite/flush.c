@@ -59,7 +59,9 @@ hearth_status sqlite_flush_compact(hearth_backend_store *store, unsigned keep, h
   if (keep > 0) return hearth_fail(err, HEARTH_UNSUPPORTED, "%s: sqlite keeps no earlier batches", store->names.path);
   if (sqlite_moved(&store->write)) return sqlite_lost(store, "another program has moved or removed the file", err);
   sqlite_snapshot_end(store);
-  hearth_status status = sqlite_connection_sync_fully(&store->write, store->names.path, true, err);
+  hearth_status status = sqlite_abandon(store, err);
+  if (status == HEARTH_OK)
+    status = sqlite_connection_sync_fully(&store->write, store->names.path, true, err);
   if (status == HEARTH_OK && sqlite3_exec(store->write.db, "VACUUM", NULL, NULL, NULL) != SQLITE_OK)
     status = sqlite_trouble(store, &store->write, "compact", err);
   return status == HEARTH_OK ? sqlite_flush_everything(store, err) : status;

@@ -19,19 +19,39 @@ hearth_status sqlite_snapshot_numbers(hearth_backend_store *store, Connection *c
   return status;
 }
 
+static bool size_of(Connection *c, int which, sqlite3_int64 *size) {
+  sqlite3_file *file = NULL;
+  if (sqlite3_file_control(c->db, "main", which, &file) != SQLITE_OK || file == NULL || file->pMethods == NULL)
+    return false;
+  return file->pMethods->xFileSize(file, size) == SQLITE_OK;
+}
+
 /* A log of no bytes: everything was taken into the database, and flushed, before it was cut. */
 static bool log_is_empty(hearth_backend_store *store) {
-  sqlite3_file *log = NULL;
   sqlite3_int64 size = 0;
-  if (store->unchanging) return true;
-  if (sqlite3_file_control(store->read.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK) return false;
-  if (log == NULL || log->pMethods == NULL) return false;
-  return log->pMethods->xFileSize(log, &size) == SQLITE_OK && size == 0;
+  return store->unchanging || (size_of(&store->read, SQLITE_FCNTL_JOURNAL_POINTER, &size) && size == 0);
+}
+
+/* SQLite reads a page that the file has only a part of as if the rest were zeros. The log may have it whole. */
+hearth_status sqlite_check_length(hearth_backend_store *store, hearth_error *err) {
+  sqlite3_file *file = NULL;
+  sqlite3_int64 size = 0;
+  unsigned char page[2];
+  if (!log_is_empty(store) || !size_of(&store->read, SQLITE_FCNTL_FILE_POINTER, &size)) return HEARTH_OK;
+  (void)sqlite3_file_control(store->read.db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+  if (file->pMethods->xRead(file, page, sizeof page, 16) != SQLITE_OK)
+    return hearth_fail(err, HEARTH_IO, "%s: cannot read its header", store->names.path);
+  const int page_size = page[0] << 8 | page[1]; /* 1 means 65,536 */
+  if (size % (page_size == 1 ? 65536 : page_size) == 0) return HEARTH_OK;
+  return hearth_fail_at(err, HEARTH_DAMAGED, (uint64_t)size, "%s: damaged: it ends in the middle of a page, at byte %lld",
+                        store->names.path, (long long)size);
 }
 
 hearth_status sqlite_snapshot_begin(hearth_backend_store *store, hearth_error *err) {
   uint64_t sequence, durable;
   if (store->read.in_snapshot) return HEARTH_OK;
+  if (sqlite3_get_autocommit(store->read.db) == 0 && sqlite_statement_run(&store->read, COMMIT) != SQLITE_OK)
+    return sqlite_trouble(store, &store->read, "read", err); /* there was no memory to end the last one */
   if (sqlite_statement_run(&store->read, BEGIN_READING) != SQLITE_OK)
     return sqlite_trouble(store, &store->read, "read", err);
   store->read.in_snapshot = true;

@@ -43,6 +43,12 @@ hearth_status sqlite_writable(hearth_backend_store *store, hearth_error *err) {
   return status;
 }
 
+/* A read that is running would see what it did not begin with. */
+static hearth_status outside_callbacks(hearth_backend_store *store, hearth_error *err) {
+  if (store->callbacks == 0) return HEARTH_OK;
+  return hearth_fail(err, HEARTH_BUSY, "%s: something is being read", store->names.path);
+}
+
 /* ------------------------------------------------------------- opening */
 
 /* Only a plain file, or nothing, may be there. */
@@ -89,22 +95,23 @@ static hearth_status connect(hearth_backend_store *store, Connection *c, Connect
   return status;
 }
 
+/* Databases are made with a log; a copy that another program made may have none. */
 static hearth_status begin_log(hearth_backend_store *store, hearth_error *err) {
   sqlite3_stmt *statement = NULL;
   Connection *c = &store->write;
-  bool in_log = false;
+  const char *mode = NULL;
+  hearth_status status = HEARTH_OK;
   if (sqlite3_prepare_v2(c->db, "PRAGMA journal_mode = WAL", -1, &statement, NULL) == SQLITE_OK &&
-      sqlite3_step(statement) == SQLITE_ROW) {
-    const char *mode = (const char *)sqlite3_column_text(statement, 0);
-    in_log = mode != NULL && strcmp(mode, "wal") == 0;
-  }
-  int result = sqlite3_finalize(statement);
-  if (result != SQLITE_OK) return sqlite_failure(c->db, store->names.path, "open it", err);
-  if (!in_log)
-    return hearth_fail(err, HEARTH_UNSUPPORTED, "%s: SQLite cannot keep a log (WAL) on this file system",
-                       store->names.path);
+      sqlite3_step(statement) == SQLITE_ROW)
+    mode = (const char *)sqlite3_column_text(statement, 0);
+  if (mode == NULL)
+    status = sqlite_failure(c->db, store->names.path, "open it", err);
+  else if (strcmp(mode, "wal") != 0)
+    status = hearth_fail(err, HEARTH_UNSUPPORTED, "%s: SQLite cannot keep a log (WAL) on this file system",
+                         store->names.path);
+  (void)sqlite3_finalize(statement);
   (void)sqlite3_wal_hook(c->db, count_frames, store); /* instead of SQLite's own, which ignores failures */
-  return HEARTH_OK;
+  return status;
 }
 
 static hearth_status open_writer(hearth_backend_store *store, unsigned flags, hearth_error *err) {
@@ -119,6 +126,8 @@ static hearth_status open_writer(hearth_backend_store *store, unsigned flags, he
   if (status == HEARTH_OK) status = sqlite_snapshot_numbers(store, &store->write, &store->sequence, &durable, err);
   if (status == HEARTH_OK) status = sqlite_flush_everything(store, err);
   if (status == HEARTH_OK) status = connect(store, &store->read, TO_READ, err);
+  if (status == HEARTH_OK) status = sqlite_snapshot_begin(store, err);
+  if (status == HEARTH_OK) status = sqlite_check_length(store, err);
   return status;
 }
 
@@ -132,7 +141,10 @@ static hearth_status connect_reader(hearth_backend_store *store, hearth_error *e
   hearth_status status = connect(store, &store->read, kind, err);
   if (status == HEARTH_OK) status = connect(store, &store->write, kind, err);
   if (status == HEARTH_OK) status = sqlite_snapshot_begin(store, err);
-  return status;
+  if (status == HEARTH_OK) status = sqlite_check_length(store, err);
+  if (status != HEARTH_READONLY) return status;
+  return hearth_fail(err, HEARTH_READONLY,
+                     "%s: cannot read it: SQLite keeps files beside it, and cannot write the folder", store->names.path);
 }
 
 static hearth_status open_reader(hearth_backend_store *store, hearth_error *err) {
@@ -213,7 +225,9 @@ static hearth_status done(hearth_status status, hearth_error *err) {
 static hearth_status sqlite_get(hearth_backend_store *store, uint64_t table, const void *key, size_t key_size,
                                 hearth_found found, void *ud, hearth_error *err) {
   hearth_status status = sqlite_alive(store, err);
+  store->callbacks++;
   if (status == HEARTH_OK) status = sqlite_read_get(store, table, key, key_size, found, ud, err);
+  store->callbacks--;
   return done(status, err);
 }
 
@@ -221,14 +235,17 @@ static hearth_status sqlite_scan(hearth_backend_store *store, uint64_t table, co
                                  const void *to, size_t to_size, bool reverse, hearth_found found, void *ud,
                                  int *result, hearth_error *err) {
   hearth_status status = sqlite_alive(store, err);
+  store->callbacks++;
   if (status == HEARTH_OK)
     status = sqlite_read_scan(store, table, from, from_size, to, to_size, reverse, found, ud, result, err);
+  store->callbacks--;
   return done(status, err);
 }
 
 static hearth_status sqlite_submit(hearth_backend_store *store, const hearth_op *ops, size_t count, unsigned flags,
                                    hearth_durability level, uint64_t *sequence, hearth_error *err) {
   hearth_status status = sqlite_writable(store, err);
+  if (status == HEARTH_OK) status = outside_callbacks(store, err);
   if (status == HEARTH_OK) status = sqlite_write(store, ops, count, flags, level, sequence, err);
   return done(status, err);
 }
@@ -255,6 +272,7 @@ static hearth_status sqlite_poll(hearth_backend_store *store, hearth_error *err)
 
 static hearth_status sqlite_compact(hearth_backend_store *store, unsigned keep, hearth_error *err) {
   hearth_status status = sqlite_writable(store, err);
+  if (status == HEARTH_OK) status = outside_callbacks(store, err);
   if (status == HEARTH_OK) status = sqlite_flush_compact(store, keep, err);
   return done(status, err);
 }
@@ -282,7 +300,8 @@ static hearth_status reconnect(hearth_backend_store *store, hearth_error *err) {
 static hearth_status sqlite_refresh(hearth_backend_store *store, hearth_error *err) {
   hearth_status status = sqlite_alive(store, err);
   if (status != HEARTH_OK || !store->readonly) return done(status, err);
-  return done(reconnect(store, err), err);
+  status = outside_callbacks(store, err);
+  return done(status == HEARTH_OK ? reconnect(store, err) : status, err);
 }
 
 static hearth_status sqlite_stat(hearth_backend_store *store, hearth_backend_stat *stat, hearth_error *err) {
@@ -294,7 +313,9 @@ static hearth_status sqlite_stat(hearth_backend_store *store, hearth_backend_sta
 static hearth_status sqlite_tables(hearth_backend_store *store, hearth_found found, void *ud, int *result,
                                    hearth_error *err) {
   hearth_status status = sqlite_alive(store, err);
+  store->callbacks++;
   if (status == HEARTH_OK) status = sqlite_read_tables(store, found, ud, result, err);
+  store->callbacks--;
   return done(status, err);
 }
 

@@ -23,6 +23,7 @@ struct hearth_backend_store {
   uint64_t sequence, durable;
   uint64_t last_sync; /* milliseconds */
   uint64_t synced;
+  unsigned callbacks; /* of reads that are running: nothing changes under them */
   int frames;         /* in the log, after the last commit */
   bool readonly, dead;
   bool in_batch;      /* parts were submitted, and the last not yet */
@@ -60,6 +61,9 @@ hearth_status sqlite_identify_tables(Connection *c, const char *path, hearth_err
 
 /* A transaction for reading is open afterwards, and for a reader its numbers are the store's. */
 hearth_status sqlite_snapshot_begin(hearth_backend_store *store, hearth_error *err);
+
+/* DAMAGED where the file's end is missing, as far as SQLite would not notice. */
+hearth_status sqlite_check_length(hearth_backend_store *store, hearth_error *err);
 
 /* The next read begins another one. */
 void sqlite_snapshot_end(hearth_backend_store *store);

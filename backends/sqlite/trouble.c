@@ -47,11 +47,24 @@ static hearth_status status_of(int code, int failure) {
   }
 }
 
+/* SQLite forgets the system's errno when a commit fails; the log's file, or the database's, has it. */
+static int errno_of(sqlite3 *db, int code) {
+  static const int pointers[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
+  int failure = sqlite3_system_errno(db);
+  for (size_t i = 0; failure == 0 && code == SQLITE_IOERR_WRITE && i < 2; i++) {
+    sqlite3_file *file = NULL;
+    if (sqlite3_file_control(db, "main", pointers[i], &file) == SQLITE_OK && file != NULL && file->pMethods != NULL &&
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &failure) != SQLITE_OK)
+      failure = 0;
+  }
+  return failure;
+}
+
 hearth_status sqlite_failure(sqlite3 *db, const char *path, const char *doing, hearth_error *err) {
   if (db == NULL) return failure_nomem(err, path);
   const int code = sqlite3_extended_errcode(db);
   const bool of_system = (code & 0xff) == SQLITE_IOERR || (code & 0xff) == SQLITE_CANTOPEN;
-  const int failure = of_system ? sqlite3_system_errno(db) : 0;
+  const int failure = of_system ? errno_of(db, code) : 0;
   const hearth_status status = status_of(code, failure);
   if (status == HEARTH_NOMEM) return failure_nomem(err, path);
   return hearth_fail(err, status, "%s: cannot %s: %s%s%s", path, doing, sqlite3_errmsg(db), failure != 0 ? ": " : "",

@@ -2,23 +2,21 @@
 #include "error.h"
 #include "store.h"
 
-static hearth_status rollback(hearth_backend_store *store, hearth_error *err) {
+/* Where there is no memory for it, whatever needs another transaction tries again. */
+hearth_status sqlite_abandon(hearth_backend_store *store, hearth_error *err) {
   store->in_batch = store->changed = false;
   /* SQLite may have rolled back by itself */
   if (sqlite3_get_autocommit(store->write.db) != 0) return HEARTH_OK;
   if (sqlite_statement_run(&store->write, ROLLBACK) == SQLITE_OK) return HEARTH_OK;
-  return sqlite_lost(store, "an unfinished batch cannot be rolled back", err);
-}
-
-hearth_status sqlite_abandon(hearth_backend_store *store, hearth_error *err) {
-  return rollback(store, err);
+  hearth_status status = sqlite_trouble(store, &store->write, "roll back", err);
+  return status == HEARTH_NOMEM ? status : sqlite_lost(store, "an unfinished batch cannot be rolled back", err);
 }
 
 /* The batch failed with `status`, which `err` tells: leave the store as it was before. */
 static hearth_status undo(hearth_backend_store *store, hearth_status status, hearth_error *err) {
   hearth_error worse;
-  hearth_status undone = rollback(store, &worse);
-  if (undone == HEARTH_OK) return status;
+  hearth_status undone = sqlite_abandon(store, &worse);
+  if (undone == HEARTH_OK || undone == HEARTH_NOMEM) return status;
   if (err != NULL) *err = worse;
   return undone;
 }
@@ -30,7 +28,9 @@ static hearth_status undo(hearth_backend_store *store, hearth_status status, hea
 static hearth_status begin(hearth_backend_store *store, bool fully, hearth_error *err) {
   if (store->changed) return HEARTH_OK;
   if (sqlite_moved(&store->write)) return sqlite_lost(store, "another program has moved or removed the file", err);
-  hearth_status status = sqlite_connection_sync_fully(&store->write, store->names.path, fully, err);
+  hearth_status status = sqlite_abandon(store, err);
+  if (status == HEARTH_OK)
+    status = sqlite_connection_sync_fully(&store->write, store->names.path, fully, err);
   if (status != HEARTH_OK) return status;
   if (sqlite_statement_run(&store->write, BEGIN_WRITING) != SQLITE_OK)
     return sqlite_trouble(store, &store->write, "write", err);
@@ -125,7 +125,7 @@ hearth_status sqlite_write(hearth_backend_store *store, const hearth_op *ops, si
   hearth_status status = contract_level(&hearth_sqlite_backend, &level, err);
   if (status == HEARTH_OK) status = contract_check(ops, count, flags, err);
   if (status == HEARTH_OK) status = check_sizes(store, ops, count, err);
-  if (status == HEARTH_OK && (flags & HEARTH_BATCH_ABANDON) != 0) return rollback(store, err);
+  if (status == HEARTH_OK && (flags & HEARTH_BATCH_ABANDON) != 0) return sqlite_abandon(store, err);
   if (status == HEARTH_OK) status = add_ops(store, ops, count, more || level == HEARTH_DURABLE, err);
   if (status != HEARTH_OK) return undo(store, status, err);
   store->in_batch = more;

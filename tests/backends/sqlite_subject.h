@@ -26,8 +26,8 @@ static void leave_database(void *ud, const char *location) {
   folder_remove(sqlite_place);
 }
 
-static const ConformanceSubject sqlite_in_folder = {.name = "sqlite", .backend = &hearth_sqlite_backend, .persistent = true,
-                                                    .arrive = arrive_at_database, .leave = leave_database,
-                                                    .keeps_no_batches = true};
+static const ConformanceSubject sqlite_in_folder = {.name = "sqlite", .backend = &hearth_sqlite_backend,
+                                                    .persistent = true, .arrive = arrive_at_database,
+                                                    .leave = leave_database, .keeps_no_batches = true};
 
 #endif

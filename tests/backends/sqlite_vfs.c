@@ -98,7 +98,8 @@ bool vfs_has_unsynced(const char *path) {
 }
 
 /*
-** One file after the loss; without a shadow nothing of it was ever synced, and it is empty. What is left is on the device.
+** One file after the loss; without a shadow nothing of it was ever synced, and it is empty. What is left is on the
+** device.
 */
 static void lose(const char *path, unsigned *seed) {
   char shadow[640], made[640];

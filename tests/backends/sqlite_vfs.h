@@ -1,6 +1,6 @@
 /*
-** SQLite's way to its files, with faults: any call can fail or be the last one of the process, and what was synced is kept
-** in a shadow beside each file, so that a power loss can be made of it.
+** SQLite's way to its files, with faults: any call can fail or be the last one of the process, and what was synced is
+** kept in a shadow beside each file, so that a power loss can be made of it.
 */
 #ifndef HEARTH_TESTS_SQLITE_VFS_H
 #define HEARTH_TESTS_SQLITE_VFS_H

@@ -1,6 +1,6 @@
 /*
-** Every call of SQLite to its files fails once; the process dies at any of them; the power is lost. What was acknowledged
-** is there, and no batch is there in part.
+** Every call of SQLite to its files fails once; the process dies at any of them; the power is lost. What was
+** acknowledged is there, and no batch is there in part.
 */
 #include <sqlite3.h>
 #include <sys/stat.h>
@@ -60,7 +60,7 @@ static uint64_t look(const Place *p) {
   return sequence;
 }
 
-/* Opens, commits, compacts, closes: up to the first failure, which the caller gets. *done: the last batch acknowledged. */
+/* Opens, commits, compacts, closes: up to the first failure, the answer. *done: the last batch acknowledged. */
 static hearth_status live(const Place *p, uint64_t *done, hearth_status usable, hearth_error *err) {
   hearth_backend_store *store;
   hearth_status status = open_store(p, 0, &store, err);
@@ -123,7 +123,8 @@ static void every_call_fails(void **state) {
         if (status == HEARTH_FULL || status == HEARTH_NOMEM) assert_int_equal(there, done);
       }
   assert_true(failed > 100);
-  printf("figure: sqlite: %zu input and output errors, each told, %zu more without harm, nothing lost\n", failed, unnoticed);
+  printf("figure: sqlite: %zu input and output errors, each told, %zu more without harm, nothing lost\n", failed,
+         unnoticed);
 }
 
 /* stat.durable says what is on the device: nothing in the log is unsynced then. */
@@ -217,7 +218,8 @@ static void killed_at_every_call(void **state) {
       uint64_t there = look(p);
       if (there < report.durable || there > report.acknowledged + 1)
         fail_msg("loss %u of life %d: batch %llu is there, %llu was durable, %llu acknowledged", i, lives,
-                 (unsigned long long)there, (unsigned long long)report.durable, (unsigned long long)report.acknowledged);
+                 (unsigned long long)there, (unsigned long long)report.durable,
+                 (unsigned long long)report.acknowledged);
       after = there;
       losses++;
     }

@@ -1,0 +1,303 @@
+/*
+** Real processes: a child that commits is killed at any moment, and everything that it had acknowledged is there;
+** readers beside a writer see one commit or are told; a second writer is told who has the store.
+*/
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "folder.h"
+#include "hearth_sqlite.h"
+#include "scenario.h"
+
+#include "../killed.h"
+
+#define KILLS 120
+#define READERS 3
+#define COMMITS 400
+
+static const hearth_backend *sqlite = &hearth_sqlite_backend;
+
+typedef struct Place {
+  char folder[512], path[600];
+} Place;
+
+static int setup(void **state) {
+  Place *p = calloc(1, sizeof *p);
+  folder_make(p->folder, sizeof p->folder);
+  (void)snprintf(p->path, sizeof p->path, "%s/world.sqlite", p->folder);
+  *state = p;
+  return 0;
+}
+
+static int teardown(void **state) {
+  folder_remove(((Place *)*state)->folder);
+  free(*state);
+  return 0;
+}
+
+static hearth_status open_store(const char *path, unsigned flags, hearth_backend_store **store, hearth_error *err) {
+  hearth_backend_config config = {.size = sizeof config, .location = path, .flags = flags};
+  return sqlite->open(&config, store, err);
+}
+
+/* In the child: opens, commits, compacts, closes, and again; each batch is acknowledged. */
+static void live(const Life *life) {
+  hearth_backend_store *store;
+  hearth_error err;
+  for (;;) {
+    hearth_backend_stat stat = {.size = sizeof stat};
+    atomic_store(life->phase, OPENING);
+    if (open_store(life->path, 0, &store, &err) != HEARTH_OK) {
+      (void)fprintf(stderr, "%s\n", err.message);
+      _exit(3);
+    }
+    if (sqlite->stat(store, &stat, &err) != HEARTH_OK) _exit(4);
+    uint64_t last = stat.sequence + 8;
+    for (uint64_t n = stat.sequence + 1; n <= last; n++) {
+      atomic_store(life->phase, COMMITTING);
+      hearth_durability level = n % 3 == 0 ? HEARTH_DURABLE : HEARTH_COMPLETE;
+      if (scenario_submit(sqlite, store, n, n % 2 == 0, level, &err) != HEARTH_OK) _exit(5);
+      life_acknowledge(life, n);
+      if (n != last - 2) continue;
+      atomic_store(life->phase, COMPACTING);
+      if (sqlite->compact(store, 0, &err) != HEARTH_OK) _exit(7);
+    }
+    atomic_store(life->phase, CLOSING);
+    if (sqlite->close(store, &err) != HEARTH_OK) _exit(8);
+  }
+}
+
+static void killed_at_any_moment(void **state) {
+  Place *p = *state;
+  Killer k;
+  size_t lost = 0, kills = rounds(KILLS);
+  killer_init(&k, p->path, live);
+  srand(1);
+  for (size_t i = 0; i < kills; i++) {
+    hearth_backend_store *store;
+    hearth_error err;
+    killer_kill(&k, i);
+    if (open_store(p->path, 0, &store, &err) != HEARTH_OK) fail_msg("after a kill: %s", err.message);
+    uint64_t there = scenario_verify(sqlite, store);
+    if (there < k.acknowledged) lost += (size_t)(k.acknowledged - there);
+    assert_true(there <= k.acknowledged + 1); /* the one that was under way */
+    k.acknowledged = there;
+    assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
+  }
+  assert_true(k.acknowledgements > kills / 4);
+  killer_report(&k, "sqlite", KILLS, lost);
+  killer_free(&k);
+}
+
+/* What a reader in another process found, in memory that is shared. */
+typedef struct Readings {
+  atomic_int ready, stop;
+  atomic_long reads, stale, news;
+} Readings;
+
+/* Each read is of one commit, the same until it is refreshed; poll tells when there is another one. */
+static void read_on(const char *path, Readings *r) {
+  hearth_backend_store *store;
+  hearth_error err;
+  uint64_t last = 0;
+  if (open_store(path, HEARTH_OPEN_READONLY, &store, &err) != HEARTH_OK) _exit(3);
+  atomic_fetch_add(&r->ready, 1);
+  while (!atomic_load(&r->stop)) {
+    uint64_t sequence = scenario_verify(sqlite, store);
+    if (sequence != scenario_verify(sqlite, store)) _exit(4);
+    if (sequence < last) _exit(5);
+    atomic_fetch_add(&r->reads, 2);
+    atomic_fetch_add(&r->news, sequence > last ? 1 : 0);
+    last = sequence;
+    hearth_status status = sqlite->poll(store, &err);
+    if (status == HEARTH_STALE) atomic_fetch_add(&r->stale, 1);
+    else if (status != HEARTH_OK) _exit(6);
+    if (sqlite->refresh(store, &err) != HEARTH_OK) {
+      (void)fprintf(stderr, "%s\n", err.message);
+      _exit(7);
+    }
+  }
+  _exit(sqlite->close(store, &err) == HEARTH_OK ? 0 : 8);
+}
+
+static void readers_beside_a_writer(void **state) {
+  Place *p = *state;
+  hearth_backend_store *store;
+  hearth_error err;
+  pid_t children[READERS];
+  Readings *r = mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  assert_true(r != MAP_FAILED);
+  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
+  assert_int_equal(scenario_submit(sqlite, store, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  for (int i = 0; i < READERS; i++)
+    if ((children[i] = fork()) == 0) read_on(p->path, r);
+  while (atomic_load(&r->ready) < READERS) killer_wait(1000000);
+  uint64_t n = 1;
+  for (size_t i = 0; i < rounds(COMMITS) || (atomic_load(&r->stale) < 20 && i < 100000); i++) {
+    n++;
+    assert_int_equal(scenario_submit(sqlite, store, n, n % 2 == 0, HEARTH_COMPLETE, &err), HEARTH_OK);
+    if (n % 100 == 0) assert_int_equal(sqlite->compact(store, 0, &err), HEARTH_OK);
+  }
+  atomic_store(&r->stop, 1);
+  for (int i = 0; i < READERS; i++) {
+    int how;
+    assert_int_equal(waitpid(children[i], &how, 0), children[i]);
+    if (!WIFEXITED(how) || WEXITSTATUS(how) != 0) fail_msg("reader %d ended with %d", i, how);
+  }
+  assert_int_equal(scenario_verify(sqlite, store), n);
+  assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
+  assert_true(atomic_load(&r->stale) >= 20);
+  printf("figure: sqlite: %d readers beside a writer of %llu commits: %ld reads, each of one commit, %ld times stale\n",
+         READERS, (unsigned long long)n, atomic_load(&r->reads), atomic_load(&r->stale));
+  assert_int_equal(munmap(r, sizeof *r), 0);
+}
+
+/* Runs in a child and says with what it ended. */
+static int in_child(const Place *p, int (*f)(const Place *p, hearth_backend_store *s), hearth_backend_store *store) {
+  int how;
+  pid_t child = fork();
+  assert_true(child >= 0);
+  if (child == 0) _exit(f(p, store));
+  assert_int_equal(waitpid(child, &how, 0), child);
+  assert_true(WIFEXITED(how));
+  return WEXITSTATUS(how);
+}
+
+static int try_to_open(const Place *p, hearth_backend_store *ignored) {
+  hearth_backend_store *store;
+  hearth_error err;
+  char number[32];
+  (void)ignored;
+  if (open_store(p->path, 0, &store, &err) != HEARTH_BUSY) return 1;
+  (void)snprintf(number, sizeof number, "process %ld", (long)getppid());
+  return strstr(err.message, number) != NULL ? 0 : 2;
+}
+
+static int use_the_parents(const Place *p, hearth_backend_store *store) {
+  hearth_error err;
+  (void)p;
+  if (scenario_submit(sqlite, store, 3, false, HEARTH_DURABLE, &err) != HEARTH_DEAD) return 1;
+  if (sqlite->barrier(store, HEARTH_DURABLE, &err) != HEARTH_DEAD) return 2;
+  return sqlite->close(store, &err) == HEARTH_OK ? 0 : 3;
+}
+
+static void one_writer(void **state) {
+  Place *p = *state;
+  hearth_backend_store *store, *second;
+  hearth_error err;
+  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
+  assert_int_equal(scenario_submit(sqlite, store, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  assert_int_equal(in_child(p, try_to_open, NULL), 0);
+  assert_int_equal(open_store(p->path, 0, &second, &err), HEARTH_BUSY);
+  assert_int_equal(in_child(p, use_the_parents, store), 0);
+  assert_int_equal(scenario_submit(sqlite, store, 2, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  assert_int_equal(scenario_verify(sqlite, store), 2);
+  assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
+}
+
+/* Two writers, though only one may be: who is too late loses, wholly. */
+static void two_writers(void **state) {
+  Place *p = *state;
+  hearth_backend_store *first, *second;
+  hearth_error err;
+  char owner[640];
+  (void)snprintf(owner, sizeof owner, "%s.owner", p->path);
+  assert_int_equal(open_store(p->path, 0, &first, &err), HEARTH_OK);
+  assert_int_equal(scenario_submit(sqlite, first, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  assert_int_equal(unlink(owner), 0);
+  assert_int_equal(open_store(p->path, 0, &second, &err), HEARTH_OK);
+  assert_int_equal(scenario_submit(sqlite, second, 2, true, HEARTH_DURABLE, &err), HEARTH_OK);
+  hearth_op op = {HEARTH_PUT, 1, "key1", 4, "of the first", 12};
+  assert_int_equal(sqlite->submit(first, &op, 1, 0, HEARTH_DURABLE, NULL, &err), HEARTH_IO);
+  assert_non_null(strstr(err.message, "another program has written a batch"));
+  assert_int_equal(sqlite->submit(first, &op, 1, 0, HEARTH_DURABLE, NULL, &err), HEARTH_DEAD);
+  assert_int_equal(sqlite->poll(first, &err), HEARTH_DEAD);
+  assert_int_equal(sqlite->close(first, &err), HEARTH_OK);
+  assert_int_equal(scenario_verify(sqlite, second), 2);
+  assert_int_equal(scenario_submit(sqlite, second, 3, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  assert_int_equal(sqlite->close(second, &err), HEARTH_OK);
+}
+
+/* A file may grow to so many bytes and no further: a device that is full. */
+static int fill_up(const Place *p, hearth_backend_store *ignored) {
+  static unsigned char big[300000];
+  hearth_backend_store *store;
+  hearth_error err;
+  const struct rlimit limit = {2000000, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+  hearth_op ops[2] = {{HEARTH_PUT, 9, "big", 3, big, sizeof big}, {HEARTH_PUT, 9, "more", 4, big, sizeof big}};
+  hearth_status status = HEARTH_OK;
+  uint64_t n = 2;
+  (void)ignored;
+  (void)signal(SIGXFSZ, SIG_IGN);
+  if (setrlimit(RLIMIT_FSIZE, &limit) != 0 || open_store(p->path, 0, &store, &err) != HEARTH_OK) return 1;
+  for (; n < 100 && status == HEARTH_OK; n++) {
+    ops[0].value_size = ops[1].value_size = n * 3000;
+    status = sqlite->submit(store, ops, 2, n % 2 == 0 ? HEARTH_BATCH_MORE : 0, HEARTH_DURABLE, NULL, &err);
+    if (status == HEARTH_OK && n % 2 == 0)
+      status = sqlite->submit(store, NULL, 0, 0, HEARTH_DURABLE, NULL, &err);
+  }
+  if (status != HEARTH_FULL) {
+    (void)fprintf(stderr, "%s\n", err.message);
+    return 2;
+  }
+  hearth_backend_stat stat = {.size = sizeof stat};
+  if (sqlite->stat(store, &stat, &err) != HEARTH_OK || stat.sequence != n - 2) return 3;
+  if (stat.live_bytes < 3000 * 2) return 4;
+  hearth_op drop = {HEARTH_DROP, 9, NULL, 0, NULL, 0};
+  if (setrlimit(RLIMIT_FSIZE, &none) != 0) return 5;
+  if (sqlite->submit(store, &drop, 1, 0, HEARTH_DURABLE, NULL, &err) != HEARTH_OK) return 6;
+  if (sqlite->stat(store, &stat, &err) != HEARTH_OK || stat.sequence != n - 1) return 7;
+  return sqlite->close(store, &err) == HEARTH_OK ? 0 : 8;
+}
+
+static void a_full_device(void **state) {
+  Place *p = *state;
+  hearth_backend_store *store;
+  hearth_error err;
+  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
+  assert_int_equal(scenario_submit(sqlite, store, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
+  assert_int_equal(in_child(p, fill_up, NULL), 0);
+}
+
+/* Not root, who may write everywhere. Another user's store can be read while its owner has it open, not where SQLite
+   would have to make files of its own. */
+static int read_as_nobody(const Place *p, hearth_backend_store *ignored) {
+  hearth_backend_store *store;
+  hearth_error err;
+  (void)ignored;
+  if (setgid(65534) != 0 || setuid(65534) != 0) return 9;
+  if (open_store(p->path, 0, &store, &err) != HEARTH_READONLY) return 1;
+  hearth_status status = open_store(p->path, HEARTH_OPEN_READONLY, &store, &err);
+  if (status == HEARTH_READONLY) return strstr(err.message, "folder") != NULL ? 2 : 3;
+  if (status != HEARTH_OK) return 4;
+  if (scenario_verify(sqlite, store) != 1) return 5;
+  return sqlite->close(store, &err) == HEARTH_OK ? 0 : 6;
+}
+
+static void a_folder_that_cannot_be_written(void **state) {
+  Place *p = *state;
+  hearth_backend_store *store;
+  hearth_error err;
+  if (getuid() != 0) skip();
+  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
+  assert_int_equal(scenario_submit(sqlite, store, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  assert_int_equal(chmod(p->folder, 0755), 0);
+  assert_int_equal(chmod(p->path, 0644), 0);
+  assert_int_equal(in_child(p, read_as_nobody, NULL), 0);
+  assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
+  assert_int_equal(in_child(p, read_as_nobody, NULL), 2);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+  const struct CMUnitTest tests[] = {
+      TEST(killed_at_any_moment), TEST(readers_beside_a_writer), TEST(one_writer),
+      TEST(two_writers),          TEST(a_full_device),           TEST(a_folder_that_cannot_be_written),
+  };
+  return cmocka_run_group_tests_name("sqlite kill", tests, NULL, NULL);
+}
