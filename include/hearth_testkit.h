@@ -170,6 +170,31 @@ HEARTH_API void hearth_testkit_wrap(hearth_testkit_wrapper *wrapper, const heart
 */
 HEARTH_API void hearth_testkit_fail(hearth_testkit_wrapper *wrapper, hearth_testkit_failure failure);
 
+/* ----------------------------------------------------------- golden files */
+
+/*
+** Bytes of every kind and version of the format, and what they say: for readers of the format (docs/FORMAT.md). They are
+** never made again, so that what reads them reads what was written once.
+*/
+
+typedef enum hearth_testkit_golden_kind {
+  HEARTH_TESTKIT_BLOB = 1, /* what hearth_encode gives; the text is what `hearth dump FILE` prints */
+  HEARTH_TESTKIT_LOG = 2   /* what the file backend writes; `hearth --store file:FILE dump --frames` */
+} hearth_testkit_golden_kind;
+
+typedef struct hearth_testkit_golden_file {
+  const char *name;              /* "weak-keys"; unique */
+  hearth_testkit_golden_kind kind;
+  unsigned version;              /* of the format, as the bytes say */
+  const unsigned char *bytes;
+  size_t size;
+  const char *text;              /* UTF-8, lines that end in '\n', with a '\0' behind the last */
+  size_t text_size;              /* bytes, that '\0' not counted */
+} hearth_testkit_golden_file;
+
+/* Fills `out` with the nth (from 0); what it points to is static. False: there are fewer. */
+HEARTH_API bool hearth_testkit_golden(size_t number, hearth_testkit_golden_file *out);
+
 #ifdef __cplusplus
 }
 #endif
