@@ -227,7 +227,8 @@ HEARTH_API void hearth_push_home(lua_State *L, hearth_store *store);
 
 /*
 ** [-0, +0, m] Stores what changed, as one atomic batch, at the level given. On failure
-** nothing changed, neither on the backend nor in memory. PENDING from an asynchronous backend: accepted, the level
+** nothing changed in memory, and after every failure but IO nothing on the backend. After IO the store is dead, and the
+** batch is there or not, as a whole, when it is opened again. PENDING from an asynchronous backend: accepted, the level
 ** is reached later, or hearth_poll tells the failure; further commits are stacked on it. With nothing to store the
 ** level is asked for what was stored before, and PENDING as long as that has not reached it. Begins as hearth_poll
 ** does: the failure of an earlier commit is the answer, nothing is submitted then, and the next commit stores

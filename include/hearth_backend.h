@@ -17,8 +17,9 @@
 **    durable (flushed to the device).
 ** 4. After NOMEM, TOOBIG, CONFLICT or BUSY the store is unchanged and usable.
 ** 5. After FULL nothing was written, and the batch can be retried.
-** 6. After IO the store is dead: every later call but close answers DEAD. Not so for a read-only opener, which has
-**    nothing to lose: the call may be tried again, and until a refresh succeeds it shows what it showed.
+** 6. After IO the store is dead: every later call but close answers DEAD. Whether the batch is there when it is opened
+**    again is open; if it is, it is whole, and so is every earlier one. Not dead is a read-only opener, which
+**    has nothing to lose: the call may be tried again, and until a refresh succeeds it shows what it showed.
 ** 7. A second opener gets BUSY; a read-only opener takes no lock.
 **
 ** An asynchronous backend keeps the same contract in two steps: submit accepts a batch, and it becomes complete, or

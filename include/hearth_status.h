@@ -37,7 +37,7 @@ typedef enum hearth_status {
   HEARTH_BUSY = -12,      /* another owner has the store, or the store was re-entered */
   HEARTH_DEAD = -13,      /* the store failed earlier and must be reopened */
   HEARTH_FULL = -14,      /* no space left; nothing was written, and the batch can be retried */
-  HEARTH_IO = -15,        /* input or output failed; the store is dead afterwards */
+  HEARTH_IO = -15,        /* input or output failed; the store is dead afterwards, and the batch there or not */
   HEARTH_CONFLICT = -16,  /* a check in the batch failed; nothing was written */
   HEARTH_STALE = -17,     /* the store moved on under a read-only opener, or a handle's table is gone */
   HEARTH_READONLY = -18,  /* a write to a store that was opened read-only, or that cannot be written */

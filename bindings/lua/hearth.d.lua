@@ -25,7 +25,7 @@ local hearth = {}
 ---| "busy" # another owner has the store, or the store was re-entered
 ---| "dead" # the store failed earlier and must be reopened
 ---| "full" # no space left; nothing was written
----| "io" # input or output failed; the store is dead afterwards
+---| "io" # input or output failed; the store is dead afterwards, and the last commit may be there when it is opened again
 ---| "conflict" # a check in the batch failed; nothing was written
 ---| "stale" # the store moved on under a reader, or the handle's table is gone
 ---| "readonly" # a write to a store that was opened read-only, or cannot be written
@@ -196,7 +196,8 @@ function hearth.open(uri, options) end
 local store = {}
 
 ---Stores what changed since the last commit, as one atomic batch. Nothing changed: nothing is written. When it
----fails nothing changed, neither on disk nor in memory.
+---fails nothing changed in memory, and nothing on disk either, unless the code is "io": then the store is dead, and what it
+---was to store is there or not, as a whole, when it is opened again.
 ---
 ---An asynchronous store (in the browser) returns true and "pending": accepted, and complete later, or `store:poll` tells
 ---why not. Then the next commit stores everything.

@@ -219,7 +219,8 @@ export class Hearth {
   get(path: string): LuaValue;
   set(path: string, value: LuaValue): void;
 
-  /** Stores what changed, as one batch; resolves when it has reached the level. */
+  /** Stores what changed, as one batch; resolves when it has reached the level. Where it fails nothing was stored; but after
+   *  "io" and "dead" the batch is there or not, as a whole, when the store is opened again. */
   commit(options?: { durability?: Durability }): Promise<void>;
   /** Back to the last commit, in the same tables. */
   rollback(): Promise<void>;
