@@ -1,5 +1,7 @@
--- A test harness: test(name, f) runs at once; finish() prints the closing line and ends the process.
+-- A test harness: test(name, f) runs at once; finish() prints the closing line and ends the process. With the argument
+-- --only=PATTERN of Lua only the tests whose names match it run.
 local harness = { passed = 0, failed = 0, skipped = 0 }
+local only = arg and arg[1] and arg[1]:match "^%-%-only=(.*)"
 
 -- Inside WebAssembly there are no files and no processes: who runs the suite there offers what it can of path, read,
 -- write and run as functions of this table, `skip`, a function of a test's name that says why it cannot run, and
@@ -16,6 +18,7 @@ end
 
 -- `missing` says what this build lacks for the test; false or nil: nothing.
 function harness.test(name, f, missing)
+  if only and not name:find(only) then return end
   local reason = host and host.skip and host.skip(name) or missing
   local ok, trace
   if not reason then ok, trace = xpcall(f, describe) end

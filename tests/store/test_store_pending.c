@@ -463,7 +463,8 @@ static void test_memory_of_commits(void **state) {
   }
 }
 
-int main(void) {
+/* With an argument only the tests whose names fit it, as in "test_order_*". */
+int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_one_by_one),       cmocka_unit_test(test_levels),
       cmocka_unit_test(test_one_of_three_fails), cmocka_unit_test(test_first_fails),
@@ -476,5 +477,6 @@ int main(void) {
       cmocka_unit_test(test_handles),          cmocka_unit_test(test_numbers),
       cmocka_unit_test(test_memory),           cmocka_unit_test(test_memory_of_commits),
   };
+  if (argc > 1) cmocka_set_test_filter(argv[1]);
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
