@@ -43,7 +43,7 @@ hearth_status sqlite_check_length(hearth_backend_store *store, hearth_error *err
     return hearth_fail(err, HEARTH_IO, "%s: cannot read its header", store->names.path);
   const int page_size = page[0] << 8 | page[1]; /* 1 means 65,536 */
   if (size % (page_size == 1 ? 65536 : page_size) == 0) return HEARTH_OK;
-  return hearth_fail_at(err, HEARTH_DAMAGED, (uint64_t)size, "%s: damaged: it ends in the middle of a page, at byte %lld",
+  return hearth_fail_at(err, HEARTH_DAMAGED, (uint64_t)size, "%s: damaged at byte %lld: it ends in the middle of a page",
                         store->names.path, (long long)size);
 }
 

@@ -144,7 +144,8 @@ static hearth_status connect_reader(hearth_backend_store *store, hearth_error *e
   if (status == HEARTH_OK) status = sqlite_check_length(store, err);
   if (status != HEARTH_READONLY) return status;
   return hearth_fail(err, HEARTH_READONLY,
-                     "%s: cannot read it: SQLite keeps files beside it, and cannot write the folder", store->names.path);
+                     "%s: cannot read it: SQLite needs files beside it, and cannot write the folder",
+                     store->names.path);
 }
 
 static hearth_status open_reader(hearth_backend_store *store, hearth_error *err) {

@@ -172,7 +172,8 @@ function hearth.load_chunk(bytes, globals) end
 ---@return string[] names
 function hearth.changed_permanents() end
 
----Opens a store, and makes it where none is. URIs: `memory:` and `file:PATH`.
+---Opens a store, and makes it where none is. URIs: `memory:` and `file:PATH`; for another scheme S the module `hearth.S` is
+---required, which holds the backend: `sqlite:PATH`, `postgresql://HOST/DATABASE#NAME`, or anyone's.
 ---
 ---The store stays open as long as the userdata lives: until it is closed, until it goes out of scope (`<close>`),
 ---or until it is collected. An installed store lives as long as the environment it is installed in. Neither

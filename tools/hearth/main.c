@@ -90,7 +90,8 @@ static void print_usage(FILE *out) {
   for (const Command *c = commands; c->name != NULL; c++)
     (void)fprintf(out, "  %-13s %s\n", c->name, c->summary);
   (void)fputs("\n"
-              "  --store URI     the store: file:PATH or memory: (default: $HEARTH_STORE, else " DEFAULT_URI ")\n"
+              "  --store URI     the store: file:PATH, memory:, sqlite:PATH, postgresql://HOST/DATABASE#NAME\n"
+              "                  (default: $HEARTH_STORE, else " DEFAULT_URI ")\n"
               "  --help          this text; after a command, about it\n"
               "  --version       the version\n\n"
               "Exit status: 0 success, 1 the command or its script failed, 2 wrong usage,\n"

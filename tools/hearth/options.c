@@ -56,7 +56,8 @@ static const Command *find_command(const char *name) {
 
 static void print_help(const Command *c) {
   (void)printf("usage: hearth [--store URI] %s%s%s\n\n%s.\n\n%s"
-               "  --store URI     the store: file:PATH or memory: (default: $HEARTH_STORE, else " DEFAULT_URI ")\n"
+               "  --store URI     the store: file:PATH, memory:, sqlite:PATH, postgresql://HOST/DATABASE#NAME\n"
+               "                  (default: $HEARTH_STORE, else " DEFAULT_URI ")\n"
                "  --help          this text\n",
                c->name, c->arguments[0] != '\0' ? " " : "", c->arguments, c->summary, c->help);
 }
