@@ -78,7 +78,6 @@ hearth_status idb_recover_refresh(hearth_backend_store *store, hearth_error *err
   Mirror *gone = status == HEARTH_OK ? &before : &store->mirror;
   idb_mirror_free(gone);
   if (status != HEARTH_OK) store->mirror = before;
-  store->mirror.batch.map = &store->mirror.map;
   (void)idb_host_opened(store->handle, length);
   return status;
 }

@@ -199,22 +199,14 @@ hearth_status externals_collect(lua_State *L, hearth_store *S, hearth_error *err
   return HEARTH_OK;
 }
 
-/* A table that was doomed by a collection and came back to life since (a finalizer can do that) saves them all. */
-static void spare_revived(Externals *X) {
-  for (uint32_t i = 0; i < X->count; i++) {
-    const ExternalTable *t = &X->tables[i];
-    if (t->doomed && (t->walk == X->walk || t->held)) {
-      spare_all(X);
-      return;
-    }
-  }
-}
-
 void externals_pardon(Externals *X) {
   for (uint32_t i = 0; i < X->count; i++) X->tables[i].condemned = false;
 }
 
-/* The same for those whose drop failed with a pending commit: nothing refers to them but each other. */
+/*
+** Those whose drop failed with a pending commit: nothing refers to them but each other. One that came back to life
+** since (a finalizer can do that) saves them all.
+*/
 static void doom_condemned(Externals *X) {
   for (uint32_t i = 0; i < X->count; i++) {
     const ExternalTable *t = &X->tables[i];
@@ -225,7 +217,6 @@ static void doom_condemned(Externals *X) {
 }
 
 static hearth_status find_doomed(Externals *X, hearth_error *err) {
-  spare_revived(X);
   doom_condemned(X);
   for (uint32_t i = 0; i < X->count; i++) {
     X->tables[i].lost = 0;

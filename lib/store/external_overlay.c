@@ -202,7 +202,7 @@ static size_t size_after(const ExternalKey *key) {
   return key->size < EXTERNAL_MAX_KEY ? key->size + 1 : key->size;
 }
 
-/* read_ahead leaves out what a bound lets through. */
+/* read_ahead leaves out what a bound lets through. Where the cursor stands, a large value need not be read again. */
 static hearth_status fill(Externals *X, ExternalCursor *c, hearth_error *err) {
   int result = 0;
   bool moved = c->position.size > 0;

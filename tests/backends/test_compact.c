@@ -82,7 +82,7 @@ static void a_new_file_that_is_in_the_way(void **state) {
 
 /* ------------------------------------------------------------- afterwards */
 
-/* The batches that it keeps were made when they were made. */
+/* The batches that it keeps were made when they were made; all of them are on the device. */
 static void kept_batches_keep_their_time(void **state) {
   (void)state;
   opens();
@@ -103,6 +103,8 @@ static void kept_batches_keep_their_time(void **state) {
     assert_true(log_decode_frame(bytes + at, h.salt, at, &f));
     bool old = (f.kind == LOG_BATCH || f.kind == LOG_PART) && f.sequence > 6;
     if (f.time != (old ? START + f.sequence : START + 1000)) fail_msg("the time of batch %d", (int)f.sequence);
+    bool mark = f.kind == LOG_SYNCED || f.kind == LOG_CLOSED;
+    assert_true(f.synced == (mark ? f.sequence : f.sequence - 1)); /* what a frame knows to be on the device */
     kept += old && f.kind == LOG_BATCH;
   }
   assert_int_equal(kept, 3);

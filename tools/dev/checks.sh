@@ -70,7 +70,7 @@ fuzz_target() {
     -artifact_prefix="$found/" "$found/corpus" "fuzz/corpus/$name"
 }
 
-# Every folder of the corpus has its fuzzer. One that was not built (without jansson, without libFuzzer) would not be missed.
+# Every folder of the corpus has its fuzzer: nobody would miss one that was not built (without jansson, say).
 fuzz_programs_are_there() {
   local folder missing=0
   for folder in fuzz/corpus/*/; do
