@@ -163,6 +163,16 @@ static hearth_status finish(hearth_backend_store *store, hearth_error *err) {
   return HEARTH_OK;
 }
 
+/* Inside an unfinished batch its next frame will say that the batches before are safe; until then a mark does. */
+static hearth_status prove_inside(hearth_backend_store *store, hearth_error *err) {
+  LogWriter *w = &store->writer;
+  hearth_status status = HEARTH_OK;
+  if (!store->spilled) status = append_mark(store, LOG_SYNCED, err); /* behind parts a mark has no place */
+  w->sequence = store->sequence + 1;
+  w->synced = store->durable;
+  return status;
+}
+
 hearth_status append_sync(hearth_backend_store *store, hearth_error *err) {
   if (store->durable == store->sequence) return HEARTH_OK;
   int failure = store->env->sync(store->env->ud, store->file);
@@ -170,8 +180,7 @@ hearth_status append_sync(hearth_backend_store *store, hearth_error *err) {
   store->synced++;
   store->durable = store->sequence;
   store->last_sync = store->env->clock(store->env->ud);
-  /* inside an unfinished batch the next frame will say that the ones before are safe */
-  return store->in_batch ? HEARTH_OK : append_mark(store, LOG_SYNCED, err);
+  return store->in_batch ? prove_inside(store, err) : append_mark(store, LOG_SYNCED, err);
 }
 
 static bool sync_is_due(const hearth_backend_store *store) {

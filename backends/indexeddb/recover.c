@@ -39,7 +39,8 @@ static hearth_status walk(hearth_backend_store *store, LogScan *scan, Mirror *mi
     step = idb_mirror_replay(mirror, scan);
     if (step == LOG_STEP_BAD) return damaged(store, scan->frame_at, err);
   }
-  if (step == LOG_STEP_BAD) return damaged(store, scan->at, err);
+  bool short_of = step == LOG_STEP_END && scan->sequence < scan->header.synced; /* a compacted log says what it holds */
+  if (step == LOG_STEP_BAD || short_of) return damaged(store, scan->at, err);
   if (step == LOG_STEP_IO) return idb_store_refused(store, "read", HEARTH_IO, err);
   if (step == LOG_STEP_NOMEM) return failure_nomem(err, store->name);
   idb_mirror_discard(mirror); /* parts without their last */

@@ -84,9 +84,10 @@ static void dump_size(Buffer *b, uint64_t n) {
   buffer_put(b, p, (size_t)(bytes + sizeof bytes - p));
 }
 
+/* Up to where Lua reads one (loadUnsigned, lundump.c): it refuses the last 128. */
 static uint32_t load_int(Cursor *c) {
   uint64_t n = load_size(c);
-  if (n > INT_MAX) cursor_fail(c, "a number in the bytecode exceeds an int");
+  if (n >> 7 >= INT_MAX >> 7) cursor_fail(c, "a number in the bytecode exceeds an int");
   return c->why != NULL ? 0 : (uint32_t)n;
 }
 

@@ -38,6 +38,7 @@ LayoutKey layout_get_key(const void *key, size_t size) {
   }
   if (size < 8) return k;
   k.number = get_big_endian(p + 1, 7);
+  if (k.number > LAYOUT_MAX_NUMBER) return k;
   if (p[0] == LAYOUT_CONSTANT && size == 8) {
     k.kind = LAYOUT_CONSTANT;
   } else if (p[0] == LAYOUT_CONSTANT && size == 12) {

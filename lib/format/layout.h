@@ -37,6 +37,7 @@
 
 #define LAYOUT_TABLE 0
 #define LAYOUT_HOME_ID 1 /* what a new store gives its home table */
+#define LAYOUT_MAX_NUMBER ((uint64_t)1 << 53)
 #define LAYOUT_MAX_KEY 18
 #define STRING_CHUNK 65536
 

@@ -345,6 +345,52 @@ static void other_files_are_not_stores(void **state) {
   diskstore_done(&d);
 }
 
+/* With a byte of batch 2 changed, whose value is the only one of 33 bytes: a store that is damaged, not torn. */
+static void knows_that_batch_2_was_durable(DiskStore *d) {
+  static const char value[] = "what was confirmed to be durable.";
+  DiskStore copy;
+  size_t size, at = 0;
+  const unsigned char *bytes = hearth_disk_bytes(d->disk, PLACE, &size);
+  unsigned char *damaged = malloc(size);
+  memcpy(damaged, bytes, size);
+  while (memcmp(damaged + at, value, sizeof value - 1) != 0) at++;
+  damaged[at]++;
+  diskstore_init(&copy);
+  hearth_disk_put(copy.disk, PLACE, damaged, size);
+  assert_int_equal(diskstore_open(&copy, 0), HEARTH_DAMAGED);
+  diskstore_done(&copy);
+  free(damaged);
+}
+
+/* What a barrier confirms is durable also while a batch in parts is open, whether or not parts of it are written. */
+static void a_barrier_inside_a_batch(void **state) {
+  (void)state;
+  for (size_t part_size = 10; part_size < 1000; part_size += 900) {
+    DiskStore store, *d = &store;
+    diskstore_init(d);
+    assert_int_equal(diskstore_open(d, 0), HEARTH_OK);
+    assert_int_equal(scenario_submit(file, d->store, 1, false, HEARTH_DURABLE, &d->err), HEARTH_OK);
+    char part[1000] = {0};
+    hearth_op confirmed = {HEARTH_PUT, 9, "c", 1, "what was confirmed to be durable.", 33};
+    hearth_op parts = {HEARTH_PUT, 9, "p", 1, part, part_size};
+    assert_int_equal(file->submit(d->store, &confirmed, 1, 0, HEARTH_COMPLETE, NULL, &d->err), HEARTH_OK);
+    assert_int_equal(file->submit(d->store, &parts, 1, HEARTH_BATCH_MORE, HEARTH_COMPLETE, NULL, &d->err), HEARTH_OK);
+    assert_int_equal(file->barrier(d->store, HEARTH_DURABLE, &d->err), HEARTH_OK);
+    assert_int_equal(diskstore_stat(d).durable, 2);
+    if (part_size < 100) knows_that_batch_2_was_durable(d); /* behind parts there is no room for a mark */
+    parts.key = "q";
+    uint64_t sequence;
+    assert_int_equal(file->submit(d->store, &parts, 1, 0, HEARTH_COMPLETE, &sequence, &d->err), HEARTH_OK);
+    assert_int_equal(sequence, 3);
+    knows_that_batch_2_was_durable(d);
+    diskstore_kill(d);
+    assert_int_equal(diskstore_open(d, 0), HEARTH_OK);
+    assert_int_equal(diskstore_stat(d).sequence, 3);
+    assert_int_equal(d->warnings, 0);
+    diskstore_done(d);
+  }
+}
+
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(prefixes_recover_the_last_whole_batch),
@@ -352,6 +398,7 @@ int main(void) {
       cmocka_unit_test(flips_in_a_synced_store_are_refused),
       cmocka_unit_test(flips_in_a_compacted_store_are_refused),
       cmocka_unit_test(flips_in_a_batch_that_was_not_synced_cut_it_off),
+      cmocka_unit_test(a_barrier_inside_a_batch),
       cmocka_unit_test(every_bit_of_a_closed_file),
       cmocka_unit_test(copies_of_frames_are_no_frames),
       cmocka_unit_test(a_changed_value_is_not_delivered),

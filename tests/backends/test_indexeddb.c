@@ -258,18 +258,19 @@ static void every_prefix_and_every_byte_of_the_log(void **state) {
     hearth_status status = open_with(w, HEARTH_OPEN_READONLY);
     if (status == HEARTH_OK) {
       uint64_t sequence = look(w).sequence;
-      if (sequence >= 5) reads(w, sequence);
+      assert_true(sequence >= 5); /* the header of the compacted log says so */
+      reads(w, sequence);
       if (sequence > batches) batches = (size_t)sequence;
       assert_true(fake_end(w->fake) <= (double)cut);
       whole++;
       closes(w);
     } else {
       assert_int_equal(status, HEARTH_DAMAGED);
-      assert_true(w->err.position < cut);
+      assert_true(w->err.position <= cut);
     }
   }
   assert_int_equal(batches, 9);
-  assert_true(whole > 9 && whole < 60); /* where frames end, the parts of the base among them */
+  assert_true(whole >= 5 && whole < 30); /* where frames end, the parts of batches among them */
   for (size_t at = 0; at < size; at++) {
     fake_copy(w->fake, good);
     fake_log(w->fake, &size)[at] ^= (unsigned char)(1u << at % 8);

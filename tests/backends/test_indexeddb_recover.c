@@ -68,6 +68,24 @@ static void a_frame_that_makes_no_sense(void **state) {
   handmade_free(&m);
 }
 
+/* A compacted log whose records were lost: its header says up to which batch it was written. */
+static void a_log_shorter_than_its_header_says(void **state) {
+  World *w = *state;
+  Handmade m;
+  handmade_begin(&m, 3, 4);
+  for (uint64_t n = 2; n < 5; n++) {
+    if (n > 2) handmade_batch(&m, n, n - 1);
+    put(w, &m);
+    hearth_status expected = n < 4 ? HEARTH_DAMAGED : HEARTH_OK;
+    assert_int_equal(open_with(w, HEARTH_OPEN_READONLY), expected);
+    if (n == 4) closes(w);
+    assert_int_equal(open_with(w, 0), expected);
+    if (n < 4) assert_int_equal(w->err.position, m.bytes.size);
+  }
+  assert_holds(w, 4);
+  handmade_free(&m);
+}
+
 /* Parts without their last are nobody's, and the next batch takes their place. */
 static void parts_without_their_last(void **state) {
   World *w = *state;
@@ -156,6 +174,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       CHECK(headers_that_are_none),
       CHECK(a_frame_that_makes_no_sense),
+      CHECK(a_log_shorter_than_its_header_says),
       CHECK(parts_without_their_last),
       CHECK(a_host_that_cannot_read),
       CHECK(a_writer_has_nothing_to_refresh),

@@ -457,6 +457,7 @@ static const Defect defects[] = {
     {1, 1, 1, {'x'}, "a function's source is not in the stored form"},
     {0, 3, 1, {0x81}, "a function's source is not in the stored form"},
     {3, 1, 5, {0x08, 0, 0, 0, 0x80}, "a number in the bytecode exceeds an int"},
+    {3, 1, 5, {0x07, 0x7f, 0x7f, 0x7f, 0x80}, "a number in the bytecode exceeds an int"},
     {3, 0, 1, {0x00}, "a number in the bytecode has an impossible form"},
     {5, 1, 1, {3}, "a function's parameters exceed its registers"},
     {6, 1, 1, {2}, "a function's parameters exceed its registers"},

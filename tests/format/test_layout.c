@@ -10,7 +10,7 @@
 
 #include "layout.h"
 
-#define MOST ((UINT64_C(1) << 56) - 1) /* numbers have 7 bytes */
+#define MOST (UINT64_C(1) << 53)
 
 static const LayoutKey keys[] = {
     {.kind = LAYOUT_CONSTANT, .number = 1},
@@ -53,6 +53,9 @@ static void test_what_is_no_key(void **state) {
       {"x\0\0\0\0\0\0\1\0", 9},
       {"C\0\0\0\0\0\0\1", 8}, /* kinds of LayoutKey, not of keys */
       {"O\0\0\0\0\0\0\1", 8},
+      {"c\x20\0\0\0\0\0\1", 8}, /* numbers over 2^53, up to what 7 bytes can hold */
+      {"o\xff\xff\xff\xff\xff\xff\xff", 8},
+      {"x\x20\0\0\0\0\0\1", 8},
       {"c\0\0\0\0\0\0\1\0\0\0", 11},
       {"o\0\0\0\0\0\0\1\0\0\0\0", 12},
       {"o\0\0\0\0\0\0\1\2\0\0\0\0\0\0\0\0\0", 18},    /* a third section */

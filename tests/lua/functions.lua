@@ -30,6 +30,26 @@ test("a function with one flipped bit in a constant is refused", function()
   end
 end)
 
+-- The line where the function begins is the number behind the source's name "=x", which is at byte 33.
+test("numbers in bytecode are refused where Lua refuses them", function()
+  local chunk = string.dump(load("return 7", "=x"))
+  equal(chunk:sub(33, 36), "\x83=x\x80")
+  local function with_line(n)
+    local bytes = string.char(0x80 | n & 0x7f)
+    while n > 0x7f do
+      n = n >> 7
+      bytes = string.char(n & 0x7f) .. bytes
+    end
+    return chunk:sub(1, 35) .. bytes .. chunk:sub(37)
+  end
+  for line, right in pairs { [0] = true, [1 << 30] = true, [(1 << 31) - 129] = true, [(1 << 31) - 128] = false,
+                             [(1 << 31) - 1] = false, [1 << 31] = false, [1 << 40] = false } do
+    equal(load(with_line(line), "x", "b") ~= nil, right)
+    local f, message, code = hearth.load_chunk(with_line(line))
+    equal(f and f() or code, right and 7 or "damaged", message)
+  end
+end)
+
 test("constants of every type", function()
   local f = copy(function() return nil, true, false, 1, 1.0, -0.0, 2 ^ 53, "s", "\0", math.maxinteger end)
   local r = table.pack(f())
