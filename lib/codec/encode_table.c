@@ -246,6 +246,7 @@ static void gather_entry(Encoder *E, size_t index, int keys) {
 static int compare_entries(const Encoder *E, const Entry *x, const Entry *y) {
   if (x->other != y->other) return x->other < y->other ? -1 : 1;
   if (x->order != y->order) return x->order < y->order ? -1 : 1;
+  if (x->key_size == 0) return 0; /* two objects: there may be no bytes at all */
   const unsigned char *bytes = E->entry_bytes.data;
   return value_compare_bytes(bytes + x->key, x->key_size, bytes + y->key, y->key_size);
 }
