@@ -56,6 +56,7 @@ table.insert(_home.chronicle, function()
     #neighbour.friends, #neighbour.friends == 1 and "friend" or "friends")
 end)
 
-print(string.format("year %d: population %d, the bell has struck %d times so far", year, #people, _home.bell.count()))
+print(string.format("year %d: population %d, the bell has struck %d %s so far", year, #people, _home.bell.count(),
+  _home.bell.count() == 1 and "time" or "times"))
 for _, person in ipairs(people) do print("  " .. person:describe(year)) end
 for _, entry in ipairs(_home.chronicle) do print("  " .. entry()) end

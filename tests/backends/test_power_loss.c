@@ -256,16 +256,16 @@ static void rewriting_damages(void **state) {
   }
 }
 
-static void tell(const char *what, const PowerTotals *t) {
+static void tell(const char *what, const char *unsaid, const PowerTotals *t) {
   printf("figure: %lu simulated power losses%s (different states at %lu steps of the disk, %lu of them during "
-         "recovery), %lu acknowledged commits lost, %lu wrong contents accepted",
-         t->losses, what, t->boundaries, t->nested, t->lost, t->wrong);
+         "recovery), %lu acknowledged commits lost%s, %lu wrong contents accepted",
+         t->losses, what, t->boundaries, t->nested, t->lost, unsaid, t->wrong);
 }
 
 static int tell_totals(void **state) {
   (void)state;
   if (power_totals.losses == 0) return 0;
-  tell("", &power_totals);
+  tell("", "", &power_totals);
   printf(", %lu torn tails kept\n", power_totals.tails);
   return 0;
 }
@@ -273,8 +273,9 @@ static int tell_totals(void **state) {
 static int tell_worse(void **state) {
   (void)state;
   if (power_totals.losses == 0) return 0; /* other tests were asked for */
-  tell(" on devices that damage bytes beside those written, or bytes written again", &power_totals);
-  printf(" unsaid: %lu stores said damaged, %lu lost acknowledged commits and told it as a torn tail that is kept\n",
+  tell(" on devices that damage bytes beside those written, or bytes written again", " without a word",
+       &power_totals);
+  printf(", %lu stores said damaged, %lu lost acknowledged commits and told it as a torn tail that is kept\n",
          power_totals.damaged, power_totals.told);
   return 0;
 }

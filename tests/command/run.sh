@@ -367,6 +367,31 @@ says err 'torn.hearth.tail-'
 ok 'verify after that' 0 "$hearth" --store file:torn.hearth verify
 says out 'torn.hearth: whole: '
 
+# Damage among batches that nobody flushed is a torn tail. docs/RELIABILITY.md says how what is whole in it is saved.
+ok 'batches that nobody flushed' 0 "$hearth" eval '
+  local store = assert(require "hearth".open "file:tail.hearth")
+  for i = 1, 4 do
+    store.home[i] = "the entry " .. i
+    assert(store:commit "complete")
+  end
+  os.exit(0, false)'
+"$python" - tail.hearth <<'PY'
+import sys
+with open(sys.argv[1], 'r+b') as f:
+    f.seek(f.read().index(b'entry 2'))
+    f.write(b'Entry')
+PY
+ok 'recovery with whole batches in the tail' 0 "$hearth" --store file:tail.hearth eval '_home.later = 1'
+says err 'whole batches are in it'
+at=$(sed -n 's/.* at byte \([0-9]*\) was cut off.*/\1/p' "$folder/err")
+head -c "$at" tail.hearth >tail.copy
+cat tail.hearth.tail-2 >>tail.copy
+ok 'salvage of a copy with its tail' 0 "$hearth" salvage tail.copy --to tail.saved
+ok 'what was whole in the tail' 0 "$hearth" --store file:tail.saved get --raw '[4]'
+says out 'the entry 4'
+ok 'what was before it' 0 "$hearth" --store file:tail.saved get --raw '[1]'
+says out 'the entry 1'
+
 # A byte in the middle of what was synced is flipped: the file is refused, and salvaged.
 cp world.hearth broken.hearth
 "$python" - broken.hearth <<'PY'
