@@ -1,4 +1,7 @@
-/* The operations of a part as the server gets them: each key once, what a later drop makes void left out, in key order. */
+/*
+** The operations of a part as the server gets them: each key once, what a later drop makes void left out, in key
+** order.
+*/
 #ifndef HEARTH_POSTGRES_BATCH_H
 #define HEARTH_POSTGRES_BATCH_H
 

@@ -18,7 +18,10 @@ typedef struct Connection {
   char state[6];        /* SQLSTATE of the last failure; "": the connection itself failed */
 } Connection;
 
-/* Within connect_timeout. BUSY (too many connections, starting up), INVALID (who, password), NOTFOUND (database), IO, NOMEM. */
+/*
+** Within connect_timeout. BUSY (too many connections, starting up), INVALID (who, password), NOTFOUND (database), IO,
+** NOMEM.
+*/
 hearth_status postgres_connect(Connection *c, hearth_error *err);
 
 /* `ours` false: in a forked child, where nothing may be sent over what the parent uses. */

@@ -38,7 +38,8 @@ static hearth_status not_understood(const char *uri, char *reason, hearth_error 
   char *quote = reason != NULL ? strchr(reason, '"') : NULL;
   const char *user = strstr(uri, "://"), *at = strchr(uri, '@');
   const char *colon = user != NULL ? strchr(user + 3, ':') : NULL;
-  bool secret = strchr(uri, '%') != NULL || strstr(uri, "password") != NULL || (at != NULL && colon != NULL && colon < at);
+  bool secret = strchr(uri, '%') != NULL || strstr(uri, "password") != NULL;
+  if (at != NULL && colon != NULL && colon < at) secret = true;
   if (quote != NULL && secret) *quote = '\0';
   if (reason != NULL && reason[0] != '\0' && reason[strlen(reason) - 1] == '\n') reason[strlen(reason) - 1] = '\0';
   hearth_fail(err, HEARTH_INVALID, "not a PostgreSQL location (//USER@HOST:PORT/DATABASE?PARAMETERS#NAME): %s",

@@ -19,7 +19,10 @@ typedef struct Location {
   int connect_seconds;             /* for connecting, all hosts together */
 } Location;
 
-/* INVALID, NOMEM; the message never has a password in it. `writes`: of several hosts one that can be written is wanted. */
+/*
+** INVALID, NOMEM; the message never has a password in it. `writes`: of several hosts one that can be written is
+** wanted.
+*/
 hearth_status postgres_location_parse(Location *l, const char *text, bool writes, const hearth_allocator *allocator,
                                       hearth_error *err);
 

@@ -1,6 +1,6 @@
 /*
-** One writer. A session's advisory lock tells a second opener at once, and goes when the session ends. What protects the
-** store is the token in its row, which each opener changes and each batch compares.
+** One writer. A session's advisory lock tells a second opener at once, and goes when the session ends. What protects
+** the store is the token in its row, which each opener changes and each batch compares.
 */
 #include <stdio.h>
 #include <string.h>
@@ -119,7 +119,8 @@ static hearth_status lock(hearth_backend_store *store, hearth_error *err) {
 static hearth_status rotate(hearth_backend_store *store, bool ours, uint64_t *sequence, hearth_error *err) {
   Params p = {0};
   PGresult *r;
-  hearth_status status = postgres_command(&store->main, "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '"
+  hearth_status status = postgres_command(&store->main, "BEGIN ISOLATION LEVEL READ COMMITTED;"
+                                                        " SET LOCAL lock_timeout = '"
                                           TAKE_WAIT "'", NULL, err);
   if (status != HEARTH_OK) return status;
   postgres_params_number(&p, store->id);
@@ -135,7 +136,7 @@ static hearth_status rotate(hearth_backend_store *store, bool ours, uint64_t *se
     memcpy(store->owner, PQgetvalue(r, 0, 1), TOKEN_SIZE);
   }
   PQclear(r);
-  if (there) return postgres_submit_commit(store, HEARTH_DURABLE, err);
+  if (there) return postgres_submit_commit(store, &store->main, HEARTH_DURABLE, err);
   (void)postgres_command(&store->main, "ROLLBACK", NULL, NULL);
   return postgres_store_lost(store, err);
 }

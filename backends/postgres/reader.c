@@ -1,15 +1,18 @@
 /*
-** A reader's one transaction: everything it reads is of the batch that was the last when it opened or refreshed. When the
-** transaction is lost, with the connection or by the server's will, another one does as long as the store has not moved on.
-** Whether it has is asked over the connection beside it.
+** A reader's one transaction: everything it reads is of the batch that was the last when it opened or refreshed. When
+** the transaction is lost, with the connection or by the server's will, another one does as long as the store has not
+** moved on. Whether it has is asked over the connection beside it.
 */
 #include "store.h"
 
-/* The server is to end a transaction that was idle for five minutes, if it has no opinion of its own: an old snapshot keeps
-** dead rows from being removed. */
+/*
+** The server is to end a transaction that was idle for five minutes, if it has no opinion of its own: an old snapshot
+** keeps dead rows from being removed.
+*/
 #define BEGIN_TEXT \
-  "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT set_config('idle_in_transaction_session_timeout', '300000'," \
-  " true) WHERE current_setting('idle_in_transaction_session_timeout', true) = '0'"
+  "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;" \
+  " SELECT set_config('idle_in_transaction_session_timeout', '300000', true)" \
+  " WHERE current_setting('idle_in_transaction_session_timeout', true) = '0'"
 
 static hearth_status sequence_of(hearth_backend_store *store, Connection *c, uint64_t *sequence, hearth_error *err) {
   Params p = {0};

@@ -10,20 +10,26 @@
 #define OLDEST_SERVER 130000
 
 static const char look_text[] =
-    "SELECT pg_catalog.current_setting('server_version_num')::integer, pg_catalog.current_setting('synchronous_commit'),"
+    "SELECT pg_catalog.current_setting('server_version_num')::integer,"
+    " pg_catalog.current_setting('synchronous_commit'),"
     " pg_catalog.current_setting('fsync', true), s.oid::bigint, pg_catalog.quote_ident(n.nspname),"
-    " (SELECT pg_catalog.string_agg(attname || ' ' || pg_catalog.format_type(atttypid, atttypmod), ', ' ORDER BY attname)"
+    " (SELECT pg_catalog.string_agg(attname || ' ' || pg_catalog.format_type(atttypid, atttypmod), ', '"
+    " ORDER BY attname)"
     "  FROM pg_catalog.pg_attribute WHERE attrelid = s.oid AND attnum > 0 AND NOT attisdropped),"
-    " (SELECT pg_catalog.string_agg(attname || ' ' || pg_catalog.format_type(atttypid, atttypmod), ', ' ORDER BY attname)"
+    " (SELECT pg_catalog.string_agg(attname || ' ' || pg_catalog.format_type(atttypid, atttypmod), ', '"
+    " ORDER BY attname)"
     "  FROM pg_catalog.pg_attribute WHERE attrelid = e.oid AND attnum > 0 AND NOT attisdropped)"
-    " FROM (SELECT pg_catalog.to_regclass('hearth_store')::oid AS found) f LEFT JOIN pg_catalog.pg_class s ON s.oid = f.found"
+    " FROM (SELECT pg_catalog.to_regclass('hearth_store')::oid AS found) f LEFT JOIN pg_catalog.pg_class"
+    " s ON s.oid = f.found"
     " LEFT JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace"
     " LEFT JOIN pg_catalog.pg_class e ON e.relname = 'hearth_entry' AND e.relnamespace = s.relnamespace";
 
 static const char store_columns[] = "format integer, id bigint, name text, owner uuid, seq bigint";
 static const char entry_columns[] = "key bytea, store bigint, tab bigint, value bytea";
 
-/* A client that is gone without a word must not keep the store's lock for the two hours that systems wait by default. */
+/*
+** A client that is gone without a word must not keep the store's lock for the two hours that systems wait by default.
+*/
 static const char pin_text[] =
     "SELECT pg_catalog.set_config('search_path', '', false);"
     "SELECT pg_catalog.set_config(name, CASE name WHEN 'tcp_keepalives_idle' THEN '30' WHEN 'tcp_keepalives_interval'"
@@ -92,7 +98,8 @@ static hearth_status not_made(hearth_backend_store *store, hearth_status status,
   (void)postgres_command(&store->main, "ROLLBACK", NULL, &local);
   if (!forbidden) return hearth_fail(err, status, "%.150s; the tables of the stores cannot be made", reason.message);
   one_line(sql, sizeof sql);
-  return hearth_fail(err, status, "the tables of the stores are missing, and this role may not make them (docs/POSTGRES.md):"
+  return hearth_fail(err, status, "the tables of the stores are missing, and this role may not make them"
+                                  " (docs/POSTGRES.md):"
                      " %s", sql);
 }
 

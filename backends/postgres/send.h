@@ -16,7 +16,10 @@ typedef struct Send {
 void postgres_send_init(Send *s, Pipeline *p, uint64_t id, const hearth_allocator *allocator);
 void postgres_send_free(Send *s);
 
-/* What is there before the batch must be what its checks say. *wrong: the check that fails, as it was given; NULL: none. */
+/*
+** What is there before the batch must be what its checks say. *wrong: the check that fails, as it was given; NULL:
+** none.
+*/
 void postgres_send_checks(Send *s, const Batch *b, const hearth_op **wrong);
 
 void postgres_send_changes(Send *s, const Batch *b);

@@ -36,6 +36,8 @@ static const struct {
                  " WHERE id = $1::bigint AND seq = $3::bigint AND owner = $4::uuid"},
     [FLUSH] = {"hearth_flush", "UPDATE @.hearth_store SET seq = seq"
                " WHERE id = $1::bigint AND seq = $2::bigint AND owner = $3::uuid"},
+    [TOUCH] = {"hearth_touch", "INSERT INTO @.hearth_entry (store, tab, key, value) VALUES ($1::bigint, -1, '', '')"},
+    [UNTOUCH] = {"hearth_untouch", "DELETE FROM @.hearth_entry WHERE store = $1::bigint AND tab = -1"},
     [CHECK] = {"hearth_check", "SELECT u.n FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) WITH ORDINALITY"
                " AS u(t, k, v, n) LEFT JOIN @.hearth_entry e ON e.store = $1::bigint AND e.tab = u.t AND e.key = u.k"
                " WHERE e.value IS DISTINCT FROM u.v ORDER BY u.n LIMIT 1"},

@@ -17,6 +17,8 @@ typedef enum Statement {
   COUNT,    /* id -> entries, bytes of keys and values, bytes that they occupy */
   ADVANCE,  /* id, new seq, old seq, owner: one row, or the store is another's */
   FLUSH,    /* id, seq, owner: writes the row as it is */
+  TOUCH,    /* id: adds an entry that no store has */
+  UNTOUCH,  /* id: and takes it away */
   CHECK,    /* id, tables, keys, values (NULL: absent) -> the number of the first that does not hold */
   PUTS,     /* id, tables, keys, values */
   DELS,     /* id, tables, keys */

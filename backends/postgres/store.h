@@ -86,8 +86,10 @@ hearth_status postgres_schema_pin(Connection *c, hearth_error *err);
 /* Finds the store's row, or makes it. NOTFOUND, EXISTS, VERSION. */
 hearth_status postgres_owner_find(hearth_backend_store *store, unsigned flags, hearth_error *err);
 
-/* Takes the lock and puts a new token into the row, after whatever transaction holds it. BUSY. `ours`: only if the token
-** is still ours. *sequence gets the number of the last batch. */
+/*
+** Takes the lock and puts a new token into the row, after whatever transaction holds it. BUSY. `ours`: only if the
+** token is still ours. *sequence gets the number of the last batch.
+*/
 hearth_status postgres_owner_take(hearth_backend_store *store, bool ours, uint64_t *sequence, hearth_error *err);
 
 /* ----------------------------------------------------------- reader.c */
@@ -120,8 +122,9 @@ hearth_status postgres_submit_batch(hearth_backend_store *store, const hearth_op
                                     hearth_durability level, uint64_t *sequence, hearth_error *err);
 hearth_status postgres_submit_barrier(hearth_backend_store *store, hearth_durability level, hearth_error *err);
 
-/* Ends the transaction that `main` is in. */
-hearth_status postgres_submit_commit(hearth_backend_store *store, hearth_durability level, hearth_error *err);
+/* Ends the transaction that a connection is in. */
+hearth_status postgres_submit_commit(hearth_backend_store *store, Connection *c, hearth_durability level,
+                                     hearth_error *err);
 
 /* Forgets an unfinished batch. */
 void postgres_submit_abandon(hearth_backend_store *store);

@@ -24,6 +24,10 @@ void postgres_submit_abandon(hearth_backend_store *store) {
 
 /* ------------------------------------------------------------ one part */
 
+static hearth_status no_memory(const hearth_backend_store *store, hearth_error *err) {
+  return hearth_fail(err, HEARTH_NOMEM, "%s: out of memory", store->location.label);
+}
+
 static void send_advance(hearth_backend_store *store, Pipeline *p) {
   Params params = {0};
   postgres_pipeline_text(p, "BEGIN ISOLATION LEVEL READ COMMITTED", EXPECT_NOTHING);
@@ -46,7 +50,7 @@ static hearth_status check_beside(hearth_backend_store *store, const Batch *b, c
   postgres_send_init(&s, &p, store->id, &store->allocator);
   postgres_send_checks(&s, b, wrong);
   status = postgres_pipeline_end(&p);
-  if (status == HEARTH_OK && s.failed) status = hearth_fail(err, HEARTH_NOMEM, "%s: out of memory", store->location.label);
+  if (status == HEARTH_OK && s.failed) status = no_memory(store, err);
   postgres_send_free(&s);
   return status;
 }
@@ -75,7 +79,7 @@ static hearth_status send_part(hearth_backend_store *store, const Batch *b, cons
   hearth_status status = postgres_pipeline_end(&p);
   if (status == HEARTH_OK && p.missed) status = postgres_store_lost(store, err);
   if (status == HEARTH_OK && wrong != NULL) status = conflict(store, ops, wrong, err);
-  if (status == HEARTH_OK && s.failed) status = hearth_fail(err, HEARTH_NOMEM, "%s: out of memory", store->location.label);
+  if (status == HEARTH_OK && s.failed) status = no_memory(store, err);
   store->written += s.written;
   postgres_send_free(&s);
   return status;
@@ -89,8 +93,7 @@ static uint64_t count_changes(const hearth_op *ops, size_t count) {
 
 static hearth_status part(hearth_backend_store *store, const hearth_op *ops, size_t count, hearth_error *err) {
   Batch b;
-  if (!postgres_batch_make(&b, ops, count, &store->allocator))
-    return hearth_fail(err, HEARTH_NOMEM, "%s: out of memory", store->location.label);
+  if (!postgres_batch_make(&b, ops, count, &store->allocator)) return no_memory(store, err);
   hearth_status status = send_part(store, &b, ops, err);
   postgres_batch_free(&b);
   if (status == HEARTH_OK) {
@@ -110,10 +113,11 @@ static const char *setting(const hearth_backend_store *store, hearth_durability 
   return strcmp(now, "on") == 0 || strcmp(now, "remote_apply") == 0 ? NULL : "SET LOCAL synchronous_commit = on";
 }
 
-hearth_status postgres_submit_commit(hearth_backend_store *store, hearth_durability level, hearth_error *err) {
+hearth_status postgres_submit_commit(hearth_backend_store *store, Connection *c, hearth_durability level,
+                                     hearth_error *err) {
   Pipeline p;
   const char *text = setting(store, level);
-  postgres_pipeline_begin(&p, &store->main, err);
+  postgres_pipeline_begin(&p, c, err);
   if (text != NULL) postgres_pipeline_text(&p, text, EXPECT_NOTHING);
   postgres_pipeline_text(&p, "COMMIT", EXPECT_COMMITTED);
   hearth_status status = postgres_pipeline_end(&p);
@@ -133,7 +137,7 @@ static hearth_status commit(hearth_backend_store *store, hearth_durability level
     postgres_submit_abandon(store);
     return postgres_submit_barrier(store, level, err);
   }
-  hearth_status status = postgres_submit_commit(store, level, err);
+  hearth_status status = postgres_submit_commit(store, &store->main, level, err);
   if (status != HEARTH_OK) return status;
   store->sequence++;
   reached(store, level);
@@ -143,25 +147,41 @@ static hearth_status commit(hearth_backend_store *store, hearth_durability level
 
 /* --------------------------------------------------------------- barrier */
 
-/*
-** Transactions become durable in the order of their commits: a transaction that waits for the device has all earlier ones
-** flushed with it. It must write something, or nothing is flushed for it: the row as it is.
-*/
-hearth_status postgres_submit_barrier(hearth_backend_store *store, hearth_durability level, hearth_error *err) {
-  uint64_t done = level == HEARTH_DURABLE ? store->durable : level == HEARTH_COMPLETE ? store->complete : store->sequence;
-  if (store->readonly || store->in_batch || done >= store->sequence) return HEARTH_OK;
-  Pipeline p;
+/* The store's row as it is; while a batch in parts has it locked, an entry that is gone before anybody sees it. */
+static void send_writes(hearth_backend_store *store, Pipeline *p) {
   Params params = {0};
-  postgres_pipeline_begin(&p, &store->main, err);
-  postgres_pipeline_text(&p, "BEGIN ISOLATION LEVEL READ COMMITTED", EXPECT_NOTHING);
+  postgres_pipeline_text(p, "BEGIN ISOLATION LEVEL READ COMMITTED", EXPECT_NOTHING);
   postgres_params_number(&params, store->id);
+  if (store->in_batch) {
+    postgres_pipeline_run(p, TOUCH, &params, EXPECT_ONE_ROW);
+    postgres_pipeline_run(p, UNTOUCH, &params, EXPECT_ONE_ROW);
+    return;
+  }
   postgres_params_number(&params, store->sequence);
   postgres_params_bytes(&params, store->owner, TOKEN_SIZE);
-  postgres_pipeline_run(&p, FLUSH, &params, EXPECT_ONE_ROW);
-  hearth_status status = postgres_pipeline_end(&p);
+  postgres_pipeline_run(p, FLUSH, &params, EXPECT_ONE_ROW);
+}
+
+/*
+** Transactions become durable in the order of their commits: a transaction that waits for the device has all earlier
+** ones flushed with it. It must write something, or nothing is flushed for it.
+*/
+hearth_status postgres_submit_barrier(hearth_backend_store *store, hearth_durability level, hearth_error *err) {
+  Pipeline p;
+  Connection *c;
+  uint64_t done = store->sequence;
+  if (level == HEARTH_COMPLETE) done = store->complete;
+  if (level == HEARTH_DURABLE) done = store->durable;
+  if (store->readonly || done >= store->sequence) return HEARTH_OK;
+  hearth_status status = postgres_store_reading(store, &c, err);
+  if (status != HEARTH_OK) return status;
+  postgres_pipeline_begin(&p, c, err);
+  send_writes(store, &p);
+  status = postgres_pipeline_end(&p);
   if (status == HEARTH_OK && p.missed) status = postgres_store_lost(store, err);
-  if (status == HEARTH_OK) status = postgres_submit_commit(store, level, err);
+  if (status == HEARTH_OK) status = postgres_submit_commit(store, c, level, err);
   if (status == HEARTH_OK) reached(store, level);
+  else if (store->in_batch) postgres_disconnect(c, true); /* it is inside a transaction that failed */
   else postgres_submit_abandon(store);
   return status;
 }
@@ -171,8 +191,8 @@ hearth_status postgres_submit_barrier(hearth_backend_store *store, hearth_durabi
 static hearth_status check_sizes(const hearth_op *ops, size_t count, hearth_error *err) {
   for (size_t i = 0; i < count; i++)
     if ((ops[i].kind == HEARTH_PUT || ops[i].kind == HEARTH_CHECK_EQUAL) && ops[i].value_size > STORE_MAX_VALUE)
-      return hearth_fail(err, HEARTH_TOOBIG, "operation %zu of the batch has a value of %zu bytes, PostgreSQL's limit is"
-                         " %zu", i + 1, ops[i].value_size, STORE_MAX_VALUE);
+      return hearth_fail(err, HEARTH_TOOBIG, "operation %zu of the batch has a value of %zu bytes, PostgreSQL's"
+                         " limit is %zu", i + 1, ops[i].value_size, STORE_MAX_VALUE);
   return HEARTH_OK;
 }
 

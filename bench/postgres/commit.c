@@ -1,7 +1,7 @@
 /*
-** A commit of 1,000 entries of an external table, over loopback, beside what the same rows cost without Hearth: one INSERT
-** from arrays in PostgreSQL's binary format, a prepared statement, into a table with the same columns and key. Samples are
-** taken in turns; each contestant writes new values to the same keys.
+** A commit of 1,000 entries of an external table, over loopback, beside what the same rows cost without Hearth: one
+** INSERT from arrays in PostgreSQL's binary format, a prepared statement, into a table with the same columns and key.
+** Samples are taken in turns; each contestant writes new values to the same keys.
 */
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,7 +75,8 @@ static double time_bare(PGconn *c) {
   postgres_params_array(&p, &keys);
   postgres_params_array(&p, &values);
   PGresult *r = PQexecPrepared(c, "bare", p.count, p.values, p.lengths, p.formats, 1);
-  if (PQresultStatus(r) != PGRES_COMMAND_OK || strcmp(PQcmdTuples(r), "1000") != 0) bench_quit("bare", PQerrorMessage(c));
+  if (PQresultStatus(r) != PGRES_COMMAND_OK || strcmp(PQcmdTuples(r), "1000") != 0)
+    bench_quit("bare", PQerrorMessage(c));
   PQclear(r);
   buffer_free(&keys);
   buffer_free(&values);
@@ -86,7 +87,8 @@ static double time_bare(PGconn *c) {
 
 static const char assign_text[] =
     "local round = ...  local t = _home.t\n"
-    "for i = 1, 1000 do t['entry number ' .. i] = ('%06d of this and other rounds, with some more text'):format(round) end";
+    "for i = 1, 1000 do t['entry number ' .. i] = ('%06d of this and other rounds, with some more"
+    " text'):format(round) end";
 
 static void run_lua(lua_State *L, const char *text, lua_Integer argument) {
   if (luaL_loadstring(L, text) != LUA_OK) bench_quit("Lua", lua_tostring(L, -1));
@@ -141,14 +143,16 @@ static void take_rows(const Bench *b) {
   hearth_backend_store *store = open_backend(b, "lua", HEARTH_OPEN_READONLY);
   const uint64_t table = strtoull(server_run(&b->server, sql), NULL, 10);
   int result;
-  if (hearth_postgres_backend.scan(store, table, NULL, 0, NULL, 0, false, take_row, &rows, &result, NULL) != HEARTH_OK ||
-      rows.count != ENTRIES)
+  hearth_status status = hearth_postgres_backend.scan(store, table, NULL, 0, NULL, 0, false, take_row, &rows, &result,
+                                                      NULL);
+  if (status != HEARTH_OK || rows.count != ENTRIES)
     bench_quit("rows", "not those that were stored");
   (void)hearth_postgres_backend.close(store, NULL);
 }
 
 static void change_values(size_t round) {
-  for (size_t i = 0; i < ENTRIES; i++) rows.rows[i].value[rows.rows[i].value_size - 1] = (unsigned char)('a' + round % 26);
+  const unsigned char letter = (unsigned char)('a' + round % 26);
+  for (size_t i = 0; i < ENTRIES; i++) rows.rows[i].value[rows.rows[i].value_size - 1] = letter;
 }
 
 static void report(const char *name, double *values, size_t count, double bare) {
@@ -165,7 +169,8 @@ void bench_commit(Bench *b) {
   lua_State *L = luaL_newstate();
   luaL_openlibs(L);
   server_location(&b->server, "", "lua", location, sizeof location);
-  if (hearth_open(L, &hearth_postgres_backend, location, NULL, &store, &err) != HEARTH_OK) bench_quit("open", err.message);
+  if (hearth_open(L, &hearth_postgres_backend, location, NULL, &store, &err) != HEARTH_OK)
+    bench_quit("open", err.message);
   hearth_install(L, store);
   run_lua(L, "_home.t = ext.table()", 0);
   (void)time_hearth(L, store, 0);

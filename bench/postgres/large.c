@@ -34,20 +34,23 @@ static void fill(hearth_backend_store *store, size_t entries) {
   }
 }
 
-static int count_entry(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
+static int count_entry(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
+                       size_t value_size) {
   (void)table, (void)key, (void)key_size, (void)value, (void)value_size;
   ++*(size_t *)ud;
   return 0;
 }
 
-static int stop_at_100(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
+static int stop_at_100(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
+                       size_t value_size) {
   (void)count_entry(ud, table, key, key_size, value, value_size);
   return *(size_t *)ud == 100;
 }
 
 static void report(const Bench *b, const char *name, size_t count, double seconds) {
   if (!b->check)
-    printf("  %-30s %9zu entries  %8.0f per second, most memory so far %.0f MiB\n", name, count, (double)count / seconds,
+    printf("  %-30s %9zu entries  %8.0f per second, most memory so far %.0f MiB\n", name, count,
+           (double)count / seconds,
            megabytes());
 }
 

@@ -73,7 +73,9 @@ static void take_connection(Forwarder *f) {
   }
   (void)setsockopt(client, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
   (void)setsockopt(server, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-  *pair = (Pair){.used = true, .ways = {{.from = client, .to = server}, {.from = server, .to = client, .started = true}}};
+  *pair = (Pair){.used = true};
+  pair->ways[0] = (Direction){.from = client, .to = server};
+  pair->ways[1] = (Direction){.from = server, .to = client, .started = true};
   for (int i = 0; i < 2; i++)
     if ((pair->ways[i].bytes = malloc(BUFFER)) == NULL) quit("memory");
 }

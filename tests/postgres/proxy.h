@@ -1,4 +1,7 @@
-/* A process between a client and the test's server that forwards whole messages, and cuts every connection at a boundary. */
+/*
+** A process between a client and the test's server that forwards whole messages, and cuts every connection at a
+** boundary.
+*/
 #ifndef HEARTH_TESTS_POSTGRES_PROXY_H
 #define HEARTH_TESTS_POSTGRES_PROXY_H
 

@@ -133,7 +133,8 @@ void server_follow(Server *s, const Server *primary) {
   make_folder(s);
   (void)snprintf(data, sizeof data, "%s/data", s->folder);
   (void)snprintf(port, sizeof port, "%d", primary->port);
-  const char *const arguments[] = {POSTGRES_BIN "/pg_basebackup", "-D", data, "-U", "hearth", "-h", primary->folder, "-p",
+  const char *const arguments[] = {POSTGRES_BIN "/pg_basebackup", "-D", data, "-U", "hearth", "-h", primary->folder,
+                                   "-p",
                        port, "-R", "-c", "fast", "-X", "stream", NULL};
   run_program(s, arguments);
   append(s, "data/postgresql.conf", "port = %d\nunix_socket_directories = '%s'\n", s->port, s->folder);
@@ -145,7 +146,8 @@ static void make_certificate(const Server *s, const char *name) {
   char key[40], certificate[40];
   (void)snprintf(key, sizeof key, "%s.key", name);
   (void)snprintf(certificate, sizeof certificate, "%s.crt", name);
-  const char *const arguments[] = {OPENSSL_PROGRAM, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj",
+  const char *const arguments[] = {OPENSSL_PROGRAM, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+                                   "-subj",
                        "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key, "-out", certificate,
                        NULL};
   run_program(s, arguments);
@@ -204,7 +206,8 @@ void server_end(Server *s) {
 }
 
 void server_location(const Server *s, const char *more, const char *name, char *out, size_t size) {
-  (void)snprintf(out, size, "//hearth:%s@127.0.0.1:%d/postgres?%ssslmode=prefer#%s", SERVER_PASSWORD, s->port, more, name);
+  (void)snprintf(out, size, "//hearth:%s@127.0.0.1:%d/postgres?%ssslmode=prefer#%s", SERVER_PASSWORD, s->port, more,
+                 name);
 }
 
 PGconn *server_connect(const Server *s) {

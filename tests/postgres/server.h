@@ -1,6 +1,6 @@
 /*
-** A PostgreSQL server for a test: in a folder of its own, on a port of its own, as somebody without privileges, and ended by
-** its own process number. Clusters of the machine are neither used nor touched.
+** A PostgreSQL server for a test: in a folder of its own, on a port of its own, as somebody without privileges, and
+** ended by its own process number. Clusters of the machine are neither used nor touched.
 */
 #ifndef HEARTH_TESTS_POSTGRES_SERVER_H
 #define HEARTH_TESTS_POSTGRES_SERVER_H
@@ -36,7 +36,10 @@ void server_secure(Server *s);
 /* Makes and starts a standby that follows another one. */
 void server_follow(Server *s, const Server *primary);
 
-/* The location of a store: over TCP with a password as the role `hearth`, a superuser. `more`: parameters ("a=b&"), or "". */
+/*
+** The location of a store: over TCP with a password as the role `hearth`, a superuser. `more`: parameters ("a=b&"),
+** or "".
+*/
 void server_location(const Server *s, const char *more, const char *name, char *out, size_t size);
 
 /* A connection for the test itself, as the superuser, over the socket. */

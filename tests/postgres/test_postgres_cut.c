@@ -1,6 +1,6 @@
 /*
-** The connection is cut at every boundary between two messages, in both directions, of a store's life: opening, batches in
-** one and in several parts, reading, closing. Whoever opens again knows whether the last batch is there.
+** The connection is cut at every boundary between two messages, in both directions, of a store's life: opening,
+** batches in one and in several parts, reading, closing. Whoever opens again knows whether the last batch is there.
 */
 #include <inttypes.h>
 
@@ -42,7 +42,8 @@ static hearth_status submit_batch(hearth_backend_store *store, uint64_t n, bool 
   ops[41] = (hearth_op){HEARTH_PUT, 2, "n", 1, &n, sizeof n};
   if (!parts) return postgres->submit(store, ops, 42, 0, HEARTH_DURABLE, NULL, &err);
   hearth_status status = postgres->submit(store, ops, 20, HEARTH_BATCH_MORE, HEARTH_DURABLE, NULL, &err);
-  if (status == HEARTH_OK) status = postgres->submit(store, ops + 20, 22, HEARTH_BATCH_MORE, HEARTH_DURABLE, NULL, &err);
+  if (status == HEARTH_OK) status = postgres->submit(store, ops + 20, 22, HEARTH_BATCH_MORE, HEARTH_DURABLE, NULL,
+                                                     &err);
   return status == HEARTH_OK ? postgres->submit(store, NULL, 0, 0, HEARTH_DURABLE, NULL, &err) : status;
 }
 
@@ -136,7 +137,8 @@ static void cut_at_every_boundary(void **state) {
     look_after(&life, before, &there, &not_there);
     before = life.sequence;
   }
-  printf("figure: postgres: the connection cut at each of %zu boundaries between messages, both directions: 0 acknowledged"
+  printf("figure: postgres: the connection cut at each of %zu boundaries between messages, both directions: 0"
+         " acknowledged"
          " commits lost; of those with an unknown answer %zu were there and %zu were not\n", cuts, there, not_there);
   assert_true(cuts > 80);
   assert_true(there > 0 && not_there > 0);

@@ -1,4 +1,7 @@
-/* What the server refuses: each SQLSTATE of docs/POSTGRES.md, where it can be had, raised by a trigger where it cannot. */
+/*
+** What the server refuses: each SQLSTATE of docs/POSTGRES.md, where it can be had, raised by a trigger where it
+** cannot.
+*/
 #include "postgres_testing.h"
 
 static hearth_error err;
@@ -6,7 +9,8 @@ static hearth_error err;
 /* The next `times` writes to hearth_entry fail with `state`; -1: none. */
 static void fail_writes(const char *state, int times) {
   char sql[300];
-  (void)snprintf(sql, sizeof sql, "SELECT setval('planned', %d); CREATE OR REPLACE FUNCTION planned_state() RETURNS text"
+  (void)snprintf(sql, sizeof sql, "SELECT setval('planned', %d); CREATE OR REPLACE FUNCTION planned_state() RETURNS"
+                                  " text"
                  " LANGUAGE sql AS $$SELECT '%s'$$", 1000 - times, state);
   (void)server_run(&server, sql);
 }
@@ -14,9 +18,11 @@ static void fail_writes(const char *state, int times) {
 /* A sequence counts on when its transaction is rolled back. */
 static void plan_failures(void) {
   (void)server_run(&server,
-                   "CREATE SEQUENCE planned; CREATE FUNCTION planned_state() RETURNS text LANGUAGE sql AS 'SELECT NULL';"
+                   "CREATE SEQUENCE planned; CREATE FUNCTION planned_state() RETURNS text LANGUAGE sql AS 'SELECT"
+                   " NULL';"
                    "SELECT setval('planned', 1000);"
-                   "CREATE FUNCTION planned_failure() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS $$BEGIN"
+                   "CREATE FUNCTION planned_failure() RETURNS trigger LANGUAGE plpgsql SET search_path = public AS"
+                   " $$BEGIN"
                    " IF nextval('planned') <= 1000 THEN RAISE EXCEPTION 'planned' USING ERRCODE = planned_state();"
                    " END IF; RETURN NULL; END$$;"
                    "CREATE TRIGGER planned AFTER INSERT ON hearth_entry FOR EACH STATEMENT"
@@ -87,8 +93,10 @@ static void a_commit_that_is_refused(void **state) {
   (void)state;
   hearth_backend_store *store = must_open("deferred", 0);
   uint64_t n;
-  (void)server_run(&server, "CREATE FUNCTION too_late() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION 'late'"
-                            " USING ERRCODE = '53100'; END$$; CREATE CONSTRAINT TRIGGER late AFTER INSERT ON hearth_entry"
+  (void)server_run(&server, "CREATE FUNCTION too_late() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE EXCEPTION"
+                            " 'late'"
+                            " USING ERRCODE = '53100'; END$$; CREATE CONSTRAINT TRIGGER late AFTER INSERT ON"
+                            " hearth_entry"
                             " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION too_late()");
   MUST(HEARTH_FULL, put_number(store, 1, "n", 1, HEARTH_DURABLE, &err));
   MUST(HEARTH_NOTFOUND, get_number(store, 1, "n", &n, &err));
@@ -132,7 +140,8 @@ static void too_many_connections(void **state) {
 static void notices_reach_the_host(void **state) {
   (void)state;
   hearth_backend_store *store = must_open("notices", 0);
-  (void)server_run(&server, "CREATE FUNCTION speak() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE WARNING 'the cellar"
+  (void)server_run(&server, "CREATE FUNCTION speak() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE WARNING 'the"
+                            " cellar"
                             " is cold'; RETURN NULL; END$$; CREATE TRIGGER speak AFTER INSERT ON hearth_entry EXECUTE"
                             " FUNCTION speak()");
   MUST(HEARTH_OK, put_number(store, 1, "n", 1, HEARTH_DURABLE, &err));
@@ -146,10 +155,12 @@ static void notices_reach_the_host(void **state) {
 /* Levels become what they promise: what the server was told is in the transaction itself. */
 static void levels_are_settings(void **state) {
   (void)state;
-  static const char *const settings[] = {"off", "local", "on"}, *const sessions[] = {"off", "local", "on", "remote_apply"};
+  static const char *const settings[] = {"off", "local", "on"};
+  static const char *const sessions[] = {"off", "local", "on", "remote_apply"};
   (void)server_run(&server, "CREATE TABLE levels (level text); GRANT ALL ON levels TO PUBLIC;"
                             "CREATE FUNCTION note_level() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN"
-                            " INSERT INTO public.levels VALUES (current_setting('synchronous_commit')); RETURN NULL; END$$;"
+                            " INSERT INTO public.levels VALUES (current_setting('synchronous_commit')); RETURN"
+                            " NULL; END$$;"
                             "CREATE CONSTRAINT TRIGGER note AFTER INSERT OR UPDATE ON hearth_store DEFERRABLE INITIALLY"
                             " DEFERRED FOR EACH ROW EXECUTE FUNCTION note_level()");
   for (int s = 0; s < 4; s++) {

@@ -1,7 +1,7 @@
 /*
-** Four processes commit all the time, each to a store of its own; they, the server's processes and the server itself are
-** killed. A commit is an intent with a number of its own, written together with the batch's number: what was acknowledged
-** must be there, and no intent twice, although each is tried again until it is known to be there.
+** Four processes commit all the time, each to a store of its own; they, the server's processes and the server itself
+** are killed. A commit is an intent with a number of its own, written together with the batch's number: what was
+** acknowledged must be there, and no intent twice, although each is tried again until it is known to be there.
 */
 #include <inttypes.h>
 #include <signal.h>
@@ -17,7 +17,8 @@
 /* Shared with a worker, which may be killed between any two instructions. */
 typedef struct Board {
   volatile uint64_t acknowledged;  /* the last intent */
-  volatile uint64_t commits, reopened, resolved; /* counts: batches acknowledged; openings; unknown answers that had arrived */
+  /* counts: batches acknowledged; openings; unknown answers that had arrived */
+  volatile uint64_t commits, reopened, resolved;
 } Board;
 
 typedef struct Worker {
@@ -31,7 +32,8 @@ static hearth_error err;
 
 /* ------------------------------------------------------------- a worker */
 
-static int take_bytes(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
+static int take_bytes(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
+                      size_t value_size) {
   return take_number(ud, table, key, key_size, value, value_size);
 }
 
@@ -160,7 +162,8 @@ typedef struct Journal {
   size_t twice, wrong;
 } Journal;
 
-static int read_journal(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
+static int read_journal(void *ud, uint64_t table, const void *key, size_t key_size, const void *value,
+                        size_t value_size) {
   Journal *j = ud;
   uint64_t i;
   char expected[24];
@@ -214,9 +217,11 @@ static void killed_under_load(void **state) {
     reopened += workers[w].board->reopened;
     resolved += workers[w].board->resolved;
   }
-  printf("figure: postgres: %zu SIGKILLs under load from %d processes (%zu of the server, %zu of one of its sessions, %zu of"
+  printf("figure: postgres: %zu SIGKILLs under load from %d processes (%zu of the server, %zu of one of its"
+         " sessions, %zu of"
          " a client): %" PRIu64 " acknowledged commits, %zu lost, %zu applied twice; %" PRIu64 " openings, %" PRIu64
-         " commits found there whose answer was lost\n", kills, WORKERS, kinds[0], kinds[1], kinds[2], commits, lost, twice,
+         " commits found there whose answer was lost\n", kills, WORKERS, kinds[0], kinds[1], kinds[2], commits, lost,
+             twice,
          reopened, resolved);
   assert_int_equal(lost, 0);
   assert_int_equal(twice, 0);

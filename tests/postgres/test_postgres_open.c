@@ -16,7 +16,8 @@ static void must_refuse(hearth_status right, const char *word, const char *user,
 
 static void wrong_places_are_told(void **state) {
   (void)state;
-  must_refuse(HEARTH_INVALID, "password authentication failed", "hearth:a-secret-but-another", server.port, "postgres#x");
+  must_refuse(HEARTH_INVALID, "password authentication failed", "hearth:a-secret-but-another", server.port,
+              "postgres#x");
   must_refuse(HEARTH_INVALID, "password authentication failed", "nobody:a-secret", server.port, "postgres#x");
   must_refuse(HEARTH_NOTFOUND, "\"none\" does not exist", RIGHT_USER, server.port, "none#x");
   must_refuse(HEARTH_IO, "refused", RIGHT_USER, 1, "postgres#x");
@@ -108,7 +109,8 @@ static void a_role_that_may_not_make_tables(void **state) {
                "GRANT SELECT, INSERT, UPDATE, DELETE ON hearth_entry TO worker;"
                "GRANT SELECT ON hearth_store, hearth_entry TO looker");
   MUST(HEARTH_OK, open_as("worker", "strict", "x", 0, &store));
-  hearth_op ops[] = {{HEARTH_PUT, 1, "a", 1, "x", 1}, {HEARTH_DEL, 1, "b", 1, NULL, 0}, {HEARTH_DROP, 2, NULL, 0, NULL, 0},
+  hearth_op ops[] = {{HEARTH_PUT, 1, "a", 1, "x", 1}, {HEARTH_DEL, 1, "b", 1, NULL, 0}, {HEARTH_DROP, 2, NULL, 0,
+                                                                                         NULL, 0},
                      {HEARTH_CHECK_ABSENT, 1, "a", 1, NULL, 0}};
   MUST(HEARTH_OK, postgres->submit(store, ops, 4, 0, HEARTH_DURABLE, NULL, &err));
   must_close(store);

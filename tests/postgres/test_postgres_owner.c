@@ -166,7 +166,8 @@ static int call_the_store(void *ud, uint64_t table, const void *key, size_t key_
                           size_t value_size) {
   uint64_t n;
   (void)table, (void)key, (void)key_size, (void)value, (void)value_size;
-  return get_number(ud, 1, "n", &n, &err) == HEARTH_BUSY && put_number(ud, 1, "n", 1, HEARTH_DURABLE, &err) == HEARTH_BUSY
+  return get_number(ud, 1, "n", &n, &err) == HEARTH_BUSY && put_number(ud, 1, "n", 1, HEARTH_DURABLE, &err) ==
+      HEARTH_BUSY
              ? 5 : 6;
 }
 

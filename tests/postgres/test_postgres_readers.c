@@ -86,13 +86,15 @@ static void every_read_is_of_one_commit(void **state) {
     if (status == HEARTH_IO && i % 10 == 9) status = postgres->poll(reader, &err);
     if (status != HEARTH_OK) MUST(HEARTH_STALE, status);
     polls += status == HEARTH_STALE;
-    if (status == HEARTH_STALE && n != 0 && i % 10 != 9) assert_int_equal(look(reader, 0), n); /* it shows what it showed */
+    /* it shows what it showed */
+    if (status == HEARTH_STALE && n != 0 && i % 10 != 9) assert_int_equal(look(reader, 0), n);
     if (i % 3 != 2) MUST(HEARTH_OK, postgres->refresh(reader, &err));
   }
   must_close(reader);
   assert_int_equal(kill(writer, SIGKILL), 0);
   assert_int_equal(waitpid(writer, NULL, 0), writer);
-  printf("figure: postgres: %zu looks of a reader beside a writer: each of one commit (%" PRIu64 " commits), or stale (%zu);"
+  printf("figure: postgres: %zu looks of a reader beside a writer: each of one commit (%" PRIu64 " commits), or"
+         " stale (%zu);"
          " poll said stale %zu times\n", looks, batches, stale, polls);
   assert_true(batches > looks / 10);
   assert_true(stale > 0 && polls > 0);

@@ -8,13 +8,15 @@ static hearth_error err;
 
 static hearth_status open_with(const char *parameters, hearth_backend_store **store) {
   char location[900];
-  (void)snprintf(location, sizeof location, "//hearth:%s@localhost:%d/postgres?hostaddr=127.0.0.1&%s#tls", SERVER_PASSWORD,
+  (void)snprintf(location, sizeof location, "//hearth:%s@localhost:%d/postgres?hostaddr=127.0.0.1&%s#tls",
+                 SERVER_PASSWORD,
                  server.port, parameters);
   return open_at(location, 0, store, &err);
 }
 
 static const char *is_encrypted(void) {
-  return server_run(&server, "SELECT count(*) || ' ' || bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)"
+  return server_run(&server, "SELECT count(*) || ' ' || bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING"
+                             " (pid)"
                              " WHERE application_name = 'hearth'");
 }
 
