@@ -138,3 +138,9 @@ stage_soak() {
     HEARTH_TEST_ROUNDS=$((rounds * ${HEARTH_SOAK:-1})) suites "soak-${name// /-}" "$build/soak" --no-rebuild -t 0 --suite "$suite" "$name"
   done <<<"$soak_tests"
 }
+
+# Tables that are larger than memory should be: tests/lua/large.lua in full, with its figures.
+stage_large() {
+  stage build-soak configure_and_compile "$build/soak" -Dbuildtype=release || return 1
+  HEARTH_LARGE=1 suites large "$build/soak" --no-rebuild -t 0 --suite lua large
+}
