@@ -21,7 +21,7 @@ typedef struct Answer {
 } Answer;
 
 typedef struct Subject {
-  const ConformanceSubject *is;
+  const hearth_testkit_subject *is;
   const char *location;
   hearth_backend_store *store;
   Counting memory;
@@ -35,7 +35,7 @@ typedef struct Life {
   unsigned step;
 } Life;
 
-static const ConformanceSubject *const *given;
+static const hearth_testkit_subject *const *given;
 static size_t given_count;
 static uint64_t first_seed;
 static size_t compared;
@@ -303,7 +303,7 @@ static void every_backend_answers_as_the_model(void **state) {
          given_count, compared);
 }
 
-int differential_run(const ConformanceSubject *const *subjects, size_t count) {
+int differential_run(const hearth_testkit_subject *const *subjects, size_t count) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(every_backend_answers_as_the_model)};
   given = subjects;
   given_count = count;

@@ -2,9 +2,9 @@
 #ifndef HEARTH_TESTS_DIFFERENTIAL_H
 #define HEARTH_TESTS_DIFFERENTIAL_H
 
-#include "conformance.h"
+#include "hearth_testkit.h"
 
 /* Runs so many lives of stores on each of the subjects, at most 8; the number of tests that failed. */
-int differential_run(const ConformanceSubject *const *subjects, size_t count);
+int differential_run(const hearth_testkit_subject *const *subjects, size_t count);
 
 #endif

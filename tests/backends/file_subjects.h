@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conformance.h"
-#include "hearth_testkit_disk.h"
 #include "folder.h"
+#include "hearth_testkit.h"
+#include "hearth_testkit_disk.h"
 
 static char subject_place[600];
 static hearth_disk *subject_disk;
@@ -44,10 +44,12 @@ static const hearth_environment *environment_of_disk(void *ud) {
   return hearth_disk_environment(subject_disk);
 }
 
-static const ConformanceSubject file_in_folder = {.name = "file", .backend = &hearth_file_backend, .persistent = true,
-                                                  .arrive = arrive_in_folder, .leave = leave_folder};
-static const ConformanceSubject file_on_disk = {.name = "file on a simulated disk", .backend = &hearth_file_backend,
-                                                .persistent = true, .arrive = arrive_on_disk, .leave = leave_disk,
-                                                .environment = environment_of_disk, .on_disk = "/world.hearth"};
+static const hearth_testkit_subject file_in_folder = {
+    .size = sizeof file_in_folder, .name = "file", .backend = &hearth_file_backend, .persistent = true,
+    .arrive = arrive_in_folder, .leave = leave_folder};
+static const hearth_testkit_subject file_on_disk = {
+    .size = sizeof file_on_disk, .name = "file on a simulated disk", .backend = &hearth_file_backend,
+    .persistent = true, .arrive = arrive_on_disk, .leave = leave_disk, .environment = environment_of_disk,
+    .on_disk = "/world.hearth"};
 
 #endif

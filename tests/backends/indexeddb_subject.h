@@ -2,8 +2,8 @@
 #ifndef HEARTH_TESTS_INDEXEDDB_SUBJECT_H
 #define HEARTH_TESTS_INDEXEDDB_SUBJECT_H
 
-#include "conformance.h"
 #include "fake_indexeddb.h"
+#include "hearth_testkit.h"
 
 static Fake *subject_host;
 
@@ -25,9 +25,9 @@ static void settle_browser(void *ud) {
   fake_read_again(subject_host);
 }
 
-static const ConformanceSubject indexeddb_in_memory = {
-    .name = "indexeddb",           .backend = &hearth_indexeddb_backend, .persistent = true,
-    .arrive = arrive_in_browser,   .leave = leave_browser,               .settle = settle_browser,
-    .begins_with_a_batch = true,   .keeps_no_batches = true};
+static const hearth_testkit_subject indexeddb_in_memory = {
+    .size = sizeof indexeddb_in_memory, .name = "indexeddb", .backend = &hearth_indexeddb_backend, .persistent = true,
+    .arrive = arrive_in_browser, .leave = leave_browser, .settle = settle_browser, .begins_with_a_batch = true,
+    .keeps_no_batches = true};
 
 #endif

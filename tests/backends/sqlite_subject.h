@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conformance.h"
 #include "folder.h"
 #include "hearth_sqlite.h"
+#include "hearth_testkit.h"
 
 static char sqlite_place[600];
 
@@ -26,8 +26,8 @@ static void leave_database(void *ud, const char *location) {
   folder_remove(sqlite_place);
 }
 
-static const ConformanceSubject sqlite_in_folder = {.name = "sqlite", .backend = &hearth_sqlite_backend,
-                                                    .persistent = true, .arrive = arrive_at_database,
-                                                    .leave = leave_database, .keeps_no_batches = true};
+static const hearth_testkit_subject sqlite_in_folder = {
+    .size = sizeof sqlite_in_folder, .name = "sqlite", .backend = &hearth_sqlite_backend, .persistent = true,
+    .arrive = arrive_at_database, .leave = leave_database, .keeps_no_batches = true};
 
 #endif

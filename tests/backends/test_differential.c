@@ -6,9 +6,10 @@
 #include "sqlite_subject.h"
 #endif
 
-static const ConformanceSubject memory = {.name = "memory", .backend = &hearth_memory_backend};
+static const hearth_testkit_subject memory = {.size = sizeof memory, .name = "memory",
+                                              .backend = &hearth_memory_backend};
 
-static const ConformanceSubject *const subjects[] = {
+static const hearth_testkit_subject *const subjects[] = {
     &memory,
     &file_on_disk,
     &file_in_folder,
