@@ -113,11 +113,14 @@ def store_aims():
     """Commits and opening."""
     for name in SETS:
         yield Aim(f"commit walk of {name} / encode", f"commit walk {name}", "Hearth", "encode", 1.5)
+        yield Aim(f"commit walk of {name}, uncollected / encode", f"commit walk {name}", "Hearth, uncollected", "encode",
+                  1.5)
     for name in ("integers", "records", "strings"):
         yield Aim(f"first commit of {name} / encode", f"first commit {name}", "Hearth", "encode", None)
     for name in ("integers", "strings"):
-        yield Aim(f"one change of 1 million {name} / walk + write + fdatasync", f"one change of {name}, 1 million",
-                  "Hearth", "walk + write + fdatasync", 1.2)
+        for more in ("", ", uncollected"):
+            yield Aim(f"one change of 1 million {name}{more} / walk + write + fdatasync",
+                      f"one change of {name}, 1 million", f"Hearth{more}", f"walk + write + fdatasync{more}", 1.2)
     yield Aim("one change of an external table of 1 million / write + fdatasync",
               "one change of an external table, 1 million", "Hearth", "write + fdatasync", None)
     batch = "durable batch of 20 puts"

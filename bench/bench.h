@@ -45,7 +45,7 @@ typedef struct Bench {
 } Bench;
 
 typedef struct Contestant {
-  const char *name;             /* NULL: the end of the list */
+  const char *name;             /* NULL: the end of the list. "..., uncollected": no collection before its samples */
   void (*before)(Bench *b);     /* not timed; NULL: none. What it pushes is popped after the sample */
   void (*run)(Bench *b);        /* timed, with Lua's collector stopped; NULL: there are figures and no time */
   void (*check)(Bench *b);      /* not timed */

@@ -101,6 +101,11 @@ static void walk_and_write_run(Bench *b) {
   raw_append(b, &C->raw, C->bytes, C->size);
 }
 
+static void walk_before(Bench *b) {
+  Change *C = b->own;
+  C->sequence = stores_stat(b, C->store).storage.sequence;
+}
+
 static void write_run(Bench *b) {
   Change *C = b->own;
   raw_append(b, &C->raw, C->bytes, C->size);
@@ -108,7 +113,7 @@ static void write_run(Bench *b) {
 
 static void walk_check(Bench *b) {
   Change *C = b->own;
-  if (stores_stat(b, C->store).storage.sequence != C->sequence + 1) bench_fail(b, "a commit without a change wrote");
+  if (stores_stat(b, C->store).storage.sequence != C->sequence) bench_fail(b, "a commit without a change wrote");
 }
 
 /* Every changed entry, in another Lua state. */
@@ -134,7 +139,9 @@ static void end(Bench *b) {
 }
 
 static const Contestant home[] = {{"Hearth", change_before, change_run, change_check},
-                                  {"walk + write + fdatasync", NULL, walk_and_write_run, walk_check},
+                                  {"Hearth, uncollected", change_before, change_run, change_check},
+                                  {"walk + write + fdatasync", walk_before, walk_and_write_run, walk_check},
+                                  {"walk + write + fdatasync, uncollected", walk_before, walk_and_write_run, walk_check},
                                   {0}};
 static const Contestant external[] = {{"Hearth", change_before, change_run, change_check},
                                       {"write + fdatasync", NULL, write_run, NULL},

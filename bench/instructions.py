@@ -5,7 +5,7 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 SETS = ["integers", "floats", "records", "strings", "long_strings", "graph", "document"]
-ROWS = {f"{what} {name}": ["Hearth", "floor", "floor with identity", "encode"]
+ROWS = {f"{what} {name}": ["Hearth", "Hearth, uncollected", "floor", "floor with identity", "encode"]
         for what in ("encode", "decode", "commit walk") for name in SETS}
 ROWS["decode closures"] = ["Hearth", "floor", "one lua_load each"]
 ROWS["external table, 20000 cached accesses"] = ["read", "write", "empty C function", "loop"]

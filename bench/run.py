@@ -24,7 +24,7 @@ from report import comparison, report
 
 HERE = Path(__file__).resolve().parent
 ROUNDS = (5, 99)
-OF_THE_LIBRARY = ("Hearth", "Hearth, read-only", "read", "write")  # what differs between revisions
+OF_THE_LIBRARY = ("Hearth", "Hearth, read-only", "Hearth, uncollected", "read", "write")  # revisions differ in them
 
 
 def machine():
