@@ -8,7 +8,7 @@ static void cut(char *from, const char *to) {
   memmove(from, to, strlen(to) + 1);
 }
 
-static char *find(char *from, const char *end, char c) {
+static char *find(const char *from, const char *end, char c) {
   return memchr(from, c, (size_t)(end - from));
 }
 
