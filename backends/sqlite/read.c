@@ -116,16 +116,16 @@ hearth_status sqlite_read_check(hearth_backend_store *store, const hearth_op *op
   const StatementKind kind = equal ? GET : HAS;
   Connection *c = &store->read;
   sqlite3_stmt *statement;
-  const void *value;
-  size_t size;
+  const void *value = NULL;
+  size_t size = 0;
+  bool holds = false;
   hearth_status status = sqlite_snapshot_begin(store, err);
   if (status != HEARTH_OK) return status;
-  bool holds = false;
   int result = look_up(c, kind, op->table, op->key, op->key_size, &statement);
-  if (result != SQLITE_ROW && result != SQLITE_DONE) status = sqlite_trouble(store, c, "read", err);
-  else if (!equal) holds = result == SQLITE_DONE;
-  else if (result == SQLITE_ROW && !column(c, statement, 0, &value, &size))
+  if (result != SQLITE_DONE && (result != SQLITE_ROW || (equal && !column(c, statement, 0, &value, &size))))
     status = sqlite_trouble(store, c, "read", err);
+  else if (!equal)
+    holds = result == SQLITE_DONE;
   else if (result == SQLITE_ROW)
     holds = size == op->value_size && (size == 0 || memcmp(value, op->value, size) == 0);
   if (statement != NULL) sqlite_statement_give_back(c, kind, statement);

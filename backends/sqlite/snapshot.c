@@ -48,7 +48,7 @@ hearth_status sqlite_check_length(hearth_backend_store *store, hearth_error *err
 }
 
 hearth_status sqlite_snapshot_begin(hearth_backend_store *store, hearth_error *err) {
-  uint64_t sequence, durable;
+  uint64_t sequence = 0, durable = 0;
   if (store->read.in_snapshot) return HEARTH_OK;
   if (sqlite3_get_autocommit(store->read.db) == 0 && sqlite_statement_run(&store->read, COMMIT) != SQLITE_OK)
     return sqlite_trouble(store, &store->read, "read", err); /* there was no memory to end the last one */

@@ -259,7 +259,7 @@ static hearth_status sqlite_barrier(hearth_backend_store *store, hearth_durabili
 }
 
 static hearth_status sqlite_poll(hearth_backend_store *store, hearth_error *err) {
-  uint64_t sequence, durable;
+  uint64_t sequence = 0, durable;
   hearth_status status = sqlite_alive(store, err);
   if (status != HEARTH_OK || !store->readonly) return done(status, err);
   if (sqlite_moved(&store->write))

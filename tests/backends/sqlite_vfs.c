@@ -115,7 +115,7 @@ static void lose(const char *path, unsigned *seed) {
     bool old = nothing || rand_r(seed) % 2 == 0;
     const unsigned char *from = old ? synced : now;
     size_t from_size = old ? synced_size : size, n = length - at < SECTOR ? length - at : SECTOR;
-    if (at < from_size) memcpy(left + at, from + at, from_size - at < n ? from_size - at : n);
+    if (from != NULL && at < from_size) memcpy(left + at, from + at, from_size - at < n ? from_size - at : n);
   }
   put_bytes(path, left, length);
   put_bytes(shadow, left, length);
