@@ -4,9 +4,9 @@
 */
 #include "history.h"
 
-#define BATCHES 9
-#define COMPACT_AT 5
-#define REOPEN_AT 7
+#define BATCHES 7
+#define COMPACT_AT 4
+#define REOPEN_AT 6
 #define NESTED 41 /* in one of so many recoveries the power fails again */
 
 typedef struct Power {

@@ -58,6 +58,9 @@ void remember(const hearth_op *op);
 #define SCAN good->scan(s, table, from, from_size, to, to_size, reverse, found, ud, result, err)
 #define SUBMIT(ops, count) good->submit(s, ops, count, flags, level, sequence, err)
 
+/* Allocates some memory that nobody gives back. */
+void lose_memory(const hearth_allocator *allocator);
+
 /* Its error says what a good one's would. */
 hearth_status answer(hearth_error *err, hearth_status status);
 

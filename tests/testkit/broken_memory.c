@@ -3,10 +3,6 @@
 
 static hearth_allocator given; /* by the last open */
 
-static void lose_memory(void) {
-  remembered.numbers[0] = (uintptr_t)given.alloc(given.ud, NULL, 0, 8);
-}
-
 static hearth_status open_noting(OPEN_ARGS) {
   given = config->allocator;
   return good->open(config, out, err);
@@ -14,7 +10,7 @@ static hearth_status open_noting(OPEN_ARGS) {
 
 static hearth_status submit_leaking(SUBMIT_ARGS) {
   hearth_status status = SUBMIT(ops, count);
-  if (status == HEARTH_CONFLICT) lose_memory();
+  if (status == HEARTH_CONFLICT) lose_memory(&given);
   return status;
 }
 
@@ -30,7 +26,7 @@ static hearth_status submit_noting_parts(SUBMIT_ARGS) {
 }
 
 static hearth_status close_leaking(hearth_backend_store *s, hearth_error *err) {
-  if (remembered.flag) lose_memory();
+  if (remembered.flag) lose_memory(&given);
   remembered.flag = false;
   return good->close(s, err);
 }
@@ -86,7 +82,7 @@ static void entries_without_memory_are_skipped(hearth_backend *b) { b->scan = sc
 static hearth_status open_leaking(OPEN_ARGS) {
   given = config->allocator;
   hearth_status status = good->open(config, out, err);
-  if (status == HEARTH_NOMEM) lose_memory();
+  if (status == HEARTH_NOMEM) lose_memory(&given);
   return status;
 }
 
