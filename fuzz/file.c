@@ -124,7 +124,7 @@ static void salvage(size_t size) {
   hearth_backend_store *store;
   hearth_allocator allocator = fuzz_allocator(&memory);
   hearth_status status =
-      file_salvage(hearth_disk_environment(disk), &allocator, PLACE, RESCUED, ignore, NULL, &report, &e);
+      file_salvage(hearth_disk_environment(disk), &allocator, PLACE, RESCUED, false, ignore, NULL, &report, &e);
   FUZZ_CHECK(memory.used == 0 && status == e.code);
   if (status != HEARTH_OK) {
     FUZZ_CHECK(hearth_disk_bytes(disk, RESCUED, &(size_t){0}) == NULL);

@@ -19,8 +19,13 @@ typedef struct Salvage {
   LogReport *log;
   SalvageReport *report; /* NULL while only verifying */
   Index index;
-  LogKind last_kind;     /* of the last frame */
+  LogKind last_kind;     /* of the last frame; 0: damaged bytes follow it */
   uint64_t sequence;     /* of the batch that is being put together */
+  bool doubtful;         /* bytes of that batch may be lost */
+  bool whole_batches;    /* doubtful ones are left out */
+  bool begun;            /* a frame was seen */
+  uint64_t counted;      /* the batches up to this one are over */
+  LogFrame lost;         /* the last frame whose header is whole among damaged bytes; kind 0: none */
   uint64_t bad_value;    /* position of the first value whose check fails, or HEARTH_NO_POSITION */
   hearth_status status;  /* why the walk was stopped */
 } Salvage;
@@ -112,12 +117,38 @@ hearth_status file_verify(const hearth_environment *env, const hearth_allocator 
 
 /* ------------------------------------------------------------ salvage */
 
+/* The batch that is being put together is over, even when its last frame is lost. */
+static void end_batch(Salvage *s) {
+  bool whole = s->last_kind == LOG_BATCH && !s->doubtful;
+  if (s->whole_batches && !whole) map_batch_discard(&s->index.batch);
+  else index_apply(&s->index);
+  s->doubtful = false;
+}
+
+/* All batches up to this one are over: those of which no last frame was seen are broken. */
+static void count_up_to(Salvage *s, uint64_t sequence) {
+  if (sequence > s->counted) {
+    s->report->broken += sequence - s->counted;
+    s->counted = sequence;
+  }
+}
+
 static int take_frame(void *ud, uint64_t at, const LogFrame *f) {
   Salvage *s = ud;
   (void)at;
   bool mark = f->kind == LOG_SYNCED || f->kind == LOG_CLOSED;
-  /* the batch before is over, even when its last frame is lost */
-  if (mark || f->sequence != s->sequence) index_apply(&s->index);
+  bool follows = s->lost.kind == LOG_BATCH && s->lost.check == f->chain; /* the end of the batch before is known */
+  bool behind_gap = s->doubtful && s->last_kind == 0;
+  uint64_t before = mark ? f->sequence : f->sequence - 1;
+  if (!s->begun) s->counted = s->log->header_state == LOG_HEADER_GOOD ? s->log->header.first - 1 : before;
+  s->begun = true;
+  if (mark || f->sequence != s->sequence) {
+    end_batch(s);
+    s->doubtful = behind_gap && !mark && !follows; /* parts of this batch, too, may have stood in the damaged bytes */
+  }
+  count_up_to(s, before);
+  if (f->kind == LOG_BATCH && s->doubtful) count_up_to(s, f->sequence);
+  if (f->kind == LOG_BATCH && s->counted < f->sequence) s->counted = f->sequence;
   s->sequence = f->sequence;
   s->last_kind = f->kind;
   return 0;
@@ -132,6 +163,13 @@ static bool add(Salvage *s, const LogOp *op) {
 static int take_op(void *ud, const LogOp *op) {
   Salvage *s = ud;
   return add(s, op) ? 0 : stop(s, HEARTH_NOMEM);
+}
+
+/* The headers of frames that are whole among damaged bytes: the last one says what stood at their end. */
+static void note_headers(Salvage *s, uint64_t at, const unsigned char *bytes, size_t length) {
+  LogFrame f;
+  for (size_t i = 0; length - i >= LOG_FRAME_SIZE; i++)
+    if (log_decode_frame(bytes + i, s->log->salt, at + i, &f)) s->lost = f;
 }
 
 /* PUTs that are whole by their own check can be told from garbage at any place. */
@@ -165,14 +203,21 @@ static int take_gap(void *ud, uint64_t at, uint64_t length, bool last) {
     s->report->tail_bytes = length;
     return 0;
   }
+  if (s->last_kind == LOG_BATCH) end_batch(s);
+  s->last_kind = (LogKind)0;
+  s->doubtful = true;
+  s->lost.kind = (LogKind)0;
   if (length > SIZE_MAX) return stop(s, HEARTH_NOMEM);
   unsigned char *bytes = hearth_realloc(s->allocator, NULL, 0, (size_t)length);
   if (bytes == NULL) return stop(s, HEARTH_NOMEM);
   size_t got = 0;
   s->log->failure = s->source.read(s->source.ud, at, bytes, (size_t)length, &got);
-  hearth_status status = s->log->failure != 0 ? HEARTH_IO : rescue(s, at, bytes, got);
+  hearth_status status = s->log->failure != 0 ? HEARTH_IO : HEARTH_OK;
+  if (status == HEARTH_OK) note_headers(s, at, bytes, got);
+  if (status == HEARTH_OK && s->whole_batches) s->report->lost_bytes += got;
+  else if (status == HEARTH_OK) status = rescue(s, at, bytes, got);
   hearth_free(s->allocator, bytes, (size_t)length);
-  if (last && status == HEARTH_OK) index_apply(&s->index); /* it was on the device: what is left of it counts */
+  if (last && status == HEARTH_OK) end_batch(s); /* it was on the device: what is left of it counts */
   return status == HEARTH_OK ? 0 : stop(s, status);
 }
 
@@ -215,7 +260,9 @@ static hearth_status collect(Salvage *s, hearth_error *err) {
   LogVisitor visitor = {.ud = s, .frame = take_frame, .op = take_op, .gap = take_gap};
   hearth_status status = inspect(s, &visitor, err);
   if (status != HEARTH_OK) return status;
-  if (s->last_kind == LOG_BATCH) index_apply(&s->index); /* else parts without their last, which count for nothing */
+  if (s->last_kind == LOG_BATCH) end_batch(s); /* else parts without their last, which count for nothing */
+  count_up_to(s, s->log->synced);
+  if (s->log->header_state == LOG_HEADER_GOOD) count_up_to(s, s->log->header.synced);
   s->report->entries = s->index.map.count;
   if (s->log->frames == 0 && s->report->rescued == 0 &&
       (s->log->header_state != LOG_HEADER_GOOD || s->log->header.synced > 0))
@@ -224,11 +271,13 @@ static hearth_status collect(Salvage *s, hearth_error *err) {
 }
 
 hearth_status file_salvage(const hearth_environment *env, const hearth_allocator *allocator, const char *from,
-                           const char *to, hearth_warn warn, void *warn_ud, SalvageReport *report, hearth_error *err) {
+                           const char *to, bool whole_batches, hearth_warn warn, void *warn_ud, SalvageReport *report,
+                           hearth_error *err) {
   hearth_error local;
   if (err == NULL) err = &local;
   memset(report, 0, sizeof *report);
-  Salvage s = {.from = from, .warn = warn, .warn_ud = warn_ud, .log = &report->log, .report = report};
+  Salvage s = {.from = from, .warn = warn, .warn_ud = warn_ud, .log = &report->log, .report = report,
+               .whole_batches = whole_batches};
   begin(&s, env, allocator);
   hearth_status status = logfile_open(&s.input, s.env, from, &s.source, err);
   if (status != HEARTH_OK) return status;

@@ -14,6 +14,7 @@ typedef struct SalvageReport {
   uint64_t rescued;     /* values found in the damaged bytes, each whole by its own check */
   uint64_t lost_bytes;  /* damaged bytes that no rescued value accounts for */
   uint64_t tail_bytes;  /* of a torn tail: never acknowledged as durable, not taken over */
+  uint64_t broken;      /* batches that are not whole, or not provably: what is left of them was taken, or left out */
 } SalvageReport;
 
 /*
@@ -27,9 +28,11 @@ hearth_status file_verify(const hearth_environment *env, const hearth_allocator 
 /*
 ** Writes what can be read of the store at `from` into a new store at `to`, which must not exist
 ** (EXISTS). A damaged place loses its deletions, so that deleted entries may be back: `warn` is told of each place.
+** With `whole_batches` nothing is taken of a batch that is not whole: half of a transfer is not in it.
 ** DAMAGED when nothing could be read. NOTFOUND, NOTSTORE, VERSION, FULL, IO, NOMEM; then there is no file `to`.
 */
 hearth_status file_salvage(const hearth_environment *env, const hearth_allocator *allocator, const char *from,
-                           const char *to, hearth_warn warn, void *warn_ud, SalvageReport *report, hearth_error *err);
+                           const char *to, bool whole_batches, hearth_warn warn, void *warn_ud, SalvageReport *report,
+                           hearth_error *err);
 
 #endif

@@ -189,7 +189,7 @@ static void what_is_salvaged_has_the_permissions_of_the_damaged(void **state) {
   for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
     make_store(modes[i], 3);
     name_beside(".saved");
-    assert_int_equal(file_salvage(&env, NULL, path, beside, NULL, NULL, &report, NULL), HEARTH_OK);
+    assert_int_equal(file_salvage(&env, NULL, path, beside, false, NULL, NULL, &report, NULL), HEARTH_OK);
     assert_int_equal(mode_of(beside), modes[i]);
     assert_int_equal(remove(beside), 0);
     assert_int_equal(remove(path), 0);
@@ -205,7 +205,7 @@ static void permissions_that_cannot_be_given(void **state) {
   (void)state;
   make_store(0600, 3);
   like_failure = EIO;
-  assert_int_equal(file_salvage(&env, NULL, path, name_beside(".saved"), NULL, NULL, &report, &err), HEARTH_IO);
+  assert_int_equal(file_salvage(&env, NULL, path, name_beside(".saved"), false, NULL, NULL, &report, &err), HEARTH_IO);
   assert_int_equal(access(beside, F_OK), -1);
   store = opens();
   assert_int_equal(file->compact(store, 0, &err), HEARTH_IO);

@@ -23,11 +23,14 @@ static hearth_status verify(LogReport *report) {
   return status;
 }
 
+static bool whole_batches;
+
 static hearth_status salvage(SalvageReport *report) {
   size_t size;
   hearth_allocator allocator = counting_allocator(&d.memory);
   hearth_status status =
-      file_salvage(hearth_disk_environment(d.disk), &allocator, PLACE, SAVED, diskstore_warn, &d, report, &d.err);
+      file_salvage(hearth_disk_environment(d.disk), &allocator, PLACE, SAVED, whole_batches, diskstore_warn, &d, report,
+                   &d.err);
   assert_int_equal(d.memory.bytes, 0);
   assert_int_equal(hearth_disk_bytes(d.disk, SAVED, &size) != NULL, status == HEARTH_OK);
   return status;
@@ -140,7 +143,7 @@ static void nobody_is_told(void **state) {
   const hearth_environment *env = hearth_disk_environment(d.disk);
   assert_int_equal(file_verify(env, NULL, PLACE, NULL, NULL, &r, NULL), HEARTH_DAMAGED);
   assert_int_equal(file_verify(env, &none, PLACE, NULL, NULL, &r, NULL), HEARTH_DAMAGED);
-  assert_int_equal(file_salvage(env, &none, PLACE, SAVED, NULL, NULL, &s, NULL), HEARTH_OK);
+  assert_int_equal(file_salvage(env, &none, PLACE, SAVED, false, NULL, NULL, &s, NULL), HEARTH_OK);
   assert_saved(2, 1, "2");
   handmade_free(&m);
 }
@@ -187,6 +190,96 @@ static void parts_without_their_last(void **state) {
     assert_saved(behind == 0 ? 1 : behind == 2 ? 3 : 2, behind < 2 ? 1 : 2, behind == 0 ? "1" : "two");
     handmade_free(&m);
   }
+}
+
+/* One of the handmade logs below, and where its damage is. */
+typedef struct Broken {
+  const char *what;
+  uint64_t broken;         /* batches */
+  uint64_t entries, whole; /* saved; of them with whole batches alone */
+} Broken;
+
+/* Batch n puts "a", and in a part of its own "b": a transfer. Answers where its first frame begins. */
+static size_t transfer(Handmade *m, uint64_t n, bool keys_of_its_own) {
+  char a[8] = "a", b[8] = "b";
+  size_t at = m->bytes.size;
+  if (keys_of_its_own) (void)snprintf(a, sizeof a, "a%d", (int)n);
+  if (keys_of_its_own) (void)snprintf(b, sizeof b, "b%d", (int)n);
+  handmade_put(m, LOG_PART, n, n - 1, a, "0", 1);
+  handmade_put(m, LOG_BATCH, n, n - 1, b, "1", 1);
+  return at;
+}
+
+static void assert_broken(const Handmade *m, Broken is) {
+  put(m);
+  for (int whole = 0; whole < 2; whole++) {
+    SalvageReport s;
+    hearth_backend_stat stat = {.size = sizeof stat};
+    hearth_backend_config config = {.size = sizeof config, .location = SAVED,
+                                    .environment = hearth_disk_environment(d.disk)};
+    whole_batches = whole != 0;
+    if (salvage(&s) != HEARTH_OK) fail_msg("%s: %s", is.what, d.err.message);
+    whole_batches = false;
+    if (s.broken != is.broken) fail_msg("%s: %d batches are broken", is.what, (int)s.broken);
+    assert_int_equal(file->open(&config, &d.store, &d.err), HEARTH_OK);
+    assert_int_equal(file->stat(d.store, &stat, NULL), HEARTH_OK);
+    if (stat.entries != (whole ? is.whole : is.entries)) fail_msg("%s: %d entries", is.what, (int)stat.entries);
+    assert_int_equal(file->close(d.store, NULL), HEARTH_OK);
+    d.store = NULL;
+    hearth_disk_remove(d.disk, SAVED);
+  }
+}
+
+/* Batches 1 to 4, each in two parts with keys of its own; a bit is flipped `offset` bytes into a frame of batch 2. */
+static void break_transfer(Handmade *m, bool last_part, size_t offset) {
+  handmade_begin(m, 1, 0);
+  (void)transfer(m, 1, true);
+  size_t at = transfer(m, 2, true);
+  if (last_part) at = m->frame_at;
+  (void)transfer(m, 3, true);
+  (void)transfer(m, 4, true);
+  m->bytes.data[at + offset] ^= 1;
+}
+
+/* How many they are, and what is left of them, which can be left out: half of a transfer is worse than none. */
+static void batches_that_are_not_whole(void **state) {
+  (void)state;
+  Handmade m;
+  size_t value = LOG_FRAME_SIZE + 14, header = 8;
+  handmade_begin(&m, 1, 0);
+  for (uint64_t n = 1; n <= 3; n++) (void)transfer(&m, n, n > 1);
+  assert_broken(&m, (Broken){"none", 0, 6, 6});
+  m.bytes.data[30] ^= 1;
+  assert_broken(&m, (Broken){"the header of the file", 0, 6, 6});
+  handmade_free(&m);
+  break_transfer(&m, false, value);
+  assert_broken(&m, (Broken){"the value of a first part", 1, 7, 6});
+  handmade_free(&m);
+  break_transfer(&m, false, header);
+  assert_broken(&m, (Broken){"the header of a first part", 1, 8, 6});
+  handmade_free(&m);
+  break_transfer(&m, true, value);
+  assert_broken(&m, (Broken){"the value of a last part", 1, 7, 6});
+  handmade_free(&m);
+  break_transfer(&m, true, header); /* whether batch 3 began in the damaged bytes is not known then */
+  assert_broken(&m, (Broken){"the header of a last part", 2, 8, 4});
+  handmade_free(&m);
+  handmade_begin(&m, 1, 0);
+  (void)transfer(&m, 1, true);
+  size_t at = transfer(&m, 2, true);
+  handmade_frame(&m, LOG_SYNCED, 2, 2, "", 0);
+  m.bytes.data[at + header] ^= 1;
+  m.bytes.data[m.frame_at - 1] ^= 1; /* the value of the last part, too */
+  assert_broken(&m, (Broken){"a mark behind it", 1, 3, 2});
+  handmade_free(&m);
+  handmade_begin(&m, 1, 2);
+  (void)transfer(&m, 1, true);
+  (void)transfer(&m, 2, true);
+  m.bytes.data[m.frame_at + header] ^= 1;
+  assert_broken(&m, (Broken){"the end, which was on the device", 1, 4, 2});
+  m.bytes.size = m.frame_at;
+  assert_broken(&m, (Broken){"cut off", 1, 2, 2});
+  handmade_free(&m);
 }
 
 static void when_there_is_nothing_to_save(void **state) {
@@ -294,6 +387,7 @@ int main(void) {
       CHECK(nobody_is_told),
       CHECK(a_tail_that_was_on_the_device),
       CHECK(parts_without_their_last),
+      CHECK(batches_that_are_not_whole),
       CHECK(when_there_is_nothing_to_save),
       CHECK(what_was_saved_survives_a_power_loss),
       CHECK(every_read_goes_wrong),

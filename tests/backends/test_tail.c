@@ -32,7 +32,7 @@ static size_t make_flipped(Handmade *m) {
 
 static uint64_t salvaged(const char *path) {
   SalvageReport report;
-  assert_int_equal(file_salvage(hearth_disk_environment(d.disk), NULL, path, SAVED, NULL, NULL, &report, &d.err),
+  assert_int_equal(file_salvage(hearth_disk_environment(d.disk), NULL, path, SAVED, false, NULL, NULL, &report, &d.err),
                    HEARTH_OK);
   return report.log.sequence;
 }

@@ -410,6 +410,10 @@ ok 'verify finds it' 1 "$hearth" --store file:broken.hearth verify
 says err 'damaged'
 ok 'salvage' 0 "$hearth" salvage broken.hearth --to saved.hearth
 says out 'saved.hearth: '
+says out 'not whole, or not provably: '
+says out 'what is left of them was taken'
+ok 'salvage of whole batches' 0 "$hearth" salvage broken.hearth --to whole.hearth --whole-batches
+says out 'nothing of them was taken'
 ok 'salvage over something' 1 "$hearth" --store file:broken.hearth salvage --to saved.hearth
 says err 'hearth: saved.hearth: there is something already'
 ok 'salvage leaves the damaged file alone' 0 cmp broken.hearth broken.before

@@ -38,7 +38,8 @@ const Command commands[] = {
    "end.\n", command_verify},
   {"salvage", "Copies what is readable in a damaged file to a new one", "[FILE] --to NEWFILE",
    "FILE is the damaged one (default: the store's). It is not changed.\n"
-   "  --to NEWFILE    where what is found goes; it must not exist\n",
+   "  --to NEWFILE    where what is found goes; it must not exist\n"
+   "  --whole-batches leaves out what is left of batches that are not whole, one half of a transfer, say\n",
    command_salvage},
   {"stat", "Prints the figures of a store", "",
    "  --digest        reads everything, for the digest that copy prints\n", command_stat},

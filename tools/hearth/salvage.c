@@ -19,7 +19,8 @@ static int status_of(hearth_status code) {
 
 int command_salvage(Call *call) {
   const char *to = NULL;
-  const Option options[] = {{"to", NULL, &to}, {NULL, NULL, NULL}};
+  bool whole_batches = false;
+  const Option options[] = {{"to", NULL, &to}, {"whole-batches", &whole_batches, NULL}, {NULL, NULL, NULL}};
   hearth_error err;
   SalvageReport r;
   int status;
@@ -30,12 +31,15 @@ int command_salvage(Call *call) {
   const char *from = call->argc > 0 ? call->argv[0] : call->uri + 5;
   if (strncmp(from, "file:", 5) == 0) from += 5;
   progress_watch("salvage");
-  hearth_status outcome = file_salvage(NULL, NULL, from, to, print_warning, NULL, &r, &err);
+  hearth_status outcome = file_salvage(NULL, NULL, from, to, whole_batches, print_warning, NULL, &r, &err);
   progress_watch_end();
   if (outcome != HEARTH_OK)
     return complain(status_of(err.code), "%s", err.message); /* it names the file, which may be either */
   (void)printf("%s: %" PRIu64 " entries, %" PRIu64 " of them out of damaged bytes; %" PRIu64 " bytes lost, %" PRIu64
                " bytes of a torn tail left out\n",
                to, r.entries, r.rescued, r.lost_bytes, r.tail_bytes);
+  if (r.broken > 0)
+    (void)printf("%s: batches that are not whole, or not provably: %" PRIu64 "; %s\n", to, r.broken,
+                 whole_batches ? "nothing of them was taken" : "what is left of them was taken (--whole-batches leaves it out)");
   return finish_output();
 }
