@@ -32,7 +32,10 @@ static inline void hearth_testkit_cmocka_run(void **state) {
   hearth_testkit_cmocka_case *c = (hearth_testkit_cmocka_case *)*state;
   switch (hearth_testkit_run_case(c->subject, c->number, hearth_testkit_cmocka_note, c)) {
   case HEARTH_TESTKIT_PASSED: break;
-  case HEARTH_TESTKIT_SKIPPED: print_message("skipped: %s\n", c->message); skip();
+  case HEARTH_TESTKIT_SKIPPED:
+    print_message("skipped: %s\n", c->message);
+    skip();
+    break;
   case HEARTH_TESTKIT_FAILED:
     print_error("%s (the rule: %s)\n", c->message, hearth_testkit_case_rule(c->number));
     _fail(c->file, c->line);

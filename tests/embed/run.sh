@@ -35,6 +35,11 @@ fi
 # shellcheck disable=SC2046 # words, on purpose
 "${CC:-cc}" -std=c11 -Wall -Wextra -Werror -fsyntax-only $(pkg-config --cflags hearth lua5.4) "$folder/readme.c"
 
+# The example of a backend against the installed testkit, each in its own place, runs the whole suite.
+rm -rf "$folder/backend"
+meson setup "$folder/backend" "$root/examples/backend"
+meson test -C "$folder/backend" --verbose
+
 # The installed Lua module, beside the installed library.
 version=$(LUA_CPATH="$prefix/lib/lua/5.4/?.so" lua5.4 -e 'io.write(require "hearth".version)')
 if [ "$version" != "$(pkg-config --modversion hearth)" ]; then
