@@ -69,7 +69,7 @@ void pending_free_all(hearth_store *S) {
 
 /* Forgets those that are complete. */
 static hearth_status forget_complete(hearth_store *S, hearth_error *err) {
-  hearth_backend_stat stat = {.size = sizeof stat};
+  hearth_backend_stat stat = {.size = offsetof(hearth_backend_stat, entries)}; /* which some count one by one */
   if (S->oldest == NULL) return HEARTH_OK;
   hearth_status status = S->backend->stat(S->storage, &stat, err);
   while (status == HEARTH_OK && S->oldest != NULL && S->oldest->sequence <= stat.sequence) free_oldest(S);
