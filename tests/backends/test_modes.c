@@ -22,7 +22,7 @@ static hearth_environment env;      /* the system's, watched */
 static char opened[FILES][700];     /* names of open files */
 static mode_t allowed;              /* to files with the store's bytes; 0: not watched */
 static int wide;                    /* writes to files that others may read */
-static int like_failure;
+static int like_failure, read_failure; /* of like, and of opening a file for reading */
 
 static const char *name_beside(const char *suffix) {
   (void)snprintf(beside, sizeof beside, "%s%s", path, suffix);
@@ -45,6 +45,7 @@ static bool ends_with(const char *name, const char *suffix) {
 }
 
 static int watched_open(void *ud, const char *name, unsigned flags, hearth_file *out) {
+  if (flags == 0 && read_failure != 0) return read_failure;
   int failure = hearth_system_environment.open(ud, name, flags, out);
   if (failure == 0 && *out < FILES) (void)snprintf(opened[*out], sizeof opened[*out], "%s", name);
   return failure;
@@ -74,7 +75,7 @@ static int set_up(void **state) {
   env.pwrite = watched_pwrite;
   env.like = failing_like;
   allowed = 0;
-  wide = like_failure = 0;
+  wide = like_failure = read_failure = 0;
   return 0;
 }
 
@@ -218,6 +219,13 @@ static void permissions_that_cannot_be_given(void **state) {
   store = opens();
   assert_int_equal(scenario_verify(file, store), 3);
   assert_int_equal(file->close(store, NULL), HEARTH_OK);
+  assert_int_equal(file_salvage(&env, NULL, path, path, false, NULL, NULL, &report, &err), HEARTH_EXISTS);
+  assert_int_equal(remove(path), 0);
+  add_bytes(path, "");
+  read_failure = EACCES; /* whose permissions could it get? */
+  assert_int_equal(open_as(&store, &err), HEARTH_READONLY);
+  assert_int_equal(access(name_beside(".new"), F_OK), -1);
+  assert_int_equal(look(path).st_size, 0);
 }
 
 /* An older table, or one of files without permissions. */
