@@ -8,10 +8,23 @@
 #include "store.h"
 #include "trouble.h"
 
-#define HEADER 100 /* bytes at the beginning of an SQLite database */
-
 static uint32_t read32(const unsigned char *p) {
   return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+hearth_status sqlite_header(Connection *c, const char *path, unsigned char header[SQLITE_HEADER], bool *whole,
+                            hearth_error *err) {
+  sqlite3_file *file = NULL;
+  memset(header, 0, SQLITE_HEADER);
+  *whole = false;
+  if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file->pMethods == NULL)
+    return hearth_fail(err, HEARTH_IO, "%s: cannot open it", path);
+  int result = file->pMethods->xRead(file, header, SQLITE_HEADER, 0);
+  if (result == SQLITE_NOMEM || result == SQLITE_IOERR_NOMEM) return failure_nomem(err, path);
+  if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ)
+    return hearth_fail(err, HEARTH_IO, "%s: cannot read its header", path);
+  *whole = result == SQLITE_OK;
+  return HEARTH_OK;
 }
 
 /*
@@ -19,18 +32,13 @@ static uint32_t read32(const unsigned char *p) {
 ** The numbers are in the file itself before it gets its name, never in the log alone.
 */
 hearth_status sqlite_identify(Connection *c, const char *path, hearth_error *err) {
-  unsigned char header[HEADER];
-  sqlite3_file *file = NULL;
-  memset(header, 0, sizeof header);
-  if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file->pMethods == NULL)
-    return hearth_fail(err, HEARTH_IO, "%s: cannot open it", path);
-  int result = file->pMethods->xRead(file, header, HEADER, 0);
-  if (result == SQLITE_NOMEM || result == SQLITE_IOERR_NOMEM) return failure_nomem(err, path);
-  if (result != SQLITE_OK && result != SQLITE_IOERR_SHORT_READ)
-    return hearth_fail(err, HEARTH_IO, "%s: cannot read its header", path);
+  unsigned char header[SQLITE_HEADER];
+  bool whole;
+  hearth_status status = sqlite_header(c, path, header, &whole, err);
+  if (status != HEARTH_OK) return status;
   if (memcmp(header, "SQLite format 3", 16) != 0)
     return hearth_fail(err, HEARTH_NOTSTORE, "%s: is not a Hearth store (no SQLite database)", path);
-  if (result != SQLITE_OK) return hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: it ends in its header", path);
+  if (!whole) return hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: it ends in its header", path);
   if (read32(header + 68) != FORMAT_APPLICATION_ID)
     return hearth_fail(err, HEARTH_NOTSTORE, "%s: is another program's SQLite database, not a Hearth store", path);
   uint32_t version = read32(header + 60);

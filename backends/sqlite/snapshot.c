@@ -34,15 +34,14 @@ static bool log_is_empty(hearth_backend_store *store) {
 
 /* SQLite reads a page that the file has only a part of as if the rest were zeros. The log may have it whole. */
 hearth_status sqlite_check_length(hearth_backend_store *store, hearth_error *err) {
-  sqlite3_file *file = NULL;
   sqlite3_int64 size = 0;
-  unsigned char page[2];
+  unsigned char header[SQLITE_HEADER];
+  bool whole;
   if (!log_is_empty(store) || !size_of(&store->read, SQLITE_FCNTL_FILE_POINTER, &size)) return HEARTH_OK;
-  (void)sqlite3_file_control(store->read.db, "main", SQLITE_FCNTL_FILE_POINTER, &file);
-  if (file->pMethods->xRead(file, page, sizeof page, 16) != SQLITE_OK)
-    return hearth_fail(err, HEARTH_IO, "%s: cannot read its header", store->names.path);
-  const int page_size = page[0] << 8 | page[1]; /* 1 means 65,536 */
-  if (size % (page_size == 1 ? 65536 : page_size) == 0) return HEARTH_OK;
+  hearth_status status = sqlite_header(&store->read, store->names.path, header, &whole, err);
+  if (status != HEARTH_OK) return status;
+  const int page_size = header[16] << 8 | header[17]; /* 1 means 65,536 */
+  if (page_size == 0 || size % (page_size == 1 ? 65536 : page_size) == 0) return HEARTH_OK;
   return hearth_fail_at(err, HEARTH_DAMAGED, (uint64_t)size, "%s: damaged at byte %lld: it ends in the middle of a page",
                         store->names.path, (long long)size);
 }

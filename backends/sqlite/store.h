@@ -51,6 +51,12 @@ bool sqlite_moved(Connection *c);
 /* Makes the store's file, whole or not at all. */
 hearth_status sqlite_create(hearth_backend_store *store, hearth_error *err);
 
+#define SQLITE_HEADER 100 /* bytes at the beginning of a database */
+
+/* The header, with zeros where the file is not that long. */
+hearth_status sqlite_header(Connection *c, const char *path, unsigned char header[SQLITE_HEADER], bool *whole,
+                            hearth_error *err);
+
 /* Is this a store, of a format that we know? Looks at the header alone: nothing is locked, made or mended. */
 hearth_status sqlite_identify(Connection *c, const char *path, hearth_error *err);
 
