@@ -11,9 +11,10 @@ local function large(scheme, count, most)
   local path = all and os.getenv "TMPDIR" and os.getenv "TMPDIR" .. "/large." .. scheme or t.path("large." .. scheme)
   for _, what in ipairs { "fill", "scan", "read" } do
     local answer = t.run(program, what, scheme .. ":" .. path, count)
-    local entries, bytes, seconds, memory = answer:match "^(%d+)\t(%d+)\t(%d+)\t(%d+)\n$"
+    local entries, bytes, seconds, memory, read = answer:match "^(%d+)\t(%d+)\t(%d+)\t(%d+)\t(%d+)\n$"
     assert(entries, answer)
     if measured then
+      assert(what ~= "fill" or read + 0 < 20 * count, "a commit reads what was there before: " .. read .. " bytes")
       assert(memory + 0 > 1024, "the memory is not known: " .. answer)
       assert(memory + 0 <= most, what .. ": " .. memory .. " KiB, " .. most .. " KiB are allowed")
     end

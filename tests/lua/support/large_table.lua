@@ -1,5 +1,6 @@
 -- A program with an external table of many entries. Arguments: what to do (fill, scan or read), the store's URI, how many
--- entries. Prints one line: entries, bytes of values, seconds, the most memory that the process had (KiB; 0: not known).
+-- entries. Prints one line: entries, bytes of values, seconds, the most memory that the process had (KiB), and the bytes
+-- that it read from files (0: not known).
 local hearth = require "hearth"
 local what, uri, count = arg[1], arg[2], assert(math.tointeger(tonumber(arg[3])))
 local store <close> = assert(hearth.open(uri, { readonly = what ~= "fill" }))
@@ -11,12 +12,10 @@ local function value(i)
   return ("entry %010d %s"):format(i, filler:sub(1 + i % 10))
 end
 
-local function most_memory()
-  local status = io.open "/proc/self/status"
-  if not status then return 0 end
-  local text = status:read "a"
-  status:close()
-  return text:match "VmHWM:%s*(%d+)" or 0
+-- A figure of this process.
+local function figure(name, pattern)
+  local file <close> = io.open("/proc/self/" .. name)
+  return file and file:read "a":match(pattern) or 0
 end
 
 local work = {}
@@ -58,4 +57,4 @@ end
 
 local began = os.time()
 local entries, bytes = work[what]()
-print(entries, bytes, os.time() - began, most_memory())
+print(entries, bytes, os.time() - began, figure("status", "VmHWM:%s*(%d+)"), figure("io", "rchar:%s*(%d+)"))
