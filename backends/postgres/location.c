@@ -90,11 +90,12 @@ static void collect(Location *l, bool writes) {
 static int connect_seconds(const Location *l) {
   const char *text = given(l, "connect_timeout"), *hosts = given(l, "host");
   if (text == NULL) text = getenv("PGCONNECT_TIMEOUT");
-  int seconds = text != NULL ? atoi(text) : CONNECT_SECONDS;
+  long seconds = text != NULL ? strtol(text, NULL, 10) : CONNECT_SECONDS;
   if (seconds <= 0) return 0; /* libpq's meaning: for ever */
+  if (seconds > 3600) seconds = 3600;
   int count = 1;
   for (const char *p = hosts; p != NULL && *p != '\0' && count < 100; p++) count += *p == ',';
-  return seconds > 3600 ? 3600 * count : seconds * count;
+  return (int)seconds * count;
 }
 
 hearth_status postgres_location_parse(Location *l, const char *text, bool writes, const hearth_allocator *allocator,

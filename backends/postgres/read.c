@@ -101,7 +101,7 @@ static hearth_status send_page(Scan *s, hearth_error *err) {
 }
 
 static size_t next_limit(const Scan *s) {
-  size_t limit = s->limit * 4, each = s->bytes / s->rows + 1;
+  size_t limit = s->limit * 4, each = s->rows > 0 ? s->bytes / s->rows + 1 : 1;
   if (limit > PAGE_BYTES / each) limit = PAGE_BYTES / each;
   if (limit > MOST_IN_PAGE) limit = MOST_IN_PAGE;
   return limit > 0 ? limit : 1;

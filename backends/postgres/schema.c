@@ -55,7 +55,7 @@ static hearth_status check_columns(hearth_backend_store *store, const char *tabl
 }
 
 static hearth_status take_in(hearth_backend_store *store, const PGresult *r, hearth_error *err) {
-  if (atoi(PQgetvalue(r, 0, 0)) < OLDEST_SERVER)
+  if (strtol(PQgetvalue(r, 0, 0), NULL, 10) < OLDEST_SERVER)
     return hearth_fail(err, HEARTH_UNSUPPORTED, "%s: the server is older than PostgreSQL 13", store->location.label);
   (void)snprintf(store->synchronous, sizeof store->synchronous, "%s", PQgetvalue(r, 0, 1));
   if (strcmp(PQgetvalue(r, 0, 2), "off") == 0)

@@ -19,6 +19,9 @@
 #include <time.h>
 #include <unistd.h>
 
+static const char initdb[] = POSTGRES_BIN "/initdb", pg_basebackup[] = POSTGRES_BIN "/pg_basebackup";
+static const char postgres[] = POSTGRES_BIN "/postgres";
+
 static void quit(const char *what, const char *why) {
   (void)fprintf(stderr, "the test's server: %s: %s\n", what, why);
   exit(90);
@@ -118,7 +121,7 @@ void server_begin(Server *s, const char *settings) {
   (void)snprintf(data, sizeof data, "%s/data", s->folder);
   (void)snprintf(password, sizeof password, "--pwfile=%s/password", s->folder);
   append(s, "password", "%s\n", SERVER_PASSWORD);
-  const char *const arguments[] = {POSTGRES_BIN "/initdb", "-D", data, "-U", "hearth", "-E", "UTF8", "--locale=C", "-N",
+  const char *const arguments[] = {initdb, "-D", data, "-U", "hearth", "-E", "UTF8", "--locale=C", "-N",
                        "--auth-local=trust", "--auth-host=scram-sha-256", password, NULL};
   run_program(s, arguments);
   append(s, "data/postgresql.conf",
@@ -133,7 +136,7 @@ void server_follow(Server *s, const Server *primary) {
   make_folder(s);
   (void)snprintf(data, sizeof data, "%s/data", s->folder);
   (void)snprintf(port, sizeof port, "%d", primary->port);
-  const char *const arguments[] = {POSTGRES_BIN "/pg_basebackup", "-D", data, "-U", "hearth", "-h", primary->folder,
+  const char *const arguments[] = {pg_basebackup, "-D", data, "-U", "hearth", "-h", primary->folder,
                                    "-p",
                        port, "-R", "-c", "fast", "-X", "stream", NULL};
   run_program(s, arguments);
@@ -173,7 +176,7 @@ static bool answers(const Server *s) {
 void server_start(Server *s) {
   char data[400];
   (void)snprintf(data, sizeof data, "%s/data", s->folder);
-  const char *const arguments[] = {POSTGRES_BIN "/postgres", "-D", data, NULL};
+  const char *const arguments[] = {postgres, "-D", data, NULL};
   for (int tries = 0; tries < 40; tries++) {
     s->pid = spawn(s, arguments);
     for (int i = 0; i < 3000 && waitpid(s->pid, NULL, WNOHANG) == 0; i++) {
