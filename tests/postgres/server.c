@@ -140,7 +140,8 @@ void server_follow(Server *s, const Server *primary) {
                                    "-p",
                        port, "-R", "-c", "fast", "-X", "stream", NULL};
   run_program(s, arguments);
-  append(s, "data/postgresql.conf", "port = %d\nunix_socket_directories = '%s'\n", s->port, s->folder);
+  append(s, "data/postgresql.conf", "port = %d\nunix_socket_directories = '%s'\nhot_standby_feedback = on\n"
+         "wal_receiver_status_interval = 1s\n", s->port, s->folder); /* or a reader's snapshot may hold replay up */
   server_start(s);
 }
 

@@ -115,7 +115,7 @@ static void a_server_in_recovery_is_read(void **state) {
   assert_int_equal(n, 1);
   MUST(HEARTH_OK, put_number(store, 1, "n", 2, HEARTH_DURABLE, &err));
   hearth_status status = HEARTH_OK;
-  for (int i = 0; i < 500 && (status = postgres->poll(reader, &err)) == HEARTH_OK; i++) nap(20);
+  for (int i = 0; i < 3000 && (status = postgres->poll(reader, &err)) == HEARTH_OK; i++) nap(20);
   MUST(HEARTH_STALE, status);
   MUST(HEARTH_OK, get_number(reader, 1, "n", &n, &err));
   assert_int_equal(n, 1);
