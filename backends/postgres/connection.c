@@ -33,7 +33,7 @@ static const char *one_line(const char *text, char *out, size_t size) {
 
 static void note(void *ud, const char *message) {
   Connection *c = ud;
-  char text[700], line[1024];
+  char text[700], line[1200];
   if (c->warn == NULL) return;
   (void)snprintf(line, sizeof line, "%s: %s", c->location->label, one_line(message, text, sizeof text));
   c->warn(c->warn_ud, line);
@@ -150,7 +150,7 @@ hearth_status postgres_command(Connection *c, const char *text, PGresult **resul
 static hearth_status prepare(Connection *c, Statement s, hearth_error *err) {
   char text[STATEMENT_MAX];
   if ((c->prepared & 1u << s) != 0) return HEARTH_OK;
-  postgres_statement_text(s, c->schema, text, sizeof text);
+  postgres_statement_text(s, c->schema, text);
   hearth_status status = accept(c, PQprepare(c->pq, postgres_statement_name(s), text, 0, NULL), NULL, err);
   if (status == HEARTH_OK) c->prepared |= 1u << s;
   return status;

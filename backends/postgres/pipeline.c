@@ -41,7 +41,7 @@ void postgres_pipeline_run(Pipeline *p, Statement s, const Params *params, Expec
   if (p->status != HEARTH_OK) return;
   if (!is_prepared(p, s)) {
     char text[STATEMENT_MAX];
-    postgres_statement_text(s, p->c->schema, text, sizeof text);
+    postgres_statement_text(s, p->c->schema, text);
     if (PQsendPrepare(p->c->pq, postgres_statement_name(s), text, 0, NULL) != 1) {
       fail(p, NULL);
       return;

@@ -53,11 +53,11 @@ const char *postgres_statement_name(Statement s) {
   return statements[s].name;
 }
 
-void postgres_statement_text(Statement s, const char *schema, char *out, size_t size) {
+void postgres_statement_text(Statement s, const char *schema, char out[STATEMENT_MAX]) {
   size_t n = 0, length = strlen(schema);
   for (const char *p = statements[s].text; *p != '\0'; p++) {
     size_t more = *p == '@' ? length : 1;
-    assert(n + more < size);
+    assert(n + more < STATEMENT_MAX);
     memcpy(out + n, *p == '@' ? schema : p, more);
     n += more;
   }

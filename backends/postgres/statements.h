@@ -2,8 +2,6 @@
 #ifndef HEARTH_POSTGRES_STATEMENTS_H
 #define HEARTH_POSTGRES_STATEMENTS_H
 
-#include <stddef.h>
-
 typedef enum Statement {
   FIND,     /* name -> id, format */
   ADD,      /* id, name, format */
@@ -32,6 +30,6 @@ const char *postgres_statement_name(Statement s);
 #define STATEMENT_MAX 1600
 
 /* The text with the tables in `schema`, which is quoted already. */
-void postgres_statement_text(Statement s, const char *schema, char *out, size_t size);
+void postgres_statement_text(Statement s, const char *schema, char out[STATEMENT_MAX]);
 
 #endif
