@@ -35,7 +35,7 @@ test("a table through sqlite takes no more memory than caches", function()
 end, no_sqlite)
 
 test("a table through file takes the memory of its index", function()
-  if all then large("file", 2000000, 512 * 1024) else large("file", 100000, 32 * 1024) end
+  if all then large("file", 2000000, 256 * 1024) else large("file", 100000, 32 * 1024) end
 end)
 
 t.finish()
