@@ -113,8 +113,8 @@ def store_aims():
     """Commits and opening."""
     for name in SETS:
         yield Aim(f"commit walk of {name} / encode", f"commit walk {name}", "Hearth", "encode", 1.5)
-        yield Aim(f"commit walk of {name}, uncollected / encode", f"commit walk {name}", "Hearth, uncollected", "encode",
-                  1.5)
+        yield Aim(f"commit walk of {name}, uncollected / encode", f"commit walk {name}", "Hearth, uncollected",
+                  "encode", 1.5)
     for name in ("integers", "records", "strings"):
         yield Aim(f"first commit of {name} / encode", f"first commit {name}", "Hearth", "encode", None)
     for name in ("integers", "strings"):

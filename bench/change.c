@@ -141,7 +141,8 @@ static void end(Bench *b) {
 static const Contestant home[] = {{"Hearth", change_before, change_run, change_check},
                                   {"Hearth, uncollected", change_before, change_run, change_check},
                                   {"walk + write + fdatasync", walk_before, walk_and_write_run, walk_check},
-                                  {"walk + write + fdatasync, uncollected", walk_before, walk_and_write_run, walk_check},
+                                  {"walk + write + fdatasync, uncollected", walk_before, walk_and_write_run,
+                                   walk_check},
                                   {0}};
 static const Contestant external[] = {{"Hearth", change_before, change_run, change_check},
                                       {"write + fdatasync", NULL, write_run, NULL},

@@ -8,6 +8,7 @@ SETS = ["integers", "floats", "records", "strings", "long_strings", "graph", "do
 ROWS = {f"{what} {name}": ["Hearth", "Hearth, uncollected", "floor", "floor with identity", "encode"]
         for what in ("encode", "decode", "commit walk") for name in SETS}
 ROWS["decode closures"] = ["Hearth", "floor", "one lua_load each"]
+ROWS["open, 100 thousand"] = ["Hearth", "Hearth, read-only", "decode"]
 ROWS["external table, 20000 cached accesses"] = ["read", "write", "empty C function", "loop"]
 ROWS["external table, 20000 uncached reads, 100 thousand"] = ["read", "pread + build", "loop"]
 
