@@ -258,6 +258,7 @@ static void limits(void **state) {
   static const char small = 'x';
   hearth_op ops[2] = {{HEARTH_PUT, 1, "a", 1, &small, 1}, {HEARTH_PUT, 1, "b", 1, &small, 1000000000}};
   assert_int_equal(sqlite->submit(p->store, ops, 2, 0, HEARTH_DURABLE, NULL, &p->err), HEARTH_TOOBIG);
+  assert_non_null(strstr(p->err.message, "operation 2 of the batch")); /* before SQLite is asked */
   assert_int_equal(sqlite->submit(p->store, ops, 1, HEARTH_BATCH_MORE, HEARTH_DURABLE, NULL, &p->err), HEARTH_OK);
   assert_int_equal(sqlite->compact(p->store, 0, &p->err), HEARTH_BUSY);
   assert_int_equal(sqlite->submit(p->store, NULL, 0, HEARTH_BATCH_ABANDON, HEARTH_DURABLE, NULL, &p->err), HEARTH_OK);
