@@ -82,6 +82,23 @@ def beside_others(what, name, bounds):
                   bounds.get((contestant, name)), True)
 
 
+class GrowthBeside(Growth):
+    """The same, beside the growth of another contestant, which meets the same memory."""
+
+    def __init__(self, group, other, small, large):
+        super().__init__(group, "Hearth", small, large, 1.15)
+        self.what, self.other = f"{group}, {large} beside {small}, beside the {other}'s growth", other
+
+    def ratio(self, result, figure=None):
+        large, small = (result.get(row, {}) for row in self.rows())
+        if self.other not in large or self.other not in small:
+            return None
+        figure = figure or self.figure
+        ours, theirs = ([a / b for a, b in zip(large[name][figure], small[name][figure])] for name in
+                        ("Hearth", self.other))
+        return ratio(ours, theirs)
+
+
 def encode_aims():
     """Encoding beside the floors and the peers."""
     for name in SETS:
@@ -159,6 +176,7 @@ def growth_aims():
         for large in SIZES[1:]:
             for contestant in contestants:
                 yield Growth(group, contestant, SIZES[0], large, 1.15 if contestant == "Hearth" else None)
+            yield GrowthBeside(group, contestants[1], SIZES[0], large)
     for large in SIZES[1:]:
         yield Growth("one change of integers", "Hearth", SIZES[0], large, 1.15)
         yield Growth("one change of an external table", "Hearth", SIZES[0], large, 1.15, constant=True)

@@ -10,11 +10,14 @@
 
 /*
 ** Encoding: one lua_next pass through each table, and every key that is not the next of a sequence, and every value,
-** written plainly into `out`, which is large enough: a byte, and eight for a number or a string's length and bytes.
-** With `seen` each table is looked up before it is walked; without, the value must be a tree. Answers where the bytes
-** end.
+** written plainly into `out`, which is large enough: a byte, and eight for a number or a string's length and bytes. With
+** `seen` each table is looked up where it is met, and walked once. Depth first: the value is a tree, or nearly. Answers
+** where the bytes end.
 */
 unsigned char *floor_walk(lua_State *L, int index, unsigned char *out, Seen *seen);
+
+/* The same breadth first, which suits a graph with long chains; Lua's stack has room for all tables, and keeps them. */
+unsigned char *floor_walk_graph(lua_State *L, int index, unsigned char *out, Seen *seen);
 
 /*
 ** Decoding: the same tables in their right sizes, and the same values, from a plan that was made before: a list of
