@@ -10,9 +10,9 @@
 
 /*
 ** Encoding: one lua_next pass through each table, and every key that is not the next of a sequence, and every value,
-** written plainly into `out`, which is large enough: a byte, and eight for a number or a string's length and bytes. With
-** `seen` each table is looked up where it is met, and walked once. Depth first: the value is a tree, or nearly. Answers
-** where the bytes end.
+** written plainly into `out`, which is large enough: a byte, and eight for a number or a string's length and bytes.
+** With `seen` each table is looked up where it is met, and walked once. Depth first: the value is a tree, or nearly so.
+** Answers where the bytes end.
 */
 unsigned char *floor_walk(lua_State *L, int index, unsigned char *out, Seen *seen);
 

@@ -23,7 +23,7 @@ from plot import codec, distances
 from report import comparison, report
 
 HERE = Path(__file__).resolve().parent
-ROUNDS = (5, 99)
+ROUNDS = (5, 299)
 OF_THE_LIBRARY = ("Hearth", "Hearth, read-only", "Hearth, uncollected", "read", "write")  # revisions differ in them
 
 
