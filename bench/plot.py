@@ -7,28 +7,29 @@ from figures import digits, summary
 COLOURS = {"Hearth": "#c8501e", "floor": "#555", "floor with identity": "#999", "cjson": "#4f86a8",
            "MessagePack": "#a8b86a", "LuaJIT string.buffer": "#c9a23f"}
 MET, NOT_MET = "#5b8c4a", "#c8501e"
-LEFT, WIDTH, RIGHT, TOP, BAR, GAP = 330, 520, 90, 60, 11, 14
+WIDTH, RIGHT, TOP, BAR, GAP = 520, 90, 60, 11, 14
 
 
 class Picture:
-    """Rows of bars on a logarithmic scale from `least` to `most`."""
+    """Rows of bars on a logarithmic scale from `least` to `most`, right of so much room for their labels."""
 
-    def __init__(self, least, most, unit):
+    def __init__(self, left, least, most, unit):
+        self.left = left
         self.least, self.most, self.unit = floor(log10(least)), ceil(log10(most)), unit
         self.parts, self.y = [], TOP
 
     def x(self, value):
         """Where the value is."""
-        return LEFT + (log10(value) - self.least) / (self.most - self.least) * WIDTH
+        return self.left + (log10(value) - self.least) / (self.most - self.least) * WIDTH
 
     def label(self, text, bars=1):
         """Beside the next bars."""
-        self.parts.append(f'<text x="{LEFT - 8}" y="{self.y + bars * (BAR + 1) / 2 + 4:.1f}" text-anchor="end">'
+        self.parts.append(f'<text x="{self.left - 8}" y="{self.y + bars * (BAR + 1) / 2 + 4:.1f}" text-anchor="end">'
                           f'{text}</text>')
 
     def bar(self, figures, colour, text, start=None):
         """To the median, from the left or from `start`; the thin line is from quartile to quartile."""
-        begin, end = sorted((self.x(start) if start else LEFT, self.x(figures["median"])))
+        begin, end = sorted((self.x(start) if start else self.left, self.x(figures["median"])))
         low, high = self.x(figures["lowerQuartile"]), self.x(figures["upperQuartile"])
         middle = self.y + BAR / 2
         self.parts += [
@@ -46,7 +47,7 @@ class Picture:
         names = [f'<rect x="{20 + i * 150}" y="10" width="12" height="12" fill="{colour}"/>'
                  f'<text x="{38 + i * 150}" y="20.5">{name}</text>' for i, (name, colour) in enumerate(key.items())]
         return "\n".join([
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {LEFT + WIDTH + RIGHT} {self.y + GAP}" '
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.left + WIDTH + RIGHT} {self.y + GAP}" '
             'font-family="sans-serif" font-size="12" fill="#333">', '<rect width="100%" height="100%" fill="#fff"/>',
             *names, *lines, *self.parts, "</svg>", ""])
 
@@ -59,7 +60,7 @@ def codec(result):
     if not rows:
         return None
     every = [figures for _, found in rows for figures in found.values()]
-    picture = Picture(min(f["lowerQuartile"] for f in every), max(f["upperQuartile"] for f in every), " ms")
+    picture = Picture(330, min(f["lowerQuartile"] for f in every), max(f["upperQuartile"] for f in every), " ms")
     for row, found in rows:
         picture.label(row.replace("_", " "), len(found))
         for name, figures in found.items():
@@ -82,7 +83,7 @@ def distances(result):
     if not found:
         return None
     every = [value for _, _, scaled in found for value in scaled.values()]
-    picture = Picture(min(0.1, *every), max(10, *every), " x")
+    picture = Picture(520, min(0.1, *every), max(10, *every), " x")
     for aim, median, scaled in found:
         picture.label(aim.what.replace("_", " "))
         text = f"{digits(median)}, aim {'&gt;=' if aim.at_least else '&lt;='} {aim.bound:g}"
