@@ -94,6 +94,9 @@ def test_passwords():
                  ["--store", uri.replace("postgresql", "nosuch"), "ls"]):
         _, err = T.run(*args, status=3)
         T.check("secret" not in err, f"{args[0]}: a password is printed: {err}")
+    for args in (["stat", uri], ["ls", "a", uri], ["verify", uri]):
+        _, err = T.run(*args, status=2)
+        T.check("secret" not in err and "postgresql:" in err, f"{args}: a password is printed: {err}")
 
 
 # --------------------------------------------------------------- contents

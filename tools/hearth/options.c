@@ -118,6 +118,7 @@ bool call_options(Call *call, const Option *options, bool leading, int least, in
   call->argc = kept;
   call->argv[kept] = NULL;
   if (kept < least) return usage_error(status, call, "an argument is missing", "");
-  if (most >= 0 && kept > most) return usage_error(status, call, "no place for the argument ", call->argv[most]);
-  return true;
+  if (most < 0 || kept <= most) return true;
+  hide_passwords(call->argv[most], ""); /* it may be the URI that belongs behind --store */
+  return usage_error(status, call, "no place for the argument ", call->argv[most]);
 }
