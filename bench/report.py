@@ -52,7 +52,7 @@ def heading(result):
     machine = result["machine"]
     load = f"load {result['loadBefore'][0]:.1f} before, {result['loadAfter'][0]:.1f} after"
     return (f"{result['date'][:10]}, revision {result['revision']}, {machine['processors']} x {machine['processor']}, "
-            f"{load}, {result['seconds']:.0f} s. Ratios and times: **median** (quartiles); a ratio is that of each "
+            f"{load}, {result['seconds']:.0f} s.\nRatios and times: **median** (quartiles); a ratio is that of each "
             f"round by itself.")
 
 
