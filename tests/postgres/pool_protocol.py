@@ -16,11 +16,14 @@ def check(condition, what):
 
 
 class Server:
+    all = []
+
     def __init__(self, folder, app=APP, limit=3, seconds=30, name="socket"):
         self.path = os.path.join(folder, name)
         self.process = subprocess.Popen(
             [SERVER, self.path, f"file:{folder}/{{user}}.hearth", app, str(limit), str(seconds)],
-            stderr=subprocess.PIPE, text=True)
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.all.append(self.process)
         while True:
             try:
                 self.connect().close()
@@ -238,16 +241,18 @@ def usage():
 
 
 with tempfile.TemporaryDirectory() as place:
-    usage()
-    one = Server(place)
     try:
+        usage()
+        one = Server(place)
         answers(one)
         bad_lines(one)
         other_clients(one)
+        one.end()
         limits(place)
         room(place)
         taken(place)
         killed(place)
     finally:
-        one.end()
+        for process in Server.all:
+            process.kill()
 print("pool_protocol: ok")
