@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 
 SERVER, APP = sys.argv[1:3]
 
@@ -33,14 +33,20 @@ class Server:
 
     def connect(self):
         s = socket.socket(socket.AF_UNIX)
+        s.settimeout(60)
         s.connect(self.path)
         return s
 
+    def open_files(self):
+        folder = f"/proc/{self.process.pid}/fd"
+        return [os.path.basename(os.readlink(f"{folder}/{fd}")) for fd in os.listdir(folder)]
+
     def open_users(self):
         """The users whose stores it has open."""
-        folder = f"/proc/{self.process.pid}/fd"
-        names = [os.path.basename(os.readlink(f"{folder}/{fd}")) for fd in os.listdir(folder)]
-        return sorted({name.split(".")[0] for name in names if ".hearth" in name})
+        return sorted({name.split(".")[0] for name in self.open_files() if ".hearth" in name})
+
+    def connections(self):
+        return sum(name.startswith("socket:") for name in self.open_files())
 
     def end(self, how=signal.SIGTERM):
         self.process.send_signal(how)
@@ -125,8 +131,11 @@ def other_clients(server):
         c.expect(f"dora {i} add 1", f"{i} ok {i + 1}")
     half.file.write(b"00 get\n")
     check(half.read().startswith("100 ok "), "a line that came in two parts")
-    slow.socket.setblocking(True)
-    check(slow.read().startswith("0 ok "), "the slow client's first answer")
+    slow.socket.settimeout(60)
+    slow.socket.shutdown(socket.SHUT_WR)
+    for i in range(sent[:taken].count(b"\n")):
+        check(slow.read() == f"{i} ok 0", "the slow client's answers")
+    check(slow.read() == "", "half a line was answered")
     idle.expect("anna 101 add 0", idle.ask("anna 101 add 0"))
     pipelined = Client(server)
     pipelined.file.write(b"".join(b"emil %d add 1\n" % i for i in range(20)))
@@ -205,15 +214,26 @@ def taken(folder):
     c.send("tina 2 add 1")  # is tried again and again
     Client(second).expect("otto 1 add 1", "1 ok 1")  # and others are served meanwhile
     check(c.read().startswith("2 unavailable "), "a store that another server has")
-    waiting, behind = Client(third), Client(third)
+    waiting, behind, gone = Client(third), Client(third), Client(third)
+    gone.expect("olga 1 add 1", "1 ok 1")
+    before = third.connections()
+    gone.send("tina 9 add 100")
+    gone.file.close()
+    gone.socket.close()
+    for _ in range(500):  # its request goes with it
+        if third.connections() == before - 1:
+            break
+        time.sleep(0.02)
+    else:
+        check(False, "a client that is gone still waits")
     waiting.send("tina 2 add 1")
+    time.sleep(1.5)  # by now it is tried once a second, and the next one would be sooner
     behind.send("tina 3 add 1")
-    Client(third).expect("olga 1 add 1", "1 ok 1")
-    threading.Timer(0.2, first.end).start()
-    got = waiting.read()
-    check(got == "2 ok 2", got)
-    got = behind.read()
-    check(got == "3 ok 3", got)
+    Client(third).expect("olga 2 add 1", "2 ok 2")
+    first.end()
+    for client, answer in ((waiting, "2 ok 2"), (behind, "3 ok 3")):
+        got = client.read()
+        check(got == answer, f"{got} instead of {answer}")
     second.end()
     third.end()
 
