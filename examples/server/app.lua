@@ -1,7 +1,7 @@
--- Loaded into each user's state. The app is code and comes from this file at every start; what it keeps is data, in _home.
--- A function that is stored in _home stays as it was when it was stored: keep names of functions there, not functions,
--- unless old ones are to go on living. What is kept elsewhere, in globals or upvalues, is gone when the state is closed,
--- and is not rolled back when handle raises.
+-- Loaded into each user's state. The app is code and comes from this file whenever the user's store is opened; what it
+-- keeps is data, in _home. A function that is stored in _home stays as it was when it was stored: keep names of
+-- functions there, not functions, unless old ones are to go on living. What is kept elsewhere, in globals or upvalues,
+-- is gone when the state is closed, and is not rolled back when handle raises.
 local commands = {}
 
 function commands.add(n)

@@ -15,9 +15,9 @@ typedef struct Pool {
 bool pool_begin(Pool *p, const char *template, const char *app, size_t limit);
 
 /*
-** True: `answer` is "ID ok TEXT" (committed, durably), "ID error TEXT" or "ID unavailable TEXT" (nothing is changed). False:
-** the store cannot be had now, or it broke, and whether the request was committed is not known: ask the same again
-** later; `answer` says "ID unavailable TEXT".
+** True: `answer` is "ID ok TEXT" (committed, durably), "ID error TEXT" or "ID unavailable TEXT" (nothing is changed).
+** False: the store cannot be had now, or it broke, and whether the request was committed is not known: ask the same
+** again later; `answer` says "ID unavailable TEXT".
 */
 bool pool_ask(Pool *p, const Request *r, char answer[ANSWER_SIZE]);
 

@@ -2,10 +2,10 @@
 ** server SOCKET URI-TEMPLATE APP.lua [LIMIT [SECONDS]]: keeps the worlds of many users.
 **
 ** A request is the line "USER ID TEXT"; the user's world gets handle(TEXT) called, and the answer is "ID ok TEXT" when
-** what that changed is durable. "ID error TEXT": the app raised; nothing is changed. "ID unavailable TEXT": the database
-** cannot be had; the client asks the same again, with the same ID, until it gets another answer, also when the connection
-** or this program broke: a request that was committed is never run twice, as long as it is the user's last one. So a
-** user's requests come one after the other, and neighbouring ones have different IDs.
+** what that changed is durable. "ID error TEXT": the app raised; nothing is changed. "ID unavailable TEXT": the
+** database cannot be had; the client asks the same again, with the same ID, until it gets another answer, also when
+** the connection or this program broke: a request that was committed is never run twice, as long as it is the user's
+** last one. So a user's requests come one after the other, and neighbouring ones have different IDs.
 **
 ** One thread. After a failure that may pass the request is tried again for SECONDS (30), while others go on.
 */
@@ -49,7 +49,7 @@ static long long now(void) {
 
 /* ----------------------------------------------------------- the requests */
 
-/* Another connection's request for the same user may have been committed: nothing may come between it and its repetition. */
+/* Another connection's request for the same user may have been committed: nothing may come before its repetition. */
 static bool must_wait(const Client *clients, const Client *c) {
   for (const Client *other = clients; !c->tried && other < clients + CLIENTS; other++)
     if (other->fd >= 0 && other->tried && strcmp(other->request.user, c->request.user) == 0) return true;
@@ -155,10 +155,17 @@ static bool set_signals(void) {
          sigaction(SIGINT, &end, NULL) == 0 && sigaction(SIGPIPE, &ignore, NULL) == 0;
 }
 
+/* The argument as a number of 0 to a million; -1: it is none. */
+static int number(const char *text) {
+  char *end;
+  long n = strtol(text, &end, 10);
+  return end != text && *end == 0 && n >= 0 && n <= 1000000 ? (int)n : -1;
+}
+
 int main(int argc, char **argv) {
   static Client clients[CLIENTS];
   Pool pool;
-  int limit = argc > 4 ? atoi(argv[4]) : 100, seconds = argc > 5 ? atoi(argv[5]) : 30;
+  int limit = argc > 4 ? number(argv[4]) : 100, seconds = argc > 5 ? number(argv[5]) : 30;
   if (argc < 4 || argc > 6 || strstr(argv[2], "{user}") == NULL || limit < 1 || seconds < 0) {
     (void)fprintf(stderr, "usage: server SOCKET URI-WITH-{user} APP.lua [LIMIT [SECONDS]]\n");
     return EXIT_FAILURE;

@@ -10,8 +10,8 @@
 #include <hearth_postgres.h>
 
 /*
-** The last answer, "ID ok TEXT", is kept in _home under this name: that is how it becomes part of the same commit. The app
-** may see it, and cannot spoil it: it is read before the app runs and written after it.
+** The last answer, "ID ok TEXT", is kept in _home under this name: that is how it becomes part of the same commit. The
+** app may see it, and cannot take it away: each request writes it after the app has run.
 */
 #define LAST_ANSWER "server: last answer"
 #define TEXT_SIZE (ANSWER_SIZE - NAME_SIZE - sizeof " ok ")
@@ -52,7 +52,8 @@ static int prepare(lua_State *L) {
   luaL_openlibs(L);
   o->status = hearth_open_uri(L, o->uri, &options, &o->session->store, o->err);
   if (o->status < 0) return 0;
-  o->status = hearth_install(L, o->session->store);
+  hearth_status installed = hearth_install(L, o->session->store);
+  if (installed < 0) return luaL_error(L, "%s", hearth_status_text(installed));
   if (luaL_loadfile(L, o->app) != LUA_OK) return lua_error(L);
   lua_call(L, 0, 0);
   return 0;

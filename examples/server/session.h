@@ -30,9 +30,10 @@ typedef struct Request {
 hearth_status session_open(Session *s, const char *user, const char *uri, const char *app, hearth_error *err);
 
 /*
-** Runs the request in a transaction, unless it was the last one that was committed. OK: `answer` is committed, durably;
-** *again: it was there already. RAISED: the app raised, and nothing is changed. Else the session must be closed; after IO
-** and DEAD nobody knows whether the commit happened, until a session that is opened later is asked the same.
+** Runs the request in a transaction, unless it was the last one that was committed. OK: `answer` is committed,
+** durably; *again: it was there already. RAISED: the app raised, and nothing is changed. Else the session must be
+** closed; after IO and DEAD nobody knows whether the commit happened, until a session that is opened later is asked
+** the same.
 */
 hearth_status session_ask(Session *s, const Request *r, char answer[ANSWER_SIZE], bool *again, hearth_error *err);
 

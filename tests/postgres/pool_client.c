@@ -67,9 +67,9 @@ static uint64_t ask(Line *l, const char *user, const char *id, const char *text)
       hang_up(l);
       continue;
     }
-    if (sscanf(answer, "%63s %31s %" SCNu64, name, what, &value) == 3 && strcmp(name, id) == 0 && strcmp(what, "ok") == 0)
-      return value;
-    if (sscanf(answer, "%63s %31s", name, what) == 2 && strcmp(name, id) == 0 && strcmp(what, "unavailable") == 0) {
+    int fields = sscanf(answer, "%63s %31s %" SCNu64, name, what, &value);
+    if (fields == 3 && strcmp(name, id) == 0 && strcmp(what, "ok") == 0) return value;
+    if (fields >= 2 && strcmp(name, id) == 0 && strcmp(what, "unavailable") == 0) {
       l->board->unavailable++;
       nap(50);
       continue;

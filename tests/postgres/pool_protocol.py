@@ -1,4 +1,4 @@
-"""pool_protocol.py SERVER APP: the example's server over files: its protocol, its limits, and who makes room for whom."""
+"""pool_protocol.py SERVER APP: the example's server over files: its protocol, its limits, and who makes room."""
 import os
 import signal
 import socket
@@ -242,7 +242,8 @@ def killed(folder):
     """What was acknowledged is there after SIGKILL; the socket left behind gives way, a live one does not."""
     server = Server(folder, name="killed")
     Client(server).expect("kim 1 add 1", "1 ok 1")
-    second = subprocess.run([SERVER, server.path, f"file:{folder}/{{user}}.hearth", APP], capture_output=True, text=True)
+    second = subprocess.run([SERVER, server.path, f"file:{folder}/{{user}}.hearth", APP],
+                            capture_output=True, text=True)
     check(second.returncode != 0 and "in use" in second.stderr, f"two servers at one socket: {second.stderr}")
     server.end(signal.SIGKILL)
     check(os.path.exists(server.path), "SIGKILL removed the socket")
@@ -255,7 +256,8 @@ def killed(folder):
 
 
 def usage():
-    for arguments in ([], ["s", "file:x", APP], ["s", "file:{user}", APP, "0"], ["s", "file:{user}", APP, "1", "1", "1"]):
+    for arguments in ([], ["s", "file:x", APP], ["s", "file:{user}", APP, "0"], ["s", "file:{user}", APP, "1x"],
+                      ["s", "file:{user}", APP, "1", "1", "1"]):
         r = subprocess.run([SERVER, *arguments], capture_output=True, text=True)
         check(r.returncode == 1 and r.stderr.startswith("usage: "), f"{arguments}: {r}")
 

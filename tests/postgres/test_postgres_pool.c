@@ -1,7 +1,7 @@
 /*
-** test_postgres_pool SERVER APP: the example's server with a pool of 10 for 40 users, whom four processes ask for all the
-** time, while the database, its sessions and the example's server are killed. Each request has a number and is asked again
-** until it is answered. An increment that was acknowledged must be there, and none twice.
+** test_postgres_pool SERVER APP: the example's server with a pool of 10 for 40 users, whom four processes ask for all
+** the time, while the database, its sessions and the example's server are killed. Each request has a number and is
+** asked again until it is answered. An increment that was acknowledged must be there, and none twice.
 */
 #include <fcntl.h>
 #include <inttypes.h>
@@ -60,8 +60,8 @@ static Counts read_counts(void) {
   assert_non_null(f);
   while (fgets(line, sizeof line, f) != NULL) {
     must_be_discreet(line);
-    fields = sscanf(line, "server: %llu requests, %llu answered from the store, %llu openings, %llu closed to make room,"
-                    " %llu failures", &c.requests, &c.from_store, &c.openings, &c.made_room, &c.failures);
+    fields = sscanf(line, "server: %llu requests, %llu answered from the store, %llu openings, %llu closed to make"
+                    " room, %llu failures", &c.requests, &c.from_store, &c.openings, &c.made_room, &c.failures);
   }
   (void)fclose(f);
   assert_int_equal(fields, 5);
@@ -214,14 +214,14 @@ static void killed_under_load(void **state) {
     unavailable += boards[k].unavailable;
     broken += boards[k].broken;
   }
-  printf("figure: a server with many users: %zu SIGKILLs (%" PRIu64 " of the database, %" PRIu64 " of one of its sessions, %"
-         PRIu64 " of the server itself) under load from %d processes with %d users: %" PRIu64 " acknowledged requests, %"
-         PRIu64 " lost, %" PRIu64 " run twice; %" PRIu64 " connections broke, %" PRIu64 " answers were 'unavailable';"
-         " of %d sessions allowed at the database %d were there at most in %zu looks (for a moment %d, those that were ending"
-         " among them)\n", kills, kinds[DATABASE], kinds[SESSION], kinds[POOL], CLIENTS,
+  printf("figure: a server with many users: %zu SIGKILLs (%" PRIu64 " of the database, %" PRIu64 " of one of its"
+         " sessions, %" PRIu64 " of the server itself) under load from %d processes with %d users: %" PRIu64 " acknowledged"
+         " requests, %" PRIu64 " lost, %" PRIu64 " run twice; %" PRIu64 " connections broke, %" PRIu64 " answers were"
+         " 'unavailable'; of %d sessions allowed at the database %d were there at most in %zu looks (for a moment %d,"
+         " those that were ending among them)\n", kills, kinds[DATABASE], kinds[SESSION], kinds[POOL], CLIENTS,
          CLIENTS * USERS, all, lost, twice, broken, unavailable, LIMIT, most, looks, most_for_a_moment);
-  printf("the last pool alone: %llu requests, %llu answered from the store, %llu openings, %llu closed to make room, %llu"
-         " failures\n", last.requests, last.from_store, last.openings, last.made_room, last.failures);
+  printf("the last pool alone: %llu requests, %llu answered from the store, %llu openings, %llu closed to make room,"
+         " %llu failures\n", last.requests, last.from_store, last.openings, last.made_room, last.failures);
   assert_int_equal(lost, 0);
   assert_int_equal(twice, 0);
   assert_int_equal(wrong, 0);
