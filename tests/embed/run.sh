@@ -40,6 +40,14 @@ rm -rf "$folder/backend"
 meson setup "$folder/backend" "$root/examples/backend"
 meson test -C "$folder/backend" --verbose
 
+# The example of a server, where libpq is there: its protocol over files.
+if pkg-config --exists hearth_postgres; then
+  rm -rf "$folder/server"
+  meson setup "$folder/server" "$root/examples/server"
+  ninja -C "$folder/server"
+  python3 "$root/tests/postgres/pool_protocol.py" "$folder/server/server" "$root/examples/server/app.lua"
+fi
+
 # The installed Lua module, beside the installed library.
 version=$(LUA_CPATH="$prefix/lib/lua/5.4/?.so" lua5.4 -e 'io.write(require "hearth".version)')
 if [ "$version" != "$(pkg-config --modversion hearth)" ]; then

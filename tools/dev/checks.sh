@@ -123,6 +123,7 @@ store 7 every fault
 backends 20 differential
 postgres 5 postgres_kill
 postgres 20 postgres_readers
+postgres 6 postgres_pool
 postgres 8 postgres differential
 lua 10 graphs
 lua 10 random
