@@ -171,9 +171,12 @@ int main(int argc, char **argv) {
     return EXIT_FAILURE;
   }
   for (int i = 0; i < CLIENTS; i++) clients[i].fd = -1;
-  if (!set_signals() || !pool_begin(&pool, argv[2], argv[3], (size_t)limit)) return fail("start"), EXIT_FAILURE;
-  int listener = listen_at(argv[1]);
+  int listener = set_signals() ? listen_at(argv[1]) : fail("signals");
   if (listener < 0) return EXIT_FAILURE;
+  if (!pool_begin(&pool, argv[2], argv[3], (size_t)limit)) {
+    (void)fail("the pool");
+    return EXIT_FAILURE;
+  }
   run(&pool, listener, clients, seconds * 1000LL);
   (void)close(listener);
   (void)unlink(argv[1]);
