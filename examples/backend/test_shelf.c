@@ -51,6 +51,6 @@ int main(int argc, char **argv) {
   for (size_t i = 0; i < hearth_testkit_case_count(); i++)
     if (strcmp(hearth_testkit_case_name(i), argv[1]) == 0)
       return hearth_testkit_run_case(&subject, i, hearth_testkit_print, NULL) == HEARTH_TESTKIT_FAILED;
-  fprintf(stderr, "there is no case %s\n", argv[1]);
+  (void)fprintf(stderr, "there is no case %s\n", argv[1]);
   return 2;
 }

@@ -106,6 +106,6 @@ void hearth_testkit_print(void *ud, const hearth_testkit_result *result) {
          result->message);
   (void)fflush(stdout);
   if (result->outcome == HEARTH_TESTKIT_FAILED)
-    fprintf(stderr, "%s failed at %s:%d: %s\n    the rule: %s\n", result->name, result->file, result->line,
-            result->message, result->rule);
+    (void)fprintf(stderr, "%s failed at %s:%d: %s\n    the rule: %s\n", result->name, result->file, result->line,
+                  result->message, result->rule);
 }

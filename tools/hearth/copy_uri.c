@@ -13,7 +13,7 @@ static char *find(const char *from, const char *end, char c) {
 }
 
 /* The last '@' before `end`: one that stands in the password should be written %40, and may not be. */
-static char *last_at(char *from, char *end) {
+static char *last_at(const char *from, char *end) {
   for (char *p = end; p > from; p--)
     if (p[-1] == '@') return p - 1;
   return NULL;
