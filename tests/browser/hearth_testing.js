@@ -53,15 +53,15 @@ export async function newPage(browser, origin, consoles) {
   return load(page);
 }
 
-/** A dedicated worker of a page, with the same globals. */
-export async function newWorker(page) {
+/** A dedicated worker of a page, with the same globals, or those of another module, which says when it is ready. */
+export async function newWorker(page, module = "/tests/browser/hearth_page.js") {
   const [worker] = await Promise.all([
     page.waitForEvent("worker"),
-    page.evaluate(() => new Promise((resolve, reject) => {
-      globalThis.worker = new Worker("/tests/browser/hearth_page.js", { type: "module" });
+    page.evaluate((module) => new Promise((resolve, reject) => {
+      globalThis.worker = new Worker(module, { type: "module" });
       worker.onmessage = resolve;
       worker.onerror = (event) => reject(new Error(event.message));
-    })),
+    }), module),
   ]);
   return worker;
 }

@@ -184,14 +184,15 @@ stage_page() {
   stage_package && stage page build_page
 }
 
-# node_suite NAME FILE...: files of node:test, one after the other; their closing lines are printed and counted.
+# node_suite NAME FILE...: files of node:test, one after the other; closing lines and figures are printed, tests counted.
 node_suite() {
   local name=$1 ok=0 here_passed here_failed
   shift
   HEARTH_PACKAGE=$build/package/hearth-lua HEARTH_WASM=$build/package/hearth-lua/src/hearth.wasm \
     HEARTH_COMMAND=$build/hearth HEARTH_PAGE=$build/page HEARTH_NODE_MODULES=$build/node/node_modules \
+    HEARTH_CONFORMANCE=$build/wasm32/tests/browser/conformance.wasm \
     stage "$name" node --test --test-concurrency=1 --test-reporter=tap "$@" || ok=1
-  grep -E '^# (tests|pass|fail|skipped) ' "$logs/$name.log" | sed "s/^# /  $name: /"
+  grep -E '^# (figure:|tests|pass|fail|skipped) ' "$logs/$name.log" | sed "s/^# /  $name: /"
   here_passed=$(sed -n 's/^# pass //p' "$logs/$name.log")
   here_failed=$(sed -n 's/^# fail //p' "$logs/$name.log")
   if [ $ok -ne 0 ] && [ "${here_failed:-0}" -eq 0 ]; then here_failed=1; fi
