@@ -81,6 +81,8 @@ function guarded(f) {
   };
 }
 
+export const fillRandom = (bytes) => crypto.getRandomValues(bytes);
+
 /** The import object of module "hearth_files", as bindings/js/src/node/files.js makes it. */
 export function filesImports(instance) {
   const { bytes, text } = instance;

@@ -28,7 +28,8 @@ before(async () => {
   names.push("docs/MIGRATION.md", "docs/LEGACY.md", "include/hearth.h", "include/hearth_legacy.h", "bindings/js/src/hearth.d.ts",
     "bindings/js/src/cu/cu.d.ts", ...["main", "run", "options", "legacy", "migrate"].map((name) => `tools/hearth/${name}.c`));
   for (const folder of ["bindings/lua", "tests/fixtures/legacy"])
-    for (const name of await readdir(join(repository, folder))) names.push(`${folder}/${name}`);
+    for (const entry of await readdir(join(repository, folder), { withFileTypes: true }))
+      if (entry.isFile()) names.push(`${folder}/${entry.name}`);
   sources = Object.fromEntries(await Promise.all(names.map(async (name) => [name, await read(name)])));
 });
 
