@@ -24,7 +24,7 @@ before(async () => {
   page = await newPage(browser, server.origin, consoles);
   const names = ["README.md", "lib/base/status.c"];
   names.push("lib/legacy/legacy.lua");
-  names.push(...["json", "isomorphism", "random_graph"].map((name) => `tests/lua/support/${name}.lua`));
+  names.push(...["json", "isomorphism", "large_table", "random_graph"].map((name) => `tests/lua/support/${name}.lua`));
   names.push("docs/MIGRATION.md", "docs/LEGACY.md", "include/hearth.h", "include/hearth_legacy.h", "bindings/js/src/hearth.d.ts",
     "bindings/js/src/cu/cu.d.ts", ...["main", "run", "options", "legacy", "migrate"].map((name) => `tools/hearth/${name}.c`));
   for (const folder of ["bindings/lua", "tests/fixtures/legacy"])
@@ -55,7 +55,7 @@ const runInside = async ({ name, sources }) => {
 const suites = (await readdir(join(repository, "tests/lua")))
   .filter((name) => name.endsWith(".lua") && name !== "harness.lua").map((name) => name.slice(0, -4)).sort();
 /** Where every test starts another process. */
-const OF_PROCESSES = ["readme"];
+const OF_PROCESSES = ["large", "readme"];
 
 for (const name of suites)
   test(`tests/lua/${name}.lua in a page`, async (t) => {

@@ -4,11 +4,19 @@
  */
 
 const NO_SODIUM = "libsodium is not linked here, JavaScript brings the seal";
+const NO_BACKENDS = "backends are no Lua modules here";
 
 /** What cannot run in WebAssembly, wherever: suite -> test -> why. */
 export const IMPOSSIBLE = {
+  backends: {
+    "an unknown scheme is the name of a module": NO_BACKENDS,
+    "a module that is none, that raises, or that cannot be required": NO_BACKENDS,
+    "sqlite is one": NO_BACKENDS,
+    "a store in sqlite and one in file at once": NO_BACKENDS,
+  },
   functions: { "a C function without a name, and userdata without a type": "/dev/null is no file here" },
   hooks: { "a registered type of userdata": "io.open gives no file here" },
+  large: { "a table through sqlite takes no more memory than caches": NO_BACKENDS },
   migration: { "sample 6, From JSON and MessagePack files": "io.open gives no file here" },
   permanents: { "registered userdata": "/dev/null is no file here" },
   processes: {

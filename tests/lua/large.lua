@@ -23,8 +23,10 @@ local function large(scheme, count, most)
         :format(count, scheme, what, entries, bytes, seconds, memory / 1024))
     end
   end
-  local file <close> = assert(io.open(path))
-  if all then print(("figure: %d entries take %d bytes in %s"):format(count, file:seek "end", scheme)) end
+  if all then
+    local file <close> = assert(io.open(path))
+    print(("figure: %d entries take %d bytes in %s"):format(count, file:seek "end", scheme))
+  end
   os.remove(path)
 end
 

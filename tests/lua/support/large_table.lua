@@ -2,7 +2,8 @@
 -- entries. Prints one line: entries, bytes of values, seconds, the most memory that the process had (KiB), and the bytes
 -- that it read from files (0: not known).
 local hearth = require "hearth"
-local what, uri, count = arg[1], arg[2], assert(math.tointeger(tonumber(arg[3])))
+local what, uri, count = ...
+count = assert(math.tointeger(tonumber(count)))
 local store <close> = assert(hearth.open(uri, { readonly = what ~= "fill" }))
 store:install()
 
