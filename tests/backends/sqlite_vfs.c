@@ -57,7 +57,9 @@ static unsigned char *file_bytes(const char *path, size_t *size) {
   if (f == NULL) return NULL;
   unsigned char *bytes = NULL;
   for (size_t got = 1; got > 0; *size += got) {
-    bytes = realloc(bytes, *size + 65536);
+    unsigned char *more = realloc(bytes, *size + 65536);
+    if (more == NULL) abort();
+    bytes = more;
     got = fread(bytes + *size, 1, 65536, f);
   }
   (void)fclose(f);
@@ -97,6 +99,11 @@ bool vfs_has_unsynced(const char *path) {
   return dirty_of(path)->unsynced;
 }
 
+static unsigned draw(unsigned *seed) {
+  *seed = *seed * 1103515245u + 12345u;
+  return *seed >> 16;
+}
+
 /*
 ** One file after the loss; without a shadow nothing of it was ever synced, and it is empty. What is left is on the
 ** device.
@@ -109,10 +116,11 @@ static void lose(const char *path, unsigned *seed) {
   if (access(shadow, F_OK) != 0) (void)rename(made, shadow); /* of a file that was renamed */
   unsigned char *now = file_bytes(path, &size), *synced = file_bytes(shadow, &synced_size);
   const bool nothing = *seed == 0;
-  size_t length = nothing || rand_r(seed) % 3 == 0 || synced == NULL ? synced_size : size;
+  size_t length = nothing || draw(seed) % 3 == 0 || synced == NULL ? synced_size : size;
   unsigned char *left = calloc(1, length + SECTOR);
   for (size_t at = 0; at < length; at += SECTOR) {
-    bool old = nothing || rand_r(seed) % 2 == 0;
+    const bool cut = size < synced_size && at + SECTOR > size; /* a truncation happens wholly or not at all */
+    bool old = nothing || cut || draw(seed) % 2 == 0;
     const unsigned char *from = old ? synced : now;
     size_t from_size = old ? synced_size : size, n = length - at < SECTOR ? length - at : SECTOR;
     if (from != NULL && at < from_size) memcpy(left + at, from + at, from_size - at < n ? from_size - at : n);
