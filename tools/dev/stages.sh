@@ -112,14 +112,16 @@ stage_clang() {
   local arguments=() suite
   for suite in "${core_suites[@]}" format; do arguments+=(--suite "$suite"); done
   CC=clang stage build-clang configure_and_compile "$build/clang" -Dwerror=true &&
-    suites clang "$build/clang" "${arguments[@]}"
+    suites clang "$build/clang" "${arguments[@]}" --no-suite long
 }
 
 stage_sanitize() {
   CC=clang stage build-sanitize configure_and_compile "$build/sanitize" -Dwerror=true -Db_lundef=false \
-    -Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=undefined &&
-    ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1 \
-      suites sanitize "$build/sanitize" -t 5
+    -Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=undefined || return 1
+  export ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
+  suites sanitize "$build/sanitize" -t 5 --no-suite long
+  suites sanitize-long "$build/sanitize" --no-rebuild -t 5 'every fault' 'store pending' 'file conformance on disk' teeth
+  unset ASAN_OPTIONS UBSAN_OPTIONS
 }
 
 stage_valgrind() {
@@ -137,7 +139,7 @@ configure_target() {
 }
 
 stage_m32() {
-  stage build-m32 configure_target m32 native && suites m32 "$build/m32" -t 2
+  stage build-m32 configure_target m32 native && suites m32 "$build/m32" -t 2 --no-suite long
 }
 
 # A big-endian machine, emulated; then one store that it and this machine take turns at.
