@@ -98,6 +98,13 @@ static int connect_seconds(const Location *l) {
   return (int)seconds * count;
 }
 
+/* What libpq takes for a host, a port or a database may be the rest of a password with a / # or @ in it. */
+static bool is_misread(const Location *l) {
+  const char *host = given(l, "host"), *port = given(l, "port"), *database = given(l, "dbname");
+  return (port != NULL && port[strspn(port, "0123456789,")] != '\0') || (host != NULL && strchr(host, '@') != NULL) ||
+         (database != NULL && strchr(database, '@') != NULL);
+}
+
 hearth_status postgres_location_parse(Location *l, const char *text, bool writes, const hearth_allocator *allocator,
                                       hearth_error *err) {
   memset(l, 0, sizeof *l);
@@ -116,6 +123,9 @@ hearth_status postgres_location_parse(Location *l, const char *text, bool writes
   memset(uri, 0, size);
   hearth_free(allocator, uri, size);
   if (status != HEARTH_OK) return status;
+  if (is_misread(l))
+    return hearth_fail(err, HEARTH_INVALID, "not a PostgreSQL location (//USER@HOST:PORT/DATABASE?PARAMETERS#NAME):"
+                       " in a password / is written %%2F, # %%23 and @ %%40");
   collect(l, writes);
   l->connect_seconds = connect_seconds(l);
   const char *host = given(l, "host"), *database = given(l, "dbname");

@@ -47,6 +47,7 @@ typedef struct Scan {
   hearth_found found;
   void *ud;
   int answer;             /* of the callback */
+  bool damaged;           /* an entry that no store has */
   size_t limit, rows, bytes; /* of the page */
   unsigned char from[HEARTH_MAX_KEY + 1], to[HEARTH_MAX_KEY + 1];
   size_t from_size, to_size;
@@ -65,7 +66,8 @@ static void take_entry(Scan *s, const PGresult *r) {
   const void *key = value_of(r, 0, &key_size), *value = value_of(r, 1, &value_size);
   s->rows++;
   s->bytes += key_size + value_size;
-  if (s->answer != 0 || key_size > HEARTH_MAX_KEY) return;
+  s->damaged = s->damaged || key_size > HEARTH_MAX_KEY;
+  if (s->answer != 0 || s->damaged) return;
   unsigned char *bound = s->reverse ? s->to : s->from;
   memcpy(bound, key, key_size);
   if (!s->reverse) bound[key_size] = 0;
@@ -126,6 +128,9 @@ hearth_status postgres_read_scan(hearth_backend_store *store, uint64_t table, co
     s.rows = s.bytes = 0;
     status = send_page(&s, err);
     if (status == HEARTH_OK) status = take_rows(s.c, take_page_entry, &s, err);
+    if (status == HEARTH_OK && s.damaged)
+      status = hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: a key of table %llu is longer than %d bytes",
+                           store->location.label, (unsigned long long)table, HEARTH_MAX_KEY);
     if (status == HEARTH_OK && s.rows == 0) status = postgres_store_holds(store, s.c, err);
     more = s.answer == 0 && s.rows == s.limit;
     if (more) s.limit = next_limit(&s);

@@ -48,7 +48,7 @@ void postgres_store_warn(const hearth_backend_store *store, const char *format, 
 /* From now on every call but close answers DEAD. Answers `err`'s code. */
 hearth_status postgres_store_die(hearth_backend_store *store, hearth_error *err);
 
-/* The status of a call that failed: IO and DAMAGED end a writer, nothing ends a reader. */
+/* The status of a call that failed: IO ends a writer, nothing ends a reader. */
 hearth_status postgres_store_failed(hearth_backend_store *store, hearth_status status, hearth_error *err);
 
 /* The store's row is not what it was: IO and dead for a writer, STALE for a reader. */

@@ -105,20 +105,19 @@ static hearth_status part(hearth_backend_store *store, const hearth_op *ops, siz
 
 /* ---------------------------------------------------------------- commit */
 
-/* What synchronous_commit must be for a level; NULL: what the session has is that or more. */
+/* For each transaction: what the session has may change with the server's configuration. */
 static const char *setting(const hearth_backend_store *store, hearth_durability level) {
-  const char *now = store->synchronous;
-  if (level == HEARTH_VISIBLE) return strcmp(now, "off") == 0 ? NULL : "SET LOCAL synchronous_commit = off";
-  if (level == HEARTH_COMPLETE) return strcmp(now, "local") == 0 ? NULL : "SET LOCAL synchronous_commit = local";
-  return strcmp(now, "on") == 0 || strcmp(now, "remote_apply") == 0 ? NULL : "SET LOCAL synchronous_commit = on";
+  if (level == HEARTH_VISIBLE) return "SET LOCAL synchronous_commit = off";
+  if (level == HEARTH_COMPLETE) return "SET LOCAL synchronous_commit = local";
+  return strcmp(store->synchronous, "remote_apply") == 0 ? "SET LOCAL synchronous_commit = remote_apply"
+                                                         : "SET LOCAL synchronous_commit = on";
 }
 
 hearth_status postgres_submit_commit(hearth_backend_store *store, Connection *c, hearth_durability level,
                                      hearth_error *err) {
   Pipeline p;
-  const char *text = setting(store, level);
   postgres_pipeline_begin(&p, c, err);
-  if (text != NULL) postgres_pipeline_text(&p, text, EXPECT_NOTHING);
+  postgres_pipeline_text(&p, setting(store, level), EXPECT_NOTHING);
   postgres_pipeline_text(&p, "COMMIT", EXPECT_COMMITTED);
   hearth_status status = postgres_pipeline_end(&p);
   if (status == HEARTH_OK && p.missed)

@@ -32,6 +32,7 @@ typedef struct Connection {
   sqlite3 *db;
   sqlite3_stmt *kept[STATEMENTS]; /* prepared; NULL: not yet, or in use */
   bool in_snapshot;               /* a transaction for reading is open */
+  bool began;                     /* of a reader: what it shows is settled */
   bool full_sync;                 /* PRAGMA synchronous is FULL, else NORMAL */
 } Connection;
 

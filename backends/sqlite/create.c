@@ -21,16 +21,25 @@ static const char making[] =
     "COMMIT;"
     "PRAGMA wal_checkpoint(TRUNCATE)";
 
-/* SQLite's own files beside it, of a making that was interrupted, go too. */
-static hearth_status remove_fresh(hearth_backend_store *store, hearth_error *err) {
-  static const char *const suffixes[] = {"", "-wal", "-shm", "-journal"};
+/* SQLite's own files beside a database. *removed: there was one. */
+static hearth_status remove_beside(hearth_backend_store *store, const char *path, bool *removed, hearth_error *err) {
+  static const char *const suffixes[] = {"-wal", "-shm", "-journal"};
   for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
     char name[NAMES_SIZE + 16];
-    (void)snprintf(name, sizeof name, "%s%s", store->names.fresh, suffixes[i]);
+    (void)snprintf(name, sizeof name, "%s%s", path, suffixes[i]);
     int failure = store->env->unlink(store->env->ud, name);
     if (failure != 0 && failure != ENOENT) return failure_status(err, name, "remove it", failure);
+    *removed = *removed || failure == 0;
   }
   return HEARTH_OK;
+}
+
+/* Of a making that was interrupted. */
+static hearth_status remove_fresh(hearth_backend_store *store, hearth_error *err) {
+  bool removed = false;
+  int failure = store->env->unlink(store->env->ud, store->names.fresh);
+  if (failure != 0 && failure != ENOENT) return failure_status(err, store->names.fresh, "remove it", failure);
+  return remove_beside(store, store->names.fresh, &removed, err);
 }
 
 /* SQLite makes the file when it is first written to. */
@@ -50,9 +59,14 @@ static hearth_status fill(hearth_backend_store *store, hearth_error *err) {
   return status;
 }
 
+/* The log of a database that had the name before would be taken for this one's: it is gone, for good, before. */
 static hearth_status put_in_place(hearth_backend_store *store, hearth_error *err) {
   const hearth_environment *env = store->env;
-  int failure = env->rename(env->ud, store->names.fresh, store->names.path);
+  bool removed = false;
+  hearth_status status = remove_beside(store, store->names.path, &removed, err);
+  if (status != HEARTH_OK) return status;
+  int failure = removed ? env->sync_folder(env->ud, store->names.folder) : 0;
+  if (failure == 0) failure = env->rename(env->ud, store->names.fresh, store->names.path);
   if (failure == 0) failure = env->sync_folder(env->ud, store->names.folder);
   return failure == 0 ? HEARTH_OK : failure_status(err, store->names.path, "make it", failure);
 }

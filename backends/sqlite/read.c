@@ -64,6 +64,9 @@ static hearth_status scan_rows(hearth_backend_store *store, sqlite3_stmt *statem
   while (*answer == 0 && (result = sqlite3_step(statement)) == SQLITE_ROW) {
     if (!column(&store->read, statement, 0, &key, &key_size) || !column(&store->read, statement, 1, &value, &size))
       return sqlite_trouble(store, &store->read, "read", err);
+    if (key_size > HEARTH_MAX_KEY)
+      return hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: a key of table %llu has %zu bytes", store->names.path,
+                         (unsigned long long)table, key_size);
     *answer = found(ud, table, key, key_size, value, size);
   }
   return result == SQLITE_ROW || result == SQLITE_DONE ? HEARTH_OK : sqlite_trouble(store, &store->read, "read", err);

@@ -48,7 +48,9 @@ hearth_status sqlite_check_length(hearth_backend_store *store, hearth_error *err
 
 hearth_status sqlite_snapshot_begin(hearth_backend_store *store, hearth_error *err) {
   uint64_t sequence = 0, durable = 0;
-  if (store->read.in_snapshot) return HEARTH_OK;
+  /* after an I/O error, or without memory, SQLite has ended the transaction by itself */
+  if (store->read.in_snapshot && sqlite3_get_autocommit(store->read.db) == 0) return HEARTH_OK;
+  store->read.in_snapshot = false;
   if (sqlite3_get_autocommit(store->read.db) == 0 && sqlite_statement_run(&store->read, COMMIT) != SQLITE_OK)
     return sqlite_trouble(store, &store->read, "read", err); /* there was no memory to end the last one */
   if (sqlite_statement_run(&store->read, BEGIN_READING) != SQLITE_OK)
@@ -60,6 +62,12 @@ hearth_status sqlite_snapshot_begin(hearth_backend_store *store, hearth_error *e
     sqlite_snapshot_end(store);
     return status;
   }
+  if (store->readonly && store->read.began && sequence != store->sequence) {
+    sqlite_snapshot_end(store);
+    return hearth_fail(err, HEARTH_STALE, "%s: has moved on to batch %llu", store->names.path,
+                       (unsigned long long)sequence);
+  }
+  store->read.began = true;
   if (store->readonly) {
     store->sequence = sequence;
     store->durable = log_is_empty(store) ? sequence : durable;

@@ -2,6 +2,8 @@
 ** The sqlite backend: opening, closing, and the table of its functions.
 */
 #include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/statvfs.h>
 
@@ -27,6 +29,18 @@ hearth_status sqlite_lost(hearth_backend_store *store, const char *what, hearth_
 bool sqlite_moved(Connection *c) {
   int moved = 0;
   return sqlite3_file_control(c->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved != 0;
+}
+
+bool sqlite_log_lost(hearth_backend_store *store) {
+  char name[NAMES_SIZE + 8];
+  hearth_file_info info;
+  sqlite3_int64 size;
+  sqlite3_file *log = NULL;
+  (void)snprintf(name, sizeof name, "%s-wal", store->names.path);
+  if (sqlite3_file_control(store->write.db, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log) != SQLITE_OK || log == NULL ||
+      log->pMethods == NULL || log->pMethods->xFileSize(log, &size) != SQLITE_OK)
+    return false;
+  return store->env->stat(store->env->ud, name, &info) != 0 || info.length != (uint64_t)size;
 }
 
 hearth_status sqlite_alive(hearth_backend_store *store, hearth_error *err) {
@@ -148,8 +162,22 @@ static hearth_status connect_reader(hearth_backend_store *store, hearth_error *e
                      store->names.path);
 }
 
+/* A log that holds something belongs to the database, and somebody may be writing it. */
+static bool has_log(hearth_backend_store *store) {
+  char name[NAMES_SIZE + 8];
+  hearth_file_info info;
+  (void)snprintf(name, sizeof name, "%s-wal", store->names.path);
+  return store->env->stat(store->env->ud, name, &info) != 0 ? false : info.length > 0;
+}
+
+/* As beside a writer, who may be on the other side of a read-only mount; without one it cannot be on a read-only device. */
 static hearth_status open_reader(hearth_backend_store *store, hearth_error *err) {
-  store->unchanging = on_readonly_device(store->names.path);
+  store->unchanging = false;
+  hearth_status status = connect_reader(store, err);
+  if (status != HEARTH_READONLY || !on_readonly_device(store->names.path) || has_log(store)) return status;
+  sqlite_connection_close(&store->read);
+  sqlite_connection_close(&store->write);
+  store->unchanging = true;
   return connect_reader(store, err);
 }
 
@@ -162,12 +190,28 @@ static hearth_status open_store(hearth_backend_store *store, const hearth_backen
   return store->readonly ? open_reader(store, err) : open_writer(store, config->flags, err);
 }
 
+/* SQLite notes for the process what it has locked: a forked child would take its parent's locks for its own. */
+static atomic_uint open_stores;
+static _Atomic uint64_t opened_by;
+
+static hearth_status begin_to_use_sqlite(const hearth_backend_store *store, const char *name, hearth_error *err) {
+  if (atomic_load(&open_stores) > 0 && atomic_load(&opened_by) != store->process)
+    return hearth_fail(err, HEARTH_UNSUPPORTED, "%s: this process was forked from one that has a store in SQLite open",
+                       name);
+  atomic_store(&opened_by, store->process);
+  (void)atomic_fetch_add(&open_stores, 1);
+  return HEARTH_OK;
+}
+
 /* In a forked process SQLite's memory stays as it is: closing would act on locks that the parent has. */
 static void release(hearth_backend_store *store) {
   hearth_allocator allocator = store->allocator;
   if (store->env->process(store->env->ud) == store->process) {
+    if (store->dead && store->write.db != NULL) /* what the log is worth, its checksums tell whoever opens it next */
+      (void)sqlite3_db_config(store->write.db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, (int *)NULL);
     sqlite_connection_close(&store->read);
     sqlite_connection_close(&store->write);
+    (void)atomic_fetch_sub(&open_stores, 1);
   }
   owner_release(&store->owner, store->env, store->names.owner);
   hearth_free(&allocator, store, sizeof *store);
@@ -193,7 +237,12 @@ static hearth_status sqlite_open(const hearth_backend_config *given, hearth_back
   store->process = store->env->process(store->env->ud);
   store->readonly = (config.flags & HEARTH_OPEN_READONLY) != 0;
   store->last_sync = store->env->clock(store->env->ud);
-  hearth_status status = open_store(store, &config, err);
+  hearth_status status = begin_to_use_sqlite(store, name, err);
+  if (status != HEARTH_OK) {
+    hearth_free(&config.allocator, store, sizeof *store);
+    return status;
+  }
+  status = open_store(store, &config, err);
   if (status != HEARTH_OK) {
     release(store);
     return status;
@@ -281,17 +330,22 @@ static hearth_status sqlite_compact(hearth_backend_store *store, unsigned keep, 
 /* The name may mean another file: connections to that one replace those that there are, if they can be made. */
 static hearth_status reconnect(hearth_backend_store *store, hearth_error *err) {
   const Connection read = store->read, write = store->write;
+  const uint64_t sequence = store->sequence, durable = store->durable;
+  const bool unchanging = store->unchanging;
   memset(&store->read, 0, sizeof store->read);
   memset(&store->write, 0, sizeof store->write);
   bool empty;
   hearth_status status = look_first(store, HEARTH_OPEN_READONLY, &empty, err);
-  if (status == HEARTH_OK) status = connect_reader(store, err);
+  if (status == HEARTH_OK) status = open_reader(store, err);
   Connection old_read = read, old_write = write;
   if (status != HEARTH_OK) {
     old_read = store->read;
     old_write = store->write;
     store->read = read;
     store->write = write;
+    store->sequence = sequence;
+    store->durable = durable;
+    store->unchanging = unchanging;
   }
   sqlite_connection_close(&old_read);
   sqlite_connection_close(&old_write);

@@ -46,6 +46,9 @@ hearth_status sqlite_lost(hearth_backend_store *store, const char *what, hearth_
 /* Does the name mean another file by now, or none? */
 bool sqlite_moved(Connection *c);
 
+/* Did somebody remove the log that we write? He can when this process has closed any descriptor of the database. */
+bool sqlite_log_lost(hearth_backend_store *store);
+
 /* ------------------------------------------------------ making, opening */
 
 /* Makes the store's file, whole or not at all. */

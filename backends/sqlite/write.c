@@ -28,6 +28,7 @@ static hearth_status undo(hearth_backend_store *store, hearth_status status, hea
 static hearth_status begin(hearth_backend_store *store, bool fully, hearth_error *err) {
   if (store->changed) return HEARTH_OK;
   if (sqlite_moved(&store->write)) return sqlite_lost(store, "another program has moved or removed the file", err);
+  if (sqlite_log_lost(store)) return sqlite_lost(store, "another program has removed its log", err);
   hearth_status status = sqlite_abandon(store, err);
   if (status == HEARTH_OK)
     status = sqlite_connection_sync_fully(&store->write, store->names.path, fully, err);

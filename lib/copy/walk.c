@@ -43,10 +43,13 @@ typedef struct Portion {
   Walk *w;
   hearth_found found;
   void *ud;
+  size_t wrong_size; /* of a key that no store has: the backend breaks its contract */
 } Portion;
 
 static int take(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
-  const Portion *p = ud;
+  Portion *p = ud;
+  p->wrong_size = key_size > HEARTH_MAX_KEY ? key_size : 0;
+  if (p->wrong_size > 0) return WALK_FAILED;
   int answer = p->found(p->ud, table, key, key_size, value, value_size);
   if (answer != WALK_STOP) return answer;
   if (key_size > 0) memcpy(p->w->next, key, key_size);
@@ -55,7 +58,7 @@ static int take(void *ud, uint64_t table, const void *key, size_t key_size, cons
 }
 
 hearth_status walk_on(Walk *w, hearth_found found, void *ud, hearth_error *err) {
-  Portion portion = {w, found, ud};
+  Portion portion = {w, found, ud, 0};
   unsigned char from[HEARTH_MAX_KEY]; /* w->next changes during the scan */
   size_t from_size = w->next_size;
   int result = 0;
@@ -63,6 +66,7 @@ hearth_status walk_on(Walk *w, hearth_found found, void *ud, hearth_error *err) 
   hearth_status status = w->side.backend->scan(w->side.store, walk_table_at(&w->tables, w->at),
                                                w->inside ? from : NULL, w->inside ? from_size : 0, NULL, 0, false,
                                                take, &portion, &result, err);
+  if (portion.wrong_size > 0) return hearth_fail(err, HEARTH_DAMAGED, "a key has %zu bytes", portion.wrong_size);
   if (status != HEARTH_OK || result == WALK_FAILED) return status;
   w->inside = result == WALK_STOP && walk_successor(w->next, &w->next_size);
   if (!w->inside) {

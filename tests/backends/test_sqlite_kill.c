@@ -95,7 +95,7 @@ static void killed_at_any_moment(void **state) {
 
 /* What a reader in another process found, in memory that is shared. */
 typedef struct Readings {
-  atomic_int ready, stop;
+  atomic_int begin, ready, stop;
   atomic_long reads, stale, news;
 } Readings;
 
@@ -104,6 +104,7 @@ static void read_on(const char *path, Readings *r) {
   hearth_backend_store *store;
   hearth_error err;
   uint64_t last = 0;
+  while (!atomic_load(&r->begin)) killer_wait(1000000);
   if (open_store(path, HEARTH_OPEN_READONLY, &store, &err) != HEARTH_OK) _exit(3);
   atomic_fetch_add(&r->ready, 1);
   while (!atomic_load(&r->stop)) {
@@ -131,10 +132,11 @@ static void readers_beside_a_writer(void **state) {
   pid_t children[READERS];
   Readings *r = mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   assert_true(r != MAP_FAILED);
+  for (int i = 0; i < READERS; i++) /* before this process opens anything */
+    if ((children[i] = fork()) == 0) read_on(p->path, r);
   assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
   assert_int_equal(scenario_submit(sqlite, store, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
-  for (int i = 0; i < READERS; i++)
-    if ((children[i] = fork()) == 0) read_on(p->path, r);
+  atomic_store(&r->begin, 1);
   while (atomic_load(&r->ready) < READERS) killer_wait(1000000);
   uint64_t n = 1;
   for (size_t i = 0; i < rounds(COMMITS) || (atomic_load(&r->stale) < 20 && i < 100000); i++) {
@@ -156,15 +158,38 @@ static void readers_beside_a_writer(void **state) {
   assert_int_equal(munmap(r, sizeof *r), 0);
 }
 
-/* Runs in a child and says with what it ended. */
-static int in_child(const Place *p, int (*f)(const Place *p, hearth_backend_store *s), hearth_backend_store *store) {
+/* A child that is there before this process opens the store, and waits. */
+typedef struct Child {
+  pid_t pid;
+  int go;
+} Child;
+
+static Child child_begin(const Place *p, int (*f)(const Place *p, hearth_backend_store *s), hearth_backend_store *store) {
+  int ends[2];
+  char go;
+  assert_int_equal(pipe(ends), 0);
+  Child child = {.pid = fork(), .go = ends[1]};
+  assert_true(child.pid >= 0);
+  if (child.pid == 0) {
+    (void)close(ends[1]);
+    _exit(read(ends[0], &go, 1) == 1 ? f(p, store) : 100);
+  }
+  (void)close(ends[0]);
+  return child;
+}
+
+/* Lets it run and says with what it ended. */
+static int child_end(Child child) {
   int how;
-  pid_t child = fork();
-  assert_true(child >= 0);
-  if (child == 0) _exit(f(p, store));
-  assert_int_equal(waitpid(child, &how, 0), child);
+  assert_int_equal(write(child.go, "", 1), 1);
+  (void)close(child.go);
+  assert_int_equal(waitpid(child.pid, &how, 0), child.pid);
   assert_true(WIFEXITED(how));
   return WEXITSTATUS(how);
+}
+
+static int in_child(const Place *p, int (*f)(const Place *p, hearth_backend_store *s), hearth_backend_store *store) {
+  return child_end(child_begin(p, f, store));
 }
 
 static int try_to_open(const Place *p, hearth_backend_store *ignored) {
@@ -185,13 +210,24 @@ static int use_the_parents(const Place *p, hearth_backend_store *store) {
   return sqlite->close(store, &err) == HEARTH_OK ? 0 : 3;
 }
 
+/* SQLite would take the parent's locks for its own. */
+static int open_as_well(const Place *p, hearth_backend_store *ignored) {
+  hearth_backend_store *store;
+  hearth_error err;
+  (void)ignored;
+  if (open_store(p->path, HEARTH_OPEN_READONLY, &store, &err) != HEARTH_UNSUPPORTED) return 1;
+  return strstr(err.message, "forked") != NULL ? 0 : 2;
+}
+
 static void one_writer(void **state) {
   Place *p = *state;
   hearth_backend_store *store, *second;
   hearth_error err;
+  Child child = child_begin(p, try_to_open, NULL);
   assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
   assert_int_equal(scenario_submit(sqlite, store, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
-  assert_int_equal(in_child(p, try_to_open, NULL), 0);
+  assert_int_equal(child_end(child), 0);
+  assert_int_equal(in_child(p, open_as_well, NULL), 0);
   assert_int_equal(open_store(p->path, 0, &second, &err), HEARTH_BUSY);
   assert_int_equal(in_child(p, use_the_parents, store), 0);
   assert_int_equal(scenario_submit(sqlite, store, 2, false, HEARTH_DURABLE, &err), HEARTH_OK);
@@ -220,6 +256,48 @@ static void two_writers(void **state) {
   assert_int_equal(scenario_verify(sqlite, second), 2);
   assert_int_equal(scenario_submit(sqlite, second, 3, false, HEARTH_DURABLE, &err), HEARTH_OK);
   assert_int_equal(sqlite->close(second, &err), HEARTH_OK);
+}
+
+static int commit_and_vanish(const Place *p, hearth_backend_store *ignored) {
+  hearth_backend_store *store;
+  hearth_error err;
+  (void)ignored;
+  if (open_store(p->path, 0, &store, &err) != HEARTH_OK) return 1;
+  for (uint64_t n = 1; n <= 5; n++)
+    if (scenario_submit(sqlite, store, n, false, HEARTH_DURABLE, &err) != HEARTH_OK) return 2;
+  return 0; /* without closing: the log stays */
+}
+
+/* A new store does not take in the log of one that had its name. */
+static void the_log_of_a_store_that_is_gone(void **state) {
+  Place *p = *state;
+  hearth_backend_store *store;
+  hearth_error err;
+  hearth_backend_stat stat = {.size = sizeof stat};
+  assert_int_equal(in_child(p, commit_and_vanish, NULL), 0);
+  assert_int_equal(unlink(p->path), 0);
+  assert_int_equal(open_store(p->path, HEARTH_OPEN_EXCLUSIVE, &store, &err), HEARTH_OK);
+  assert_int_equal(sqlite->stat(store, &stat, &err), HEARTH_OK);
+  assert_int_equal(stat.sequence, 0);
+  assert_int_equal(stat.entries, 0);
+  assert_int_equal(scenario_submit(sqlite, store, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
+}
+
+/* Whoever removes the log ends the writer: what goes on into it would be lost. */
+static void the_log_is_removed(void **state) {
+  Place *p = *state;
+  hearth_backend_store *store;
+  hearth_error err;
+  char log[640];
+  (void)snprintf(log, sizeof log, "%s-wal", p->path);
+  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
+  assert_int_equal(scenario_submit(sqlite, store, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  assert_int_equal(unlink(log), 0);
+  assert_int_equal(scenario_submit(sqlite, store, 2, false, HEARTH_DURABLE, &err), HEARTH_IO);
+  assert_non_null(strstr(err.message, "removed its log"));
+  assert_int_equal(scenario_submit(sqlite, store, 2, false, HEARTH_DURABLE, &err), HEARTH_DEAD);
+  assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
 }
 
 /* A file may grow to so many bytes and no further: a device that is full. */
@@ -284,11 +362,12 @@ static void a_folder_that_cannot_be_written(void **state) {
   hearth_backend_store *store;
   hearth_error err;
   if (getuid() != 0) skip();
+  Child child = child_begin(p, read_as_nobody, NULL);
   assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
   assert_int_equal(scenario_submit(sqlite, store, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
   assert_int_equal(chmod(p->folder, 0755), 0);
   assert_int_equal(chmod(p->path, 0644), 0);
-  assert_int_equal(in_child(p, read_as_nobody, NULL), 0);
+  assert_int_equal(child_end(child), 0);
   assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
   assert_int_equal(in_child(p, read_as_nobody, NULL), 2);
 }
@@ -297,6 +376,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
       TEST(killed_at_any_moment), TEST(readers_beside_a_writer), TEST(one_writer),
+      TEST(the_log_of_a_store_that_is_gone), TEST(the_log_is_removed),
       TEST(two_writers),          TEST(a_full_device),           TEST(a_folder_that_cannot_be_written),
   };
   return cmocka_run_group_tests_name("sqlite kill", tests, NULL, NULL);

@@ -120,7 +120,7 @@ stage_sanitize() {
     -Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=undefined || return 1
   export ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
   suites sanitize "$build/sanitize" -t 5 --no-suite long
-  suites sanitize-long "$build/sanitize" --no-rebuild -t 5 'every fault' 'store pending' 'file conformance on disk' teeth
+  suites sanitize-long "$build/sanitize" --no-rebuild -t 5 'every fault' 'store pending' 'file conformance on disk' teeth sqlite_kill
   unset ASAN_OPTIONS UBSAN_OPTIONS
 }
 
