@@ -10,7 +10,8 @@ folder=$(mkdir -p "$2/sources" "$2/$1" && cd "$2" && pwd)
 sources=$folder/sources
 prefix=$folder/$1
 lua_level=-O2
-lua_hot= # files that are compiled at -O2 whatever the level
+lua_hot= # files that are compiled at lua_hot_level whatever the level
+lua_hot_level=-O2
 machine_flags=
 # shellcheck source=/dev/null
 . "$here/targets/$1.sh"
@@ -66,8 +67,9 @@ build_lua() {
     name=$(basename "$file" .c)
     case $name in lua | luac) continue ;; esac
     level=$lua_level
-    case " $lua_hot " in *" $name "*) level=-O2 ;; esac
-    "${compile[@]}" "$level" "${lua_defines[@]}" -I"$include" -c "$file" \
+    case " $lua_hot " in *" $name "*) level=$lua_hot_level ;; esac
+    # shellcheck disable=SC2086 # a level may be several options
+    "${compile[@]}" $level "${lua_defines[@]}" -I"$include" -c "$file" \
       -o "$prefix/objects/$name.o"
   done
   "${archive[@]}" rcs "$prefix/lib/liblua5.4.a" "$prefix/objects"/l*.o
