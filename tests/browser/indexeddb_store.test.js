@@ -121,13 +121,19 @@ test("a browser that is killed, ten times: what was acknowledged is there, and n
   const profile = await mkdtemp(join(tmpdir(), "hearth-killed-"));
   t.after(() => rm(profile, { recursive: true, force: true, maxRetries: 5 }));
   let acknowledged = 0;
+  let losses = 0; // Chromium's own (docs/RELIABILITY.md), of everything and said
   for (let round = 0; round < 10; round++) {
     const victim = await Browser.start({ profile });
     try {
       const page = await newPage(server.origin, victim);
       await page.exposeFunction("acknowledge", (n) => (acknowledged = n));
-      const [n, m] = await page.evaluate(async () => {
-        globalThis.hearth = await open("killed");
+      const [n, m, lost] = await page.evaluate(async () => {
+        let lost = false;
+        globalThis.hearth = await open("killed").catch((error) => {
+          if (error.code !== "lost") throw error;
+          lost = true;
+          return open("killed", { acceptLoss: true });
+        });
         const values = hearth.run(`_home.a = _home.a or {n = 0} _home.b = _home.b or {n = 0}
           return _home.a.n, _home.b.n`);
         (async () => {
@@ -138,8 +144,10 @@ test("a browser that is killed, ten times: what was acknowledged is there, and n
             await acknowledge(n);
           }
         })();
-        return values;
+        return [...values, lost];
       });
+      losses += lost;
+      if (lost) acknowledged = 0;
       assert.equal(n, m);
       assert.ok(n >= acknowledged, `${acknowledged} was acknowledged, ${n} is there`);
       await new Promise((resolve) => setTimeout(resolve, 150 + round * 43));
@@ -147,5 +155,6 @@ test("a browser that is killed, ten times: what was acknowledged is there, and n
       await victim.kill();
     }
   }
+  assert.ok(losses < 3, `${losses} losses`);
   assert.ok(acknowledged > 10);
 });
