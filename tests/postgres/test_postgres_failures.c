@@ -189,6 +189,19 @@ static void levels_are_settings(void **state) {
     assert_string_equal(server_run(&server, "SELECT count(*) FROM levels"), "0");
     must_close(store);
   }
+  hearth_backend_store *store = must_open("levels", 0); /* and what the server's configuration says changes later */
+  (void)server_run(&server, "ALTER SYSTEM SET synchronous_commit = off");
+  (void)server_run(&server, "SELECT pg_reload_conf()");
+  nap(500);
+  assert_string_equal(server_run(&server, "SHOW synchronous_commit"), "off");
+  for (int i = 0; i < 3; i++) {
+    (void)server_run(&server, "TRUNCATE levels");
+    MUST(HEARTH_OK, put_number(store, 1, "n", 3, HEARTH_DURABLE, &err));
+    assert_string_equal(server_run(&server, "SELECT level FROM levels"), "on");
+  }
+  must_close(store);
+  (void)server_run(&server, "ALTER SYSTEM RESET synchronous_commit");
+  (void)server_run(&server, "SELECT pg_reload_conf()");
   (void)server_run(&server, "DROP TRIGGER note ON hearth_store; DROP FUNCTION note_level(); DROP TABLE levels");
 }
 

@@ -43,6 +43,21 @@ static void other_locations_are_refused(void **state) {
   MUST(HEARTH_INVALID, open_named("x", 0x80, &store, &err));
 }
 
+/* What should have been written %2F, %23 or %40 makes libpq take the rest of a password for something else. */
+static void passwords_that_are_misread(void **state) {
+  (void)state;
+  static const char *const locations[] = {
+      "//user:a-secret/tail@localhost/db#world", "//user:a-secret#tail@localhost/db", "//user:head@a-secret@localhost/db#world",
+      "//user:a-secret#world"};
+  for (size_t i = 0; i < sizeof locations / sizeof *locations; i++) {
+    hearth_backend_store *store;
+    MUST(HEARTH_INVALID, open_at(locations[i], 0, &store, &err)); /* open_at looks for the secret */
+    assert_null(strstr(err.message, "tail"));
+    assert_null(strstr(err.message, "head"));
+    assert_non_null(strstr(err.message, "%2F"));
+  }
+}
+
 static void names_have_200_bytes(void **state) {
   (void)state;
   char name[202];
@@ -170,7 +185,9 @@ static void the_search_path_is_kept(void **state) {
   MUST(HEARTH_OK, open_as("hearth", "paths", "x", 0, &store));
   must_close(store);
   (void)run_in("paths", "CREATE FUNCTION evil.octet_length(bytea) RETURNS integer LANGUAGE plpgsql AS"
-               " 'BEGIN RAISE division_by_zero; END'; ALTER ROLE hearth IN DATABASE paths SET search_path = evil,"
+               " 'BEGIN RAISE division_by_zero; END';"
+               "CREATE FUNCTION evil.joined(name, name) RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE division_by_zero; END';"
+               "CREATE OPERATOR evil.|| (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.joined); ALTER ROLE hearth IN DATABASE paths SET search_path = evil,"
                " pg_catalog, \"Odd \"\" name\"");
   MUST(HEARTH_OK, open_as("hearth", "paths", "x", 0, &store));
   (void)run_in("paths", "CREATE TABLE evil.hearth_store (LIKE \"Odd \"\" name\".hearth_store);"
@@ -205,6 +222,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(wrong_places_are_told),
       cmocka_unit_test(other_locations_are_refused),
+      cmocka_unit_test(passwords_that_are_misread),
       cmocka_unit_test(names_have_200_bytes),
       cmocka_unit_test(a_role_that_may_not_make_tables),
       cmocka_unit_test(a_session_that_may_not_write),
