@@ -11,9 +11,8 @@
 
 #include "folder.h"
 #include "hearth_sqlite.h"
+#include "killed_store.h"
 #include "scenario.h"
-
-#include "../killed.h"
 
 #define KILLS 120
 #define READERS 3
@@ -44,31 +43,8 @@ static hearth_status open_store(const char *path, unsigned flags, hearth_backend
   return sqlite->open(&config, store, err);
 }
 
-/* In the child: opens, commits, compacts, closes, and again; each batch is acknowledged. */
 static void live(const Life *life) {
-  hearth_backend_store *store;
-  hearth_error err;
-  for (;;) {
-    hearth_backend_stat stat = {.size = sizeof stat};
-    atomic_store(life->phase, OPENING);
-    if (open_store(life->path, 0, &store, &err) != HEARTH_OK) {
-      (void)fprintf(stderr, "%s\n", err.message);
-      _exit(3);
-    }
-    if (sqlite->stat(store, &stat, &err) != HEARTH_OK) _exit(4);
-    uint64_t last = stat.sequence + 8;
-    for (uint64_t n = stat.sequence + 1; n <= last; n++) {
-      atomic_store(life->phase, COMMITTING);
-      hearth_durability level = n % 3 == 0 ? HEARTH_DURABLE : HEARTH_COMPLETE;
-      if (scenario_submit(sqlite, store, n, n % 2 == 0, level, &err) != HEARTH_OK) _exit(5);
-      life_acknowledge(life, n);
-      if (n != last - 2) continue;
-      atomic_store(life->phase, COMPACTING);
-      if (sqlite->compact(store, 0, &err) != HEARTH_OK) _exit(7);
-    }
-    atomic_store(life->phase, CLOSING);
-    if (sqlite->close(store, &err) != HEARTH_OK) _exit(8);
-  }
+  killed_store_live(life, sqlite, 1);
 }
 
 static void killed_at_any_moment(void **state) {

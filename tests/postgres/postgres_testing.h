@@ -14,6 +14,19 @@ static const hearth_backend *const postgres = &hearth_postgres_backend;
 static Server server;
 static size_t messages_seen;
 
+/* Around a group of tests that need the server alone. */
+static inline int begin_server(void **state) {
+  (void)state;
+  server_begin(&server, NULL);
+  return 0;
+}
+
+static inline int end_server(void **state) {
+  (void)state;
+  server_end(&server);
+  return 0;
+}
+
 /* No message of any kind shows a password. */
 static inline void must_be_discreet(const char *message) {
   messages_seen++;

@@ -212,12 +212,6 @@ static int begin(void **state) {
   return 0;
 }
 
-static int end(void **state) {
-  (void)state;
-  server_end(&server);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(failures_leave_the_store_as_it_was),
@@ -228,5 +222,5 @@ int main(void) {
       cmocka_unit_test(notices_reach_the_host),
       cmocka_unit_test(levels_are_settings),
   };
-  return cmocka_run_group_tests_name("postgres failures", tests, begin, end);
+  return cmocka_run_group_tests_name("postgres failures", tests, begin, end_server);
 }

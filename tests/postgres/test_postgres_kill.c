@@ -228,19 +228,7 @@ static void killed_under_load(void **state) {
   assert_true(commits > kills * 4);
 }
 
-static int begin(void **state) {
-  (void)state;
-  server_begin(&server, NULL);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  server_end(&server);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(killed_under_load)};
-  return cmocka_run_group_tests_name("postgres kill", tests, begin, end);
+  return cmocka_run_group_tests_name("postgres kill", tests, begin_server, end_server);
 }

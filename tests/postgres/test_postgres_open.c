@@ -205,12 +205,6 @@ static void the_search_path_is_kept(void **state) {
   assert_non_null(strstr(err.message, "no schema"));
 }
 
-static int begin(void **state) {
-  (void)state;
-  server_begin(&server, NULL);
-  return 0;
-}
-
 static int end(void **state) {
   (void)state;
   server_end(&server);
@@ -230,5 +224,5 @@ int main(void) {
       cmocka_unit_test(newer_formats_are_refused),
       cmocka_unit_test(the_search_path_is_kept),
   };
-  return cmocka_run_group_tests_name("postgres open", tests, begin, end);
+  return cmocka_run_group_tests_name("postgres open", tests, begin_server, end);
 }

@@ -185,18 +185,6 @@ static void a_scan_is_not_disturbed(void **state) {
   must_close(one);
 }
 
-static int begin(void **state) {
-  (void)state;
-  server_begin(&server, NULL);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  server_end(&server);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_second_opener_is_told_who_has_it),
@@ -208,5 +196,5 @@ int main(void) {
       cmocka_unit_test(a_forked_child_has_no_store),
       cmocka_unit_test(a_scan_is_not_disturbed),
   };
-  return cmocka_run_group_tests_name("postgres owner", tests, begin, end);
+  return cmocka_run_group_tests_name("postgres owner", tests, begin_server, end_server);
 }

@@ -237,16 +237,10 @@ static int begin(void **state) {
   return 0;
 }
 
-static int end(void **state) {
-  (void)state;
-  server_end(&server);
-  return 0;
-}
-
 int main(int argc, char **argv) {
   const struct CMUnitTest tests[] = {cmocka_unit_test(killed_under_load)};
   if (argc != 3) return 2;
   program = argv[1];
   app = argv[2];
-  return cmocka_run_group_tests_name("postgres pool", tests, begin, end);
+  return cmocka_run_group_tests_name("postgres pool", tests, begin, end_server);
 }

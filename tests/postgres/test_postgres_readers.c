@@ -208,18 +208,6 @@ static void large_values(void **state) {
   must_close(store);
 }
 
-static int begin(void **state) {
-  (void)state;
-  server_begin(&server, NULL);
-  return 0;
-}
-
-static int end(void **state) {
-  (void)state;
-  server_end(&server);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(every_read_is_of_one_commit),
@@ -227,5 +215,5 @@ int main(void) {
       cmocka_unit_test(large_tables_come_in_pages),
       cmocka_unit_test(large_values),
   };
-  return cmocka_run_group_tests_name("postgres readers", tests, begin, end);
+  return cmocka_run_group_tests_name("postgres readers", tests, begin_server, end_server);
 }

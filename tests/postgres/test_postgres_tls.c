@@ -89,12 +89,6 @@ static int begin(void **state) {
   return 0;
 }
 
-static int end(void **state) {
-  (void)state;
-  server_end(&server);
-  return 0;
-}
-
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(a_server_without_tls),
@@ -102,5 +96,5 @@ int main(void) {
       cmocka_unit_test(a_broken_connection_raises_no_signal),
       cmocka_unit_test(a_child_leaves_the_session_alone),
   };
-  return cmocka_run_group_tests_name("postgres tls", tests, begin, end);
+  return cmocka_run_group_tests_name("postgres tls", tests, begin, end_server);
 }
