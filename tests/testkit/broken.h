@@ -61,6 +61,18 @@ void remember(const hearth_op *op);
 /* Allocates some memory that nobody gives back. */
 void lose_memory(const hearth_allocator *allocator);
 
+/* The batch with each operation as `change` leaves it. */
+static inline hearth_status submit_changed(SUBMIT_ARGS, void (*change)(hearth_op *op)) {
+  hearth_op *changed = calloc(count + 1, sizeof *changed);
+  for (size_t i = 0; i < count; i++) {
+    changed[i] = ops[i];
+    change(&changed[i]);
+  }
+  hearth_status status = SUBMIT(changed, count);
+  free(changed);
+  return status;
+}
+
 /* Its error says what a good one's would. */
 hearth_status answer(hearth_error *err, hearth_status status);
 

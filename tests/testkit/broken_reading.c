@@ -326,23 +326,12 @@ static void tables_gives_an_empty_table(hearth_backend *b) { b->tables = one_tab
 
 /* ----------------------------------------------------------------- sizes */
 
-static hearth_status change_puts(SUBMIT_ARGS, void (*change)(hearth_op *op)) {
-  hearth_op *changed = calloc(count + 1, sizeof *changed);
-  for (size_t i = 0; i < count; i++) {
-    changed[i] = ops[i];
-    change(&changed[i]);
-  }
-  hearth_status status = SUBMIT(changed, count);
-  free(changed);
-  return status;
-}
-
 static void cut_value(hearth_op *op) {
   if (op->kind == HEARTH_PUT && op->value_size > 65535) op->value_size = 65535;
 }
 
 static hearth_status submit_cut(SUBMIT_ARGS) {
-  return change_puts(s, ops, count, flags, level, sequence, err, cut_value);
+  return submit_changed(s, ops, count, flags, level, sequence, err, cut_value);
 }
 
 static void long_values_are_cut(hearth_backend *b) { b->submit = submit_cut; }
@@ -352,7 +341,7 @@ static void empty_is_none(hearth_op *op) {
 }
 
 static hearth_status submit_without_empty(SUBMIT_ARGS) {
-  return change_puts(s, ops, count, flags, level, sequence, err, empty_is_none);
+  return submit_changed(s, ops, count, flags, level, sequence, err, empty_is_none);
 }
 
 static void an_empty_value_is_none(hearth_backend *b) { b->submit = submit_without_empty; }
@@ -362,7 +351,7 @@ static void cut_key(hearth_op *op) {
 }
 
 static hearth_status submit_short_keys(SUBMIT_ARGS) {
-  return change_puts(s, ops, count, flags, level, sequence, err, cut_key);
+  return submit_changed(s, ops, count, flags, level, sequence, err, cut_key);
 }
 
 static void long_keys_are_cut(hearth_backend *b) { b->submit = submit_short_keys; }
@@ -372,7 +361,7 @@ static void cut_table(hearth_op *op) {
 }
 
 static hearth_status submit_small_tables(SUBMIT_ARGS) {
-  return change_puts(s, ops, count, flags, level, sequence, err, cut_table);
+  return submit_changed(s, ops, count, flags, level, sequence, err, cut_table);
 }
 
 static void tables_have_32_bits(hearth_backend *b) { b->submit = submit_small_tables; }
