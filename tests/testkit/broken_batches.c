@@ -188,13 +188,17 @@ static void cut_key(hearth_op *op) {
   if (op->key_size > HEARTH_MAX_KEY) op->key_size = HEARTH_MAX_KEY;
 }
 
-static hearth_status cut_keys(SUBMIT_ARGS) { return submit_changed(s, ops, count, flags, level, sequence, err, cut_key); }
+static hearth_status cut_keys(SUBMIT_ARGS) {
+  return submit_changed(s, ops, count, flags, level, sequence, err, cut_key);
+}
 
 static void keys_beyond_the_limit_are_cut(hearth_backend *b) { b->submit = cut_keys; }
 
 static void wrap_table(hearth_op *op) { op->table &= HEARTH_MAX_TABLE - 1; }
 
-static hearth_status wrap_tables(SUBMIT_ARGS) { return submit_changed(s, ops, count, flags, level, sequence, err, wrap_table); }
+static hearth_status wrap_tables(SUBMIT_ARGS) {
+  return submit_changed(s, ops, count, flags, level, sequence, err, wrap_table);
+}
 
 static void tables_beyond_the_limit_are_taken(hearth_backend *b) { b->submit = wrap_tables; }
 
