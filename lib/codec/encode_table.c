@@ -6,9 +6,8 @@
 ** elsewhere loses entries whenever the border lies in the hash part.
 */
 #include <lauxlib.h>
-#include <limits.h>
 
-#include "encoder.h"
+#include "encode_sorted.h"
 
 typedef struct TableState {
   Encoder *E;
@@ -118,283 +117,6 @@ static void encode_pairs(TableState *T, Head *head) {
   if (head->pairs > 0) head->flags |= HEAD_PAIRS;
 }
 
-/* ---------------------------------------------------------- sorted entries */
-
-/*
-** Keys are sorted by their bytes. In a store the bytes of a key or a value depend on nothing
-** else, and are written aside while the entries are gathered. In canonical mode numbers, the dictionary and NEXT
-** depend on the order in which things are written: there only the keys are gathered, in
-** their plain form and in a list, and everything is written once the order is known.
-*/
-
-/* What encode_value writes goes to entry_bytes, until this is called again. */
-static void swap_output(Encoder *E) {
-  Buffer body = E->body;
-  E->body = E->entry_bytes;
-  E->entry_bytes = body;
-}
-
-/* Writes the value at `index` to entry_bytes; answers where it begins. */
-static size_t encode_aside(Encoder *E, int index) {
-  size_t begin = E->entry_bytes.size;
-  swap_output(E); /* a failure leaves them so: each still belongs to the encoder, once */
-  encode_value(E, index);
-  swap_output(E);
-  return begin;
-}
-
-static Entry *entries_of(const Encoder *E) {
-  return (Entry *)(void *)E->entries.data; /* the allocator's memory is aligned for it */
-}
-
-static bool has_identity(lua_State *L, int index) {
-  int type = lua_type(L, index);
-  return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TUSERDATA || type == LUA_TTHREAD;
-}
-
-/* Writes the key at `index` to entry_bytes as it is without a dictionary; an object, which has no such form, not at all. */
-static void put_plain_key(Encoder *E, int index) {
-  lua_State *L = E->L;
-  Buffer *b = &E->entry_bytes;
-  size_t size;
-  switch (lua_type(L, index)) {
-    case LUA_TBOOLEAN: value_put_tag(b, lua_toboolean(L, index) ? TAG_TRUE : TAG_FALSE); break;
-    case LUA_TNUMBER:
-      if (lua_isinteger(L, index)) {
-        value_put_integer(b, (int64_t)lua_tointeger(L, index));
-      } else {
-        lua_Number n = lua_tonumber(L, index);
-        uint64_t bits;
-        memcpy(&bits, &n, sizeof bits);
-        value_put_float(b, bits);
-      }
-      break;
-    case LUA_TSTRING: {
-      const char *s = lua_tolstring(L, index, &size);
-      value_put_string(b, s, size);
-      break;
-    }
-    default: break;
-  }
-}
-
-uint64_t encode_identity(const Encoder *E, int index, uint8_t *type) {
-  lua_State *L = E->L;
-  uint64_t bits;
-  switch (lua_type(L, index)) {
-    case LUA_TBOOLEAN: *type = lua_toboolean(L, index) ? IDENTITY_TRUE : IDENTITY_FALSE; return 0;
-    case LUA_TNUMBER:
-      *type = lua_isinteger(L, index) ? IDENTITY_INTEGER : IDENTITY_FLOAT;
-      if (*type == IDENTITY_INTEGER) return (uint64_t)lua_tointeger(L, index);
-      lua_Number n = lua_tonumber(L, index);
-      memcpy(&bits, &n, sizeof bits);
-      return bits;
-    case LUA_TSTRING: *type = IDENTITY_STRING; break;
-    case LUA_TTABLE:
-    case LUA_TFUNCTION: *type = IDENTITY_OBJECT; break;
-    default: *type = IDENTITY_NONE; return 0;
-  }
-  return (uint64_t)(uintptr_t)lua_topointer(L, index);
-}
-
-/* Notes what the entry is whose key and value are the topmost. A string that is a constant must be reached anew each time. */
-static void put_identity(Encoder *E, uint32_t page) {
-  Identity id;
-  int top = lua_gettop(E->L);
-  memset(&id, 0, sizeof id);
-  id.page = page;
-  id.key = encode_identity(E, top - 1, &id.key_type);
-  id.value = encode_identity(E, top, &id.value_type);
-  if (id.key_type == IDENTITY_STRING && lua_rawlen(E->L, top - 1) > E->page_size / 2) id.key_type = IDENTITY_NONE;
-  if (id.value_type == IDENTITY_STRING && lua_rawlen(E->L, top) > E->page_size / 2) id.value_type = IDENTITY_NONE;
-  buffer_put(&E->identities, &id, sizeof id);
-}
-
-/* Gathers the entry whose key is at top - 1 and whose value is at the top; with `keys` only the key, in that list. */
-static void gather_entry(Encoder *E, size_t index, int keys) {
-  lua_State *L = E->L;
-  int top = lua_gettop(L);
-  Entry e = {.key = E->entry_bytes.size};
-  e.index = (index < ENTRY_MOST_INDEX ? (uint32_t)index : ENTRY_MOST_INDEX) & ENTRY_MOST_INDEX;
-  if (keys != 0)
-    put_plain_key(E, top - 1);
-  else
-    (void)encode_aside(E, top - 1);
-  size_t key_size = E->entry_bytes.size - e.key;
-  if (key_size > UINT32_MAX) encoder_fail(E, HEARTH_LIMIT, 0, "a key is larger than 4 GiB");
-  e.key_size = (uint32_t)key_size;
-  if (lua_isinteger(L, top - 1)) {
-    e.order = (uint64_t)lua_tointeger(L, top - 1) ^ (uint64_t)1 << 63; /* negative ones first */
-  } else if (keys != 0 && has_identity(L, top - 1)) {
-    e.other = 2; /* after all others */
-  } else {
-    e.other = 1;
-    e.order = E->entry_bytes.failed ? 0 : hash64(E->entry_bytes.data + e.key, e.key_size, 0);
-  }
-  if (keys != 0) {
-    e.value = E->entries.size / sizeof e;
-    lua_pushvalue(L, top - 1);
-    lua_rawseti(L, keys, (lua_Integer)e.value + 1);
-  } else {
-    e.value = encode_aside(E, top);
-    e.value_size = E->entry_bytes.size - e.value;
-  }
-  buffer_put(&E->entries, &e, sizeof e);
-}
-
-/* Order decides; entries whose order is equal (a hash collision) by their bytes. */
-static int compare_entries(const Encoder *E, const Entry *x, const Entry *y) {
-  if (x->other != y->other) return x->other < y->other ? -1 : 1;
-  if (x->order != y->order) return x->order < y->order ? -1 : 1;
-  if (x->key_size == 0) return 0; /* two objects: there may be no bytes at all */
-  const unsigned char *bytes = E->entry_bytes.data;
-  return value_compare_bytes(bytes + x->key, x->key_size, bytes + y->key, y->key_size);
-}
-
-/*
-** Merge sort, bottom-up: stable, no recursion, and qsort has no context
-** argument. `spare` has room for all.
-*/
-static void merge_sort(const Encoder *E, Entry *entries, Entry *spare, size_t count) {
-  for (size_t width = 1; width < count; width *= 2) {
-    for (size_t low = 0; low < count; low += 2 * width) {
-      size_t middle = low + width < count ? low + width : count;
-      size_t high = low + 2 * width < count ? low + 2 * width : count;
-      size_t i = low, j = middle;
-      for (size_t k = low; k < high; k++)
-        spare[k] = i < middle && (j >= high || compare_entries(E, &entries[i], &entries[j]) <= 0) ? entries[i++]
-                                                                                               : entries[j++];
-    }
-    memcpy(entries, spare, count * sizeof *entries);
-  }
-}
-
-#define BUCKET_BITS 10
-#define BUCKETS (3u << BUCKET_BITS) /* for each value of `other` */
-#define WORTH_BUCKETS 4096          /* entries */
-
-static size_t bucket_of(const Entry *e) {
-  return (size_t)e->other << BUCKET_BITS | (size_t)(e->order >> (64 - BUCKET_BITS));
-}
-
-/* Deals entries out by the highest bits of their order, which for hashes is nearly all of the sorting. */
-static void bucket_sort(const Encoder *E, Entry *entries, Entry *spare, size_t count) {
-  size_t starts[BUCKETS + 1] = {0};
-  for (size_t i = 0; i < count; i++) starts[bucket_of(&entries[i]) + 1]++;
-  for (size_t b = 0; b < BUCKETS; b++) starts[b + 1] += starts[b];
-  for (size_t i = 0; i < count; i++) spare[starts[bucket_of(&entries[i])]++] = entries[i];
-  memcpy(entries, spare, count * sizeof *entries);
-  for (size_t b = 0, start = 0; b < BUCKETS; start = starts[b++]) /* now each has the end of its bucket */
-    merge_sort(E, entries + start, spare, starts[b] - start);
-}
-
-static void sort_entries(const Encoder *E, Entry *entries, Entry *spare, size_t count) {
-  size_t i = 1;
-  while (i < count && compare_entries(E, &entries[i - 1], &entries[i]) <= 0) i++;
-  if (i >= count) return; /* the array part comes in order */
-  if (count < WORTH_BUCKETS)
-    merge_sort(E, entries, spare, count);
-  else
-    bucket_sort(E, entries, spare, count);
-}
-
-static size_t sort_gathered(Encoder *E) {
-  size_t count = E->entries.size / sizeof(Entry);
-  if (count > 1) {
-    Entry *spare = (Entry *)(void *)buffer_reserve(&E->entries, E->entries.size); /* may move the entries */
-    encoder_check(E);
-    sort_entries(E, entries_of(E), spare, count);
-  }
-  encoder_check(E);
-  return count;
-}
-
-void encode_gather_begin(Encoder *E) {
-  buffer_clear(&E->entries);
-  buffer_clear(&E->entry_bytes);
-  buffer_clear(&E->identities);
-}
-
-/* Gathers the entries of the table at `t`, sorted; answers how many. */
-static size_t gather(Encoder *E, int t, int weak, int keys) {
-  lua_State *L = E->L;
-  size_t objects = 0, index = 0;
-  bool identify = E->ops->known != NULL && keys == 0 && E->page_size > 0;
-  encode_gather_begin(E);
-  lua_pushnil(L);
-  while (lua_next(L, t)) {
-    int top = lua_gettop(L);
-    if (weak == 0 || encode_weak_keeps(E, weak, top - 1, top)) {
-      if (E->canonical && !E->nested && has_identity(L, top - 1) && ++objects == 2)
-        encoder_fail(E, HEARTH_UNSTORABLE, 0, "a table with two or more object keys has no canonical form");
-      if (identify) put_identity(E, 0);
-      gather_entry(E, index++, keys);
-    }
-    lua_pop(L, 1);
-  }
-  return sort_gathered(E);
-}
-
-void encode_gather_entry(Encoder *E, size_t index) {
-  put_identity(E, (uint32_t)index);
-  gather_entry(E, index, 0);
-}
-
-size_t encode_gather_end(Encoder *E) {
-  return sort_gathered(E);
-}
-
-void encode_push_sorted_keys(Encoder *E, int t, int weak) {
-  lua_State *L = E->L;
-  lua_newtable(L);
-  int gathered = lua_gettop(L);
-  size_t count = gather(E, t, weak, gathered);
-  lua_createtable(L, count < INT_MAX ? (int)count : INT_MAX, 0);
-  for (size_t i = 0; i < count; i++) {
-    lua_rawgeti(L, gathered, (lua_Integer)entries_of(E)[i].value + 1);
-    lua_rawseti(L, gathered + 1, (lua_Integer)i + 1);
-  }
-  lua_remove(L, gathered);
-}
-
-static void put_entry_value(Encoder *E, const Entry *e) {
-  buffer_put(&E->body, E->entry_bytes.data + e->value, e->value_size);
-}
-
-/* The first and the end of the entries with the keys 1..n. */
-static void find_sequence(const Entry *entries, size_t count, size_t *first, size_t *last) {
-  size_t i = 0;
-  while (i < count && !entries[i].other && entries[i].order <= (uint64_t)1 << 63) i++;
-  *first = i;
-  while (i < count && !entries[i].other && entries[i].order - ((uint64_t)1 << 63) == i - *first + 1) i++;
-  *last = i;
-}
-
-/* A record out of sorted entries. */
-static void encode_entries(Encoder *E, Head *head, const Entry *entries, size_t count) {
-  size_t first, last;
-  find_sequence(entries, count, &first, &last);
-  for (size_t i = first; i < last; i++) put_entry_value(E, &entries[i]);
-  head->array = last - first;
-  if (head->array > 0) head->flags |= HEAD_ARRAY;
-  for (size_t i = 0; i < count; i++) {
-    if (i == first) i = last;
-    if (i == count) break;
-    buffer_put(&E->body, E->entry_bytes.data + entries[i].key, entries[i].key_size);
-    put_entry_value(E, &entries[i]);
-    head->pairs++;
-  }
-  if (head->pairs > 0) head->flags |= HEAD_PAIRS;
-}
-
-/* The size of that record's body, without the metatable. */
-static size_t bytes_of(const Entry *entries, size_t count) {
-  size_t n = 0, first, last;
-  find_sequence(entries, count, &first, &last);
-  for (size_t i = 0; i < count; i++) n += entries[i].value_size + (i < first || i >= last ? entries[i].key_size : 0);
-  return n;
-}
-
 /* ------------------------------------------- sequence and shape by content */
 
 /* The values whose keys are not 1..T->sequence, as a shape. False: these keys make none. */
@@ -463,12 +185,12 @@ static void undo(TableState *T, Head *head) {
 static void encode_sorted(TableState *T, Head *head) {
   Encoder *E = T->E;
   undo(T, head);
-  size_t first, last, count = gather(E, T->t, T->weak, 0);
-  find_sequence(entries_of(E), count, &first, &last);
+  size_t first, last, count = encode_gather(E, T->t, T->weak, 0);
+  encode_find_sequence(encode_sorted_entries(E), count, &first, &last);
   if (encode_mixed(T, head, last - first, count - (last - first))) return;
   undo(T, head);
-  const Entry *entries = entries_of(E);
-  if (E->page_size == 0 || bytes_of(entries, count) <= E->page_size) {
+  const Entry *entries = encode_sorted_entries(E);
+  if (E->page_size == 0 || encode_entries_size(entries, count) <= E->page_size) {
     encode_entries(E, head, entries, count);
     return;
   }
@@ -530,7 +252,7 @@ static void encode_canonical(TableState *T, Head *head) {
   encode_push_sorted_keys(E, T->t, T->weak);
   int keys = lua_gettop(E->L);
   size_t count = (size_t)lua_rawlen(E->L, keys), first, last;
-  find_sequence(entries_of(E), count, &first, &last);
+  encode_find_sequence(encode_sorted_entries(E), count, &first, &last);
   bool shaped = T->weak == 0 && count - (last - first) <= SHAPE_MAX_KEYS;
   for (size_t i = 0; i < count && shaped; i++) {
     ShapeKey key;
@@ -578,7 +300,7 @@ void encode_table(Encoder *E, int index) {
     encode_pairs(&T, &head);
   encode_metatable(E, index, &head);
   if (head.kind == OBJECT_PAGED)
-    E->ops->pages(E, &head, entries_of(E), E->entries.size / sizeof(Entry));
+    E->ops->pages(E, &head, encode_sorted_entries(E), E->entries.size / sizeof(Entry));
   else
     head_put(&E->head, &head);
 }

@@ -3,7 +3,7 @@
 ** weak side was reached strongly. The strong side of such an entry is followed (an
 ** ephemeron's value lives while its key does), until nothing new is reached.
 */
-#include "encoder.h"
+#include "encode_sorted.h"
 #include "permanents.h"
 
 int encode_weak_mode(Encoder *E, int index) {

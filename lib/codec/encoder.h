@@ -143,17 +143,6 @@ uint64_t encode_shape(Encoder *E, const ShapeKey keys[], size_t count, const uin
 
 /* Tables; pops nothing. `index` absolute. */
 void encode_table(Encoder *E, int index);
-/* What the value at `index` is. */
-uint64_t encode_identity(const Encoder *E, int index, uint8_t *type);
-/*
-** Gathers single entries of a table: begin; then those whose keys and values stand on the top, with what they are in
-** E->identities and their place in the order of lua_next for the page; end sorts them: how many.
-*/
-void encode_gather_begin(Encoder *E);
-void encode_gather_entry(Encoder *E, size_t index);
-size_t encode_gather_end(Encoder *E);
-/* Pushes a list of the keys of the table at `t`, of a weak one's those that stay, in canonical order. */
-void encode_push_sorted_keys(Encoder *E, int t, int weak);
 
 /*
 ** Weak tables. The walk puts them aside until nothing else is left; a round

@@ -1,3 +1,4 @@
+#include "encode_sorted.h"
 #include "memo.h"
 
 /* Tables of entries smaller than this, on average, are made anew as fast as they are compared. */
