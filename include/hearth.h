@@ -27,7 +27,7 @@
 #include "hearth_status.h"
 
 #if LUA_VERSION_NUM != 504
-#error "Hearth needs Lua 5.4"
+#error "Hearth needs the headers of Lua 5.4, any 5.4.x: docs/LUA.md"
 #endif
 
 #ifdef __cplusplus

@@ -6,13 +6,19 @@
 #include <string.h>
 
 #include "error.h"
+#include "lua54.h"
+
+#if LUA_VERSION_NUM / 100 * 16 + LUA_VERSION_NUM % 100 != LUA54_VERSION
+#error "Hearth reads and writes the bytecode of Lua 5.4 (lib/format/lua54.h): docs/LUA.md says what another version needs"
+#endif
 
 /* What the Lua that this file is compiled for needs of a prototype. */
 static ChunkHeader own_header(void) {
   const unsigned one = 1;
   unsigned char first;
   memcpy(&first, &one, 1);
-  return (ChunkHeader){0x54, 0, 4, sizeof(lua_Integer), sizeof(lua_Number), first == 1};
+  return (ChunkHeader){LUA54_VERSION,       LUA54_FORMAT,       INSTRUCTION_SIZE,
+                       sizeof(lua_Integer), sizeof(lua_Number), first == 1};
 }
 
 bool prototype_fits(const Prototype *p) {

@@ -4,49 +4,7 @@
 #include <string.h>
 
 #include "cursor.h"
-
-/* The head of a binary chunk (lundump.h). */
-#define SIGNATURE "\x1bLua"
-#define SIGNATURE_SIZE 4
-#define CONVERSION_CHECK "\x19\x93\r\n\x1a\n" /* LUAC_DATA */
-#define CONVERSION_CHECK_SIZE 6
-#define VERSION_5_4 0x54
-#define OFFICIAL_FORMAT 0
-#define INTEGER_CHECK UINT64_C(0x5678)             /* LUAC_INT */
-#define FLOAT32_CHECK UINT64_C(0x43B94000)         /* LUAC_NUM, 370.5 */
-#define FLOAT64_CHECK UINT64_C(0x4077280000000000)
-
-/* Opcodes and the layout of an instruction: op 7 bits, A 8, k 1, B 8, C 8, or Bx 17 from k on (lopcodes.h). */
-#define INSTRUCTION_SIZE 4
-#define OP_GETUPVAL 9
-#define OP_RETURN 70
-#define OP_RETURN1 72
-#define OP_CLOSURE 79
-#define SHIFT_A 7
-#define SHIFT_K 15
-#define SHIFT_BX 15
-#define SHIFT_B 16
-
-/* Tags of constants (lobject.h). */
-enum {
-  CONSTANT_NIL = 0x00,
-  CONSTANT_FALSE = 0x01,
-  CONSTANT_INTEGER = 0x03,
-  CONSTANT_SHORT_STRING = 0x04,
-  CONSTANT_TRUE = 0x11,
-  CONSTANT_FLOAT = 0x13,
-  CONSTANT_LONG_STRING = 0x14
-};
-
-#define LAST_VARIABLE_KIND 3 /* RDKCTC (lparser.h) */
-#define UPVALUE_SIZE 3       /* in stack, index, kind */
-#define LEAST_FUNCTION 18    /* bytes: six of the head, one instruction, eight counts */
-
-/*
-** Lua searches the absolute line information from entry pc / 128 - 1 on (MAXIWTHABS,
-** ldebug.c), trusting that the compiler wrote one at least every 128 instructions.
-*/
-#define INSTRUCTIONS_PER_ABSOLUTE_LINE 128
+#include "lua54.h"
 
 /* What luaO_chunkid shows of a text: [string "..."] in LUA_IDSIZE (60) bytes. */
 #define SHOWN_BEFORE "[string \""
@@ -56,7 +14,7 @@ enum {
 #define SHOWN_SIZE (1 + sizeof SHOWN_BEFORE + SHOWN_TEXT + sizeof SHOWN_CUT + sizeof SHOWN_AFTER)
 
 bool chunk_supported(const ChunkHeader *h) {
-  return h->version == VERSION_5_4 && h->format == OFFICIAL_FORMAT && h->instruction_size == INSTRUCTION_SIZE &&
+  return h->version == LUA54_VERSION && h->format == LUA54_FORMAT && h->instruction_size == INSTRUCTION_SIZE &&
          (h->integer_size == 4 || h->integer_size == 8) && (h->number_size == 4 || h->number_size == 8);
 }
 

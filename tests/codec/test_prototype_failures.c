@@ -92,6 +92,7 @@ static void test_full_stack(void **state) {
   size_t size;
   const char *chunk = lua_tolstring(L, 1, &size);
   while (lua_checkstack(L, 1)) lua_pushnil(L);
+  while (lua_checkstack(L, 1)) lua_pushnil(L); /* 5.4.7 grants 200 more now, for messages */
   const int full = lua_gettop(L);
   assert_int_equal(prototype_dump(L, 2, false, NULL, &record, NULL), HEARTH_NOMEM);
   assert_int_equal(prototype_load(L, &p, NULL, 0, &e), HEARTH_NOMEM);

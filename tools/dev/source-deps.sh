@@ -1,14 +1,15 @@
 #!/bin/bash
 # source-deps.sh TARGET FOLDER: Lua 5.4 and cmocka for TARGET (a file in targets/) under FOLDER/TARGET, compiled
-# from Debian's source packages, since compiled ones do not install beside the machine's own. apt works with files
-# of its own under FOLDER/sources: the system's package lists stay as they are. What is finished, by these
-# scripts as they are now, is left alone.
+# from Debian's source packages, since compiled ones do not install beside the machine's own. A target may take the Lua of
+# another suite of Debian. apt works with files of its own under FOLDER/sources: the system's package lists stay as they
+# are. What is finished, by these scripts as they are now, is left alone.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 folder=$(mkdir -p "$2/sources" "$2/$1" && cd "$2" && pwd)
 sources=$folder/sources
 prefix=$folder/$1
+lua_suite= # of Debian, whose Lua it is; empty: the machine's own
 lua_level=-O2
 lua_hot= # files that are compiled at lua_hot_level whatever the level
 lua_hot_level=-O2
@@ -20,45 +21,62 @@ mark=$(cat "$here/source-deps.sh" "$here/targets/$1.sh" | sha256sum)
 rm -rf "$prefix"
 mkdir -p "$prefix"/{include,lib,bin,pkgconfig,objects}
 
-# The system's own Debian mirrors, for source packages.
+# source_lists LIST SUITE: the system's own Debian mirrors, for source packages; of SUITE instead, if it is not empty.
 source_lists() {
-  mkdir -p "$sources/apt/sources" "$sources/apt/lists/partial" "$sources/apt/cache/archives/partial"
+  local there=$1/sources/debian
+  mkdir -p "$1/sources" "$1/lists/partial" "$1/cache/archives/partial"
   if [ -f /etc/apt/sources.list.d/debian.sources ]; then
-    sed 's/^Types:.*$/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$sources/apt/sources/debian.sources"
+    sed 's/^Types:.*$/Types: deb-src/' /etc/apt/sources.list.d/debian.sources >"$there.sources"
+    [ -z "$2" ] || sed -i -E -e 's/^(Suites: [a-z]+)( .*)?$/\1/' -e "s/^Suites: [a-z]+\$/Suites: $2/" \
+      -e '/^Suites: .*-/s/^/Enabled: no\n/' "$there.sources"
   elif [ -f /etc/apt/sources.list ]; then
-    sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$sources/apt/sources/debian.list"
+    sed -n 's/^deb /deb-src /p' /etc/apt/sources.list >"$there.list"
+    [ -z "$2" ] || sed -i -E -e '/^deb-src (\[.*\] )?[^ ]+ [a-z]+ /!d' \
+      -e "s/^(deb-src (\[.*\] )?[^ ]+) [a-z]+ /\1 $2 /" "$there.list"
   else
     echo "source-deps.sh: neither /etc/apt/sources.list.d/debian.sources nor /etc/apt/sources.list is there" >&2
     exit 1
   fi
 }
 
+# private_apt LIST ARGUMENT...
 private_apt() {
-  apt-get -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$sources/apt/sources" \
-    -o Dir::State::lists="$sources/apt/lists" -o Dir::Cache="$sources/apt/cache" \
+  local list=$1
+  shift
+  apt-get -q -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$list/sources" \
+    -o Dir::State::lists="$list/lists" -o Dir::Cache="$list/cache" \
     -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
-# fetch PACKAGE...: unpacks the source of each into $sources/PACKAGE, unless that was done before.
+# fetch SUITE PACKAGE...: the source of each in $sources/PACKAGE, unless it is there; of a suite other than the machine's,
+# the authors' archive alone in $sources/SUITE/PACKAGE.
 fetch() {
-  local package listed=
+  local list=$sources/apt${1:+-$1} into=$sources${1:+/$1} suite=$1 part=download package listed=
+  shift
+  [ -z "$suite" ] || part=tar
+  mkdir -p "$into"
   for package in "$@"; do
-    [ ! -f "$sources/$package.complete" ] || continue
+    [ ! -f "$into/$package.complete" ] || continue
     if [ -z "$listed" ]; then
-      source_lists
-      private_apt update
+      source_lists "$list" "$suite"
+      private_apt "$list" update
       listed=yes
     fi
-    rm -rf "${sources:?}/$package" "$sources/download"
-    mkdir "$sources/download"
-    (cd "$sources/download" && private_apt source --download-only "$package")
-    dpkg-source --no-check -x "$sources/download"/*.dsc "$sources/$package"
-    touch "$sources/$package.complete"
+    rm -rf "${into:?}/$package" "$into/download"
+    mkdir "$into/download"
+    (cd "$into/download" && private_apt "$list" source "--$part-only" "$package")
+    if [ -n "$suite" ]; then
+      mkdir "$into/$package"
+      tar -xf "$into/download"/*.orig.tar.* -C "$into/$package" --strip-components 1
+    else
+      dpkg-source --no-check -x "$into/download"/*.dsc "$into/$package"
+    fi
+    touch "$into/$package.complete"
   done
 }
 
 build_lua() {
-  local src=$sources/lua5.4/src include=$prefix/include/lua5.4 file name level
+  local src=$sources/${lua_suite:+$lua_suite/}lua5.4/src include=$prefix/include/lua5.4 file name level
   mkdir -p "$include"
   # Debian's luaconf.h takes the name of the library folder from a generated header.
   printf '#define DEB_HOST_MULTIARCH "%s"\n' "$multiarch" >"$include/lua5.4-deb-multiarch.h"
@@ -124,7 +142,8 @@ machine_constants() {
   fi
 }
 
-fetch lua5.4 cmocka
+fetch "$lua_suite" lua5.4
+fetch "" cmocka
 build_lua
 build_cmocka
 copy_xxhash

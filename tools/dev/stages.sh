@@ -107,12 +107,22 @@ stage_gcc() {
   suites gcc "$build"
 }
 
-# The core alone: what speaks to it is compiled, and was tested with gcc.
+# The core and the Lua module, with the Lua of Debian 13: what else speaks to the core is compiled, and was tested with gcc.
 stage_clang() {
   local arguments=() suite
-  for suite in "${core_suites[@]}" format; do arguments+=(--suite "$suite"); done
-  CC=clang stage build-clang configure_and_compile "$build/clang" -Dwerror=true &&
-    suites clang "$build/clang" "${arguments[@]}" --no-suite long
+  for suite in "${core_suites[@]}" format lua; do arguments+=(--suite "$suite"); done
+  CC=clang stage build-clang configure_target lua-trixie native lua &&
+    suites clang "$build/lua-trixie" "${arguments[@]}" --no-suite long
+}
+
+# All suites with other Luas than the system's, the newest 5.4 among them: docs/LUA.md.
+stage_lua_versions() {
+  local suite
+  for suite in trixie sid; do
+    stage "build-lua-$suite" configure_target "lua-$suite" native lua || continue
+    echo "  $("$build/deps/lua-$suite/bin/lua5.4" -v)"
+    suites "lua-$suite" "$build/lua-$suite"
+  done
 }
 
 stage_sanitize() {
@@ -131,11 +141,12 @@ stage_valgrind() {
     --wrap "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
 }
 
-# configure_target TARGET KIND: Lua and cmocka for it, then meson with its machine files; KIND is native or cross.
+# configure_target TARGET KIND [FILE]: Lua and cmocka for it, then meson with its machine files, the second of which is
+# cross/FILE.ini or cross/TARGET.ini; KIND is native or cross.
 configure_target() {
   tools/dev/source-deps.sh "$1" "$build/deps" &&
     configure_and_compile "$build/$1" -Dwerror=true "--$2-file" "$build/deps/$1/constants.ini" \
-      "--$2-file" "cross/$1.ini"
+      "--$2-file" "cross/${3:-$1}.ini"
 }
 
 stage_m32() {
