@@ -5,6 +5,7 @@
 #include "blob.h"
 #include "fuzz.h"
 #include "hash.h"
+#include "heads.h"
 #include "prototype_record.h"
 
 #define MOST_RECORDS 512 /* larger blobs are left to libFuzzer's own mutations */
@@ -82,10 +83,16 @@ static void get_body(Blob *b, Cursor *c, Record *r) {
 /* False: not even its heads can be read. */
 static bool get_blob(Blob *b, const uint8_t *data, size_t size) {
   bool newer;
+  HeadReader heads = {0};
   Cursor c = cursor_over(data, size);
   if (!blob_header_get(&c, &b->header, &newer) || !get_constants(b, &c)) return false;
   if (b->header.objects > MOST_RECORDS) return false;
-  for (; b->record_count < b->header.objects; b->record_count++) head_get(&c, &b->records[b->record_count].head);
+  heads.left = b->header.objects;
+  for (; b->record_count < b->header.objects && c.why == NULL; b->record_count++) {
+    Head *head = &b->records[b->record_count].head;
+    unsigned before = heads_next(&heads, &c, head);
+    if (before > 0 && c.why == NULL) *head = b->records[b->record_count - before].head;
+  }
   value_get(&c, &b->root);
   if (c.why != NULL) return false;
   for (size_t i = 0; i < b->record_count; i++) get_body(b, &c, &b->records[i]);
@@ -129,12 +136,31 @@ static void put_values(Buffer *out, const Blob *b, const Record *r) {
   for (size_t i = 0; i < r->count; i++) put_value(out, &b->values[r->first + i]);
 }
 
-static void put_blob(Blob *b, Buffer *out) {
+/* As an encoder does, or each plainly, or with repeats of anything. */
+static void put_heads(Blob *b, Buffer *heads) {
   static const Head late = {.kind = OBJECT_LATE};
+  size_t form = fuzz_below(&b->seed, 3);
+  HeadWriter w;
+  memset(&w, 0, sizeof w);
+  for (size_t i = 0; i < b->record_count; i++) {
+    if (form == 2 && fuzz_below(&b->seed, 4) == 0) {
+      size_t n = fuzz_below(&b->seed, 4);
+      buffer_byte(heads, (unsigned char)(fuzz_below(&b->seed, i < 16 ? i + 1 : 16) << 4 | OBJECT_REPEAT));
+      varint_put(heads, n);
+      i += n;
+      continue;
+    }
+    size_t begin = heads->size;
+    head_put(heads, b->records[i].late ? &late : &b->records[i].head);
+    if (form == 0) heads_added(&w, heads, begin);
+  }
+  if (form == 0) heads_end(&w, heads);
+}
+
+static void put_blob(Blob *b, Buffer *out) {
   Buffer heads;
   buffer_init(&heads, &hearth_libc_allocator);
-  for (size_t i = 0; i < b->record_count; i++)
-    head_put(&heads, b->records[i].late ? &late : &b->records[i].head);
+  put_heads(b, &heads);
   b->header.shapes = b->shape_count;
   b->header.prototypes = b->prototype_count;
   b->header.objects = b->record_count;

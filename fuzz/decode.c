@@ -8,7 +8,7 @@
 static FuzzMemory memory;
 static lua_State *L;
 
-#define PROMISED_PER_BYTE 128u
+#define PROMISED_PER_BYTE 160u
 #define PROMISED_BESIDE ((size_t)256 << 10)
 
 /* One state for all inputs: data leaves nothing behind. The first decoding sets up what a state keeps. */

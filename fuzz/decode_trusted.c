@@ -112,7 +112,7 @@ static void decode(const uint8_t *data, size_t size, unsigned flags, bool call) 
   hearth_error e;
   lua_State *L = samples_state(&m);
   hearth_codec_options o = {.size = sizeof o, .flags = flags};
-  size_t before = m.peak = m.used, promised = size * (flags & HEARTH_PLACEHOLDERS ? 1024 : 128) + ((size_t)256 << 10);
+  size_t before = m.peak = m.used, promised = size * (flags & HEARTH_PLACEHOLDERS ? 1024 : 160) + ((size_t)256 << 10);
   m.limit = before + MEMORY_OF_CODE + promised;
   m.largest = fuzz_largest(size);
   m.L = L; /* code asks for what it likes */

@@ -99,7 +99,7 @@ HEARTH_API hearth_status hearth_encode(lua_State *L, int index, const hearth_cod
 /*
 ** [-0, +1, m] Pushes the value that `bytes` hold. `options` NULL: untrusted, that is,
 ** data only. DAMAGED and VERSION with the position, REFUSED, UNKNOWN, LUA, SEAL, LIMIT, CYCLE, RAISED,
-** NOMEM, INVALID. Memory, whatever the input: at its peak at most 128 bytes for each byte of the input (1,024
+** NOMEM, INVALID. Memory, whatever the input: at its peak at most 160 bytes for each byte of the input (1,024
 ** with HEARTH_PLACEHOLDERS) and 256 KiB, beside what rebuilding functions take; max_memory sets a lower limit.
 */
 HEARTH_API hearth_status hearth_decode(lua_State *L, const void *bytes, size_t size,

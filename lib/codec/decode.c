@@ -7,6 +7,7 @@
 #include "blob.h"
 #include "decoder.h"
 #include "hash.h"
+#include "heads.h"
 #include "options.h"
 #include "permanents.h"
 #include "protect.h"
@@ -48,7 +49,7 @@ static void decode_constants(Decoder *D, const BlobHeader *h) {
 }
 
 static void decode_heads(Decoder *D, const BlobHeader *h) {
-  if (h->heads_size > cursor_left(&D->c) || h->objects > h->heads_size)
+  if (h->heads_size > cursor_left(&D->c) || h->objects > cursor_left(&D->c))
     decoder_fail(D, HEARTH_DAMAGED, "a count exceeds the bytes that remain");
   const unsigned char *end = D->c.next + h->heads_size;
   D->most_fields = cursor_left(&D->c) - h->heads_size;
@@ -56,7 +57,8 @@ static void decode_heads(Decoder *D, const BlobHeader *h) {
   if (h->objects > SIZE_MAX / sizeof(Part) || /* GCOVR_EXCL_BR_LINE: true only where sizes have 32 bits */
       !buffer_reserve_exactly(&D->parts, (size_t)h->objects * sizeof(Part)))
     decoder_fail_memory(D);
-  for (uint64_t i = 1; i <= h->objects; i++) (void)decode_head(D, i);
+  HeadReader heads = {.left = h->objects};
+  for (uint64_t i = 1; i <= h->objects; i++) decode_head_or_repeat(D, &heads, i);
   if (D->c.next != end) decoder_fail(D, HEARTH_DAMAGED, "the heads do not end where they should");
 }
 

@@ -263,21 +263,37 @@ static void create(Decoder *D, const Head *h, Part *p) {
   }
 }
 
-uint32_t decode_head(Decoder *D, uint64_t number) {
-  Head h;
+static uint32_t add_object(Decoder *D, const Head *h, uint64_t number) {
   Part p = {0};
-  head_get(&D->c, &h);
-  decoder_check(D);
   p.number = number;
   p.locals = D->locals;
-  p.kind = (uint8_t)h.kind;
-  p.flags = h.flags;
-  create(D, &h, &p);
+  p.kind = (uint8_t)h->kind;
+  p.flags = h->flags;
+  create(D, h, &p);
   uint32_t index = decoder_count(D);
   buffer_put(&D->parts, &p, sizeof p);
   if (D->parts.failed) decoder_fail_memory(D);
   lua_rawseti(D->L, D->objects, (lua_Integer)index + 1);
   return index;
+}
+
+uint32_t decode_head(Decoder *D, uint64_t number) {
+  Head h;
+  head_get(&D->c, &h);
+  decoder_check(D);
+  return add_object(D, &h, number);
+}
+
+void decode_head_or_repeat(Decoder *D, HeadReader *heads, uint64_t number) {
+  Head h;
+  unsigned before = heads_next(heads, &D->c, &h);
+  decoder_check(D);
+  if (before > 0) { /* a table: its part says as much as its head; in a blob a shape's index is its number */
+    const Part *same = decoder_part(D, decoder_count(D) - before);
+    h = (Head){.kind = OBJECT_TABLE, .flags = same->flags, .array = same->array, .pairs = same->pairs,
+               .shape = same->constant};
+  }
+  (void)add_object(D, &h, number);
 }
 
 void decode_ensure_cell(Decoder *D, uint32_t index) {

@@ -12,6 +12,7 @@
 #include <lua.h>
 
 #include "error.h"
+#include "heads.h"
 #include "hearth.h"
 #include "intmap.h"
 #include "record.h"
@@ -118,6 +119,7 @@ void decode_prototype(Decoder *D, uint32_t index, size_t size);
 
 /* Reads a head from D->c, creates its object and adds its part; answers the index. */
 uint32_t decode_head(Decoder *D, uint64_t number);
+void decode_head_or_repeat(Decoder *D, HeadReader *heads, uint64_t number);
 
 /* Pushes a head's name, a scalar. */
 void decode_push_name(lua_State *L, const Value *name);

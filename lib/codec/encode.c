@@ -7,6 +7,7 @@
 
 #include "blob.h"
 #include "encoder.h"
+#include "heads.h"
 #include "options.h"
 #include "permanents.h"
 #include "protect.h"
@@ -14,6 +15,7 @@
 typedef struct BlobEncoder {
   Encoder E;
   Heap heap;
+  HeadWriter heads;
   Buffer shapes, prototypes, out;
   uint64_t shape_count, prototype_count;
 } BlobEncoder;
@@ -79,18 +81,24 @@ static void put_late(Encoder *E, uint32_t slot) {
   E->head.size = head;
 }
 
+static void put_object(BlobEncoder *B, uint32_t slot) {
+  Encoder *E = &B->E;
+  size_t head = E->head.size;
+  if (!encode_object(E, slot)) {
+    Head late = {.kind = OBJECT_LATE};
+    head_put(&E->head, &late);
+  }
+  heads_added(&B->heads, &E->head, head);
+}
+
 static void encode_all(BlobEncoder *B, int root) {
   Encoder *E = &B->E;
   heap_begin_walk(&B->heap);
   encode_value(E, root);
   do {
-    for (; E->done < heap_queued(&B->heap); E->done++) {
-      if (!encode_object(E, heap_queue_at(&B->heap, E->done))) {
-        Head late = {.kind = OBJECT_LATE};
-        head_put(&E->head, &late);
-      }
-    }
+    for (; E->done < heap_queued(&B->heap); E->done++) put_object(B, heap_queue_at(&B->heap, E->done));
   } while (encode_weak_round(E));
+  heads_end(&B->heads, &E->head);
   for (size_t i = 0; i < E->weak.size; i += sizeof(uint32_t)) {
     uint32_t slot;
     memcpy(&slot, E->weak.data + i, sizeof slot);
@@ -141,6 +149,7 @@ static int encode_protected(lua_State *L) {
   buffer_init(&B->shapes, &a);
   buffer_init(&B->prototypes, &a);
   buffer_init(&B->out, &a);
+  memset(&B->heads, 0, sizeof B->heads);
   B->E.error = call->error;
   if (!made) encoder_fail_memory(&B->E);
   B->E.ops = &blob_ops;

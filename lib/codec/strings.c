@@ -17,6 +17,7 @@ typedef struct LongString {
 } LongString;
 
 typedef struct StringDictionary {
+  uint32_t bytes[256];  /* by the byte of a string of one: 0, or its number + 1, or SEEN_ONCE + 1 */
   IntMap short_strings; /* address (short strings are interned) -> number, or SEEN_ONCE */
   IntMap long_strings;  /* hash of the content -> index in `longs` */
   Buffer longs;
@@ -29,6 +30,7 @@ StringDictionary *strings_new(const hearth_allocator *a) {
   intmap_init(&s->short_strings, a);
   intmap_init(&s->long_strings, a);
   buffer_init(&s->longs, a);
+  memset(s->bytes, 0, sizeof s->bytes);
   s->count = 0;
   return s;
 }
@@ -47,6 +49,20 @@ static uint32_t define(Encoder *E, StringDictionary *s, int index) {
   lua_pushvalue(E->L, index);
   lua_rawseti(E->L, E->objects, -(lua_Integer)s->count - 1); /* objects have positive keys */
   return s->count++;
+}
+
+/* A reference takes one byte, or the string is not worth it. */
+static void encode_byte(Encoder *E, StringDictionary *s, int index, const char *byte) {
+  uint32_t *known = &s->bytes[(unsigned char)*byte];
+  if (*known != 0 && *known != SEEN_ONCE + 1) {
+    value_put_known(&E->body, *known - 1);
+  } else if (*known == 0 || s->count >= TAG_FUSED) {
+    *known = SEEN_ONCE + 1;
+    value_put_string(&E->body, byte, 1);
+  } else {
+    *known = define(E, s, index) + 1;
+    value_put_define(&E->body, byte, 1);
+  }
 }
 
 static void encode_short(Encoder *E, StringDictionary *s, int index, const char *bytes, size_t size) {
@@ -106,8 +122,10 @@ void encode_string(Encoder *E, int index) {
   const char *bytes = lua_tolstring(E->L, index, &size);
   if (E->page_size > 0 && size > E->page_size / 2)
     encode_large(E, bytes, size);
-  else if (!E->relative || size < 2)
+  else if (!E->relative || size == 0)
     value_put_string(&E->body, bytes, size);
+  else if (size == 1)
+    encode_byte(E, E->strings, index, bytes);
   else if (size <= SHAPE_MAX_KEY_SIZE)
     encode_short(E, E->strings, index, bytes, size);
   else

@@ -38,7 +38,7 @@ static void index_constants(View *v, ViewReader *r) {
 }
 
 static hearth_status index_objects(View *v, ViewReader *r, hearth_error *err) {
-  if (r->c.why == NULL && (v->header.heads_size > cursor_left(&r->c) || v->header.objects > v->header.heads_size))
+  if (r->c.why == NULL && (v->header.heads_size > cursor_left(&r->c) || v->header.objects > cursor_left(&r->c)))
     cursor_fail(&r->c, "a count exceeds the bytes that remain");
   hearth_status status = HEARTH_OK;
   if (r->c.why == NULL && !r->no_memory)

@@ -2,6 +2,7 @@
 ** Values: what value.c reads, with the dictionary and NEXT resolved and
 ** references checked. And the heaps that lie in one byte string.
 */
+#include "heads.h"
 #include "reader.h"
 
 void view_heap_init(ViewHeap *h, const hearth_allocator *a) {
@@ -102,13 +103,22 @@ static bool head_allowed(const ViewReader *r, const Head *h) {
   }
 }
 
+/* Only a blob's heads, whose end is known, may be repeated. */
 static void index_heads(ViewHeap *h, ViewReader *r, uint64_t count, const unsigned char *heads_end) {
+  HeadReader heads = {.left = count};
   for (uint64_t i = 0; i < count && r->c.why == NULL && !r->no_memory; i++) {
     ViewPart part = {cursor_position(&r->c), 0, 0};
     const unsigned char *start = r->c.next;
     Head head;
-    head_get(&r->c, &head);
-    if (!head_allowed(r, &head)) view_reader_fail_at(r, start, "an object of a kind that belongs elsewhere");
+    unsigned before = 0;
+    if (heads_end != NULL)
+      before = heads_next(&heads, &r->c, &head);
+    else
+      head_get(&r->c, &head);
+    if (before > 0 && r->c.why == NULL)
+      part.head = view_heap_part(h, i - before)->head;
+    else if (!head_allowed(r, &head))
+      view_reader_fail_at(r, start, "an object of a kind that belongs elsewhere");
     if (heads_end != NULL && r->c.next > heads_end)
       view_reader_fail_at(r, start, "the heads do not end where they should");
     buffer_put(&h->parts, &part, sizeof part);

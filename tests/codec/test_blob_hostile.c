@@ -90,7 +90,7 @@ static const struct {
     {"", "44 91 67 61 6D 65 2E 73 70 61 77 6E 5E 32 35 36 30 30 30", "C9", 1, HEARTH_UNKNOWN, "game.spawn^256000"},
     /* Kinds. */
     {"", "00", "01", 1, HEARTH_DAMAGED, "an unknown kind of object"},
-    {"", "0B", "01", 1, HEARTH_DAMAGED, "an unknown kind of object"},
+    {"", "0C", "01", 1, HEARTH_DAMAGED, "an unknown kind of object"},
     {"", "13", "01", 1, HEARTH_DAMAGED, "an unknown kind of object"},
     {"", "07", "01", 1, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere"},
     {"", "08 00 00 00 00 00 00 00 00", "01", 1, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere"},
@@ -98,6 +98,20 @@ static const struct {
     {"", "0A 00 00", "01", 1, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere"},
     {"", "02 00", "01", 1, HEARTH_DAMAGED, "a prototype that is not there"},
     {"", "54 01", "01", 1, HEARTH_DAMAGED, "an unknown kind of permanent"},
+    /* Repeats: of objects that are not there, are no tables, or have no bodies. */
+    {"", "0B 01", "C9", 1, HEARTH_DAMAGED, "a repeat of what is no table"},
+    {"", "01 1B 01", "C9", 2, HEARTH_DAMAGED, "a repeat of what is no table"},
+    {"", "03 0B 01", "01 01", 2, HEARTH_DAMAGED, "a repeat of what is no table"},
+    {"", "24 85 70 72 69 6E 74 0B 01", "C9", 2, HEARTH_DAMAGED, "a repeat of what is no table"},
+    {"", "06 0B 01", "C9 01", 2, HEARTH_DAMAGED, "a repeat of what is no table"},
+    {"", "11 01 0B 02", "C9 01 01", 2, HEARTH_DAMAGED, "a repeat of no heads, or of more than there are objects"},
+    {"", "11 01 0B 00", "C9 01 01", 2, HEARTH_DAMAGED, "a repeat of no heads, or of more than there are objects"},
+    {"", "11 01 0B FF FF FF FF FF FF FF FF FF 01", "C9 01", 2, HEARTH_DAMAGED, "a repeat of no heads"},
+    {"", "11 01 0B 01", "C9", 2, HEARTH_DAMAGED, "the objects are larger than the bytes that fill them"},
+    {"01 81 78", "21 00 0B 02", "C9 01 01", 3, HEARTH_DAMAGED, "it ends too early"},
+    {"", "01 0B 01", "01 01", 3, HEARTH_DAMAGED, "the heads do not end where they should"},
+    {"", "01 0B 04", "C9", 5, HEARTH_DAMAGED, "a count exceeds the bytes that remain"},
+    {"", "06", "C9 0B 01", 1, HEARTH_DAMAGED, "an unknown kind of object"},
     /* Weak tables' late heads. */
     {"", "06", "C9 03", 1, HEARTH_DAMAGED, "a late object that is no weak table"},
     {"", "06", "C9 06", 1, HEARTH_DAMAGED, "a late object that is no weak table"},
@@ -118,7 +132,7 @@ static const struct {
     {"", "11", "01 C9 01", 1, HEARTH_DAMAGED, "the heads do not end where they should"},
     {"", "01", "C9 01", 1, HEARTH_DAMAGED, "bytes follow after its end"},
     {"", "01", "", 1, HEARTH_DAMAGED, "it ends too early"},
-    {"", "01", "C9", 2, HEARTH_DAMAGED, "a count exceeds the bytes that remain"},
+    {"", "01", "C9", 3, HEARTH_DAMAGED, "a count exceeds the bytes that remain"},
 };
 
 /* The blob whose parts are these bytes in hex. */
@@ -172,6 +186,9 @@ static void test_truths(void **state) {
       {"", "81", "C9 C8 01", 1, "getmetatable(v) == v"},
       {"", "24 85 70 72 69 6E 74", "C9", 1, "v == print"},
       {"", "06", "C9 11 02 01 02", 1, "#v == 2"},
+      {"", "01 0B 02", "C9", 3, "next(v) == nil"},
+      {"", "11 01 0B 02", "C9 C9 C9 05", 3, "v[1][1][1] == 5"},
+      {"01 81 78", "21 00 11 01 1B 02", "C9 C9 C9 C9 05", 4, "v.x[1].x[1] == 5"},
       {"", "05 24 91 63 6F 72 6F 75 74 69 6E 65 2E 72 75 6E 6E 69 6E 67", "C8 01 C8 02", 2, "type(v) == 'thread'"},
       {"", "15 85 70 6F 69 6E 74 11 02", "C9 C9 01 02", 2, "coordinates(v) == 1"},
   };
