@@ -44,7 +44,7 @@ HEARTH_API const char *hearth_version(void);
 
 /* ------------------------------------------------------------- the seal */
 
-#define HEARTH_SEAL_SIZE 32
+#define HEARTH_SEAL_SIZE 32 /* bytes */
 
 /*
 ** A keyed hash. With a seal set, every prototype is written with
@@ -73,6 +73,7 @@ HEARTH_API hearth_status hearth_sodium_seal(const unsigned char key[32], hearth_
 #define HEARTH_ALLOW_FUNCTIONS 0x04u   /* decode: Lua functions */
 #define HEARTH_ALLOW_PERMANENTS 0x08u  /* decode: permanents, C functions among them */
 #define HEARTH_ALLOW_METATABLES 0x10u  /* decode: metatables, and what they bring: __gc, hooks, userdata */
+/* decode: all of them */
 #define HEARTH_TRUSTED (HEARTH_ALLOW_FUNCTIONS | HEARTH_ALLOW_PERMANENTS | HEARTH_ALLOW_METATABLES)
 #define HEARTH_PLACEHOLDERS 0x20u      /* decode: stand-ins for unknown permanents and unfit prototypes */
 #define HEARTH_MODULES_BY_VALUE 0x40u  /* encode: unregistered modules of package.loaded as data */
@@ -305,6 +306,7 @@ typedef struct hearth_stat {
   uint64_t memory_id;          /* memoryTableId, as read or as written last (then it is homeTableId); 0: it has none */
 } hearth_stat;
 
+/* Fills as much of `stat` as its size has room for. Everything that the backend's stat answers, CLOSED, INVALID. */
 HEARTH_API hearth_status hearth_store_stat(hearth_store *store, hearth_stat *stat, hearth_error *err);
 
 /*

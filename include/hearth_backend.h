@@ -49,10 +49,10 @@
 extern "C" {
 #endif
 
-#define HEARTH_BACKEND_ABI 1
-#define HEARTH_MAX_KEY 1024
-#define HEARTH_MAX_VALUE 0x7fffffff
-#define HEARTH_MAX_TABLE ((uint64_t)1 << 53)
+#define HEARTH_BACKEND_ABI 1                 /* hearth_backend.abi of a backend that is compiled with this header */
+#define HEARTH_MAX_KEY 1024                  /* bytes of a key, at most */
+#define HEARTH_MAX_VALUE 0x7fffffff          /* bytes of a value, at most */
+#define HEARTH_MAX_TABLE ((uint64_t)1 << 53) /* the greatest table number */
 
 typedef enum hearth_durability {
   HEARTH_DEFAULT_DURABILITY = 0, /* the best that the backend offers */
@@ -87,6 +87,7 @@ typedef enum hearth_op_kind {
   HEARTH_CHECK_ABSENT = 5  /* table, key: CONFLICT if there (before this batch) */
 } hearth_op_kind;
 
+/* One step of a batch. The fields that its kind does not name are not looked at. */
 typedef struct hearth_op {
   hearth_op_kind kind;
   uint64_t table;

@@ -9,6 +9,7 @@
 
 #include "hearth_testkit.h"
 
+/* What cmocka hands to one test, and what it said; for the functions below alone. */
 typedef struct hearth_testkit_cmocka_case {
   const hearth_testkit_subject *subject;
   size_t number;

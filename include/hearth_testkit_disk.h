@@ -71,6 +71,7 @@ typedef enum hearth_disk_keeps {
   HEARTH_DISK_KEEPS_ALL
 } hearth_disk_keeps;
 
+/* Says it for the syncs that fail from now on. */
 HEARTH_API void hearth_disk_failed_sync(hearth_disk *disk, hearth_disk_keeps keeps);
 
 /* All files together may have this many bytes; 0: no limit. What does not fit is ENOSPC, and what fits is written. */
@@ -78,6 +79,7 @@ HEARTH_API void hearth_disk_capacity(hearth_disk *disk, uint64_t bytes);
 /* Bytes of all files; unlinked ones count while they are open. */
 HEARTH_API uint64_t hearth_disk_used(const hearth_disk *disk);
 
+/* What the environment's clock says from now on: milliseconds since 1970. It stands still. */
 HEARTH_API void hearth_disk_set_clock(hearth_disk *disk, uint64_t milliseconds);
 /* Later calls come from this process; only it is alive. */
 HEARTH_API void hearth_disk_set_process(hearth_disk *disk, uint64_t process);

@@ -38,6 +38,12 @@ stage_lint() {
   echo "  $(tail -n 1 "$logs/tidy.log")"
 }
 
+# mkdocs is run as a program: which Python has it does not matter.
+stage_site() {
+  counted_stage site python3 tools/site/site.py "$build/site" || return 1
+  echo "  $(tail -n 1 "$logs/site.log")"
+}
+
 configure_lint() {
   local made
   configure "$1" -Dfuzz=enabled || return 1

@@ -102,6 +102,7 @@ export function clearIo(): void;
 /** What is underneath, to go on from here. */
 export function getHearth(): Hearth;
 
+/** All of them in one object, as the legacy package exported them. */
 declare const cu: {
   load: typeof load; loadLuaWasm: typeof loadLuaWasm; init: typeof init; compute: typeof compute;
   getBufferPtr: typeof getBufferPtr; getBufferSize: typeof getBufferSize; getMemoryStats: typeof getMemoryStats;

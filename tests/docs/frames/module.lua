@@ -1,0 +1,2 @@
+local hearth = require "hearth"
+-- @sample@

@@ -1,0 +1,2 @@
+const store = "file:notes.hearth";
+// @sample@

@@ -1,0 +1,104 @@
+/** The reader of examples/reader, which shares no code with the library, says what `hearth dump --json` says. */
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { copyFileSync, readFileSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import test from "node:test";
+import { pathToFileURL } from "node:url";
+import { command, newFolder, root } from "./testing.js";
+
+const modules = process.env.HEARTH_NODE_MODULES ?? join(root, "node_modules");
+const rounds = Number(process.env.HEARTH_TEST_ROUNDS ?? 1);
+const seed = Number(process.env.HEARTH_TEST_SEED ?? Math.floor(Math.random() * 1e9));
+
+/** The reader beside the packages that it needs, as npm installs them. */
+function install() {
+  const folder = newFolder();
+  const source = join(root, "examples", "reader");
+  for (const name of readdirSync(source).filter((name) => /\.mjs$|package\.json$/.test(name)))
+    copyFileSync(join(source, name), join(folder, name));
+  symlinkSync(modules, join(folder, "node_modules"));
+  return folder;
+}
+
+const folder = install();
+const { readBlob } = await import(pathToFileURL(join(folder, "blob.mjs")).href);
+const { dump } = await import(pathToFileURL(join(folder, "dump.mjs")).href);
+const { Damaged } = await import(pathToFileURL(join(folder, "bytes.mjs")).href);
+
+/** Numbers and strings in the one form that JavaScript writes: 1.0e300 and 1e+300 are one float, 1 and 1.0 are two. */
+const plain = (json) => json.replace(/"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g, (token) => {
+  if (token.startsWith('"')) return JSON.stringify(JSON.parse(token));
+  return /[.eE]/.test(token) ? `float ${Object.is(Number(token), -0) ? "-0" : Number(token)}` : token;
+});
+
+/** What the command says of bytes; undefined: it refuses them. */
+function said(bytes) {
+  const path = join(folder, "try.blob");
+  writeFileSync(path, bytes);
+  const child = spawnSync(command(), ["dump", "--json", path], { encoding: "utf8", maxBuffer: 1 << 28 });
+  assert.equal(child.signal, null);
+  return child.status === 0 ? plain(child.stdout) : undefined;
+}
+
+/** What the reader says. */
+function read(bytes) {
+  try {
+    return plain(`[\n${dump(readBlob(bytes)).join(",\n")}\n]\n`);
+  } catch (error) {
+    if (error instanceof Damaged) return undefined;
+    throw error;
+  }
+}
+
+const golden = join(root, "tests", "golden");
+const names = readdirSync(golden).filter((name) => name.endsWith(".blob"));
+
+test("the golden files", () => {
+  assert.ok(names.length > 30);
+  for (const name of names) {
+    const bytes = readFileSync(join(golden, name));
+    const expected = said(bytes);
+    assert.ok(expected, name);
+    assert.equal(read(bytes), expected, name);
+  }
+});
+
+test("random graphs", (t) => {
+  const count = 60 * rounds;
+  const child = spawnSync(command(), ["--store", "memory:", "run", join(root, "tests/js/random_blobs.lua"),
+    join(root, "tests/lua/support/random_graph.lua"), folder, String(count), String(seed)], { encoding: "utf8" });
+  assert.equal(child.status, 0, child.stderr);
+  let size = 0;
+  for (let i = 1; i <= count; i++) {
+    const bytes = readFileSync(join(folder, `${i}.blob`));
+    size += bytes.length;
+    assert.equal(read(bytes), said(bytes), `HEARTH_TEST_SEED=${seed}, graph ${i}`);
+  }
+  t.diagnostic(`figure: ${count} random blobs of ${size} bytes: the second reader agrees`);
+});
+
+test("both refuse every prefix", () => {
+  for (const name of names) {
+    const bytes = readFileSync(join(golden, name));
+    for (let size = 0; size < bytes.length; size++) assert.equal(read(bytes.subarray(0, size)), undefined, `${name}, ${size} bytes`);
+  }
+});
+
+test("a changed byte: both say the same, or both refuse", (t) => {
+  let tried = 0, refused = 0;
+  for (const name of names) {
+    const bytes = readFileSync(join(golden, name));
+    if (bytes.length > 300) continue;
+    for (let at = 0; at < bytes.length; at++) {
+      const changed = Buffer.from(bytes);
+      changed[at] ^= 1 << (at % 8);
+      const expected = said(changed);
+      tried++;
+      refused += expected === undefined;
+      assert.equal(read(changed), expected, `${name}: bit ${at % 8} of byte ${at}`);
+    }
+  }
+  assert.ok(tried > 500);
+  t.diagnostic(`figure: ${tried} changed bytes in blobs, ${refused} refused by both readers`);
+});
