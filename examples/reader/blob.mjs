@@ -8,6 +8,7 @@ import { Values } from "./value.mjs";
 
 const MAGIC = [0xce, 0x48, 0x74, 0x68];
 const VERSION = 1;
+const REPEAT = 11;
 const xxhash3 = await createXXHash3(0, 0);
 
 export function check(record) {
@@ -24,12 +25,30 @@ function readHeader(bytes) {
     integerSize: sizes >> 4, floatSize: sizes & 15 };
 }
 
+/** Some heads more, each equal to the one a period before. */
+function repeat(bytes, heads, count) {
+  const began = bytes.at;
+  const period = (bytes.byte() >> 4) + 1;
+  const times = bytes.varint();
+  if (times === 0n || times > BigInt(count - heads.length)) bytes.fail("a repeat goes beyond the objects", began);
+  for (let i = 0n; i < times; i++) {
+    const head = heads.at(-period);
+    if (heads.length < period || head.kind !== "table") bytes.fail("only heads of tables are repeated", began);
+    heads.push(head);
+  }
+}
+
 function readHeads(bytes, count, size) {
   const end = bytes.at + size;
   const names = new Values(bytes);
   const heads = [];
-  for (let i = 0; i < count; i++) {
+  if (count > bytes.left) bytes.fail("there are more objects than bytes");
+  while (heads.length < count) {
     const began = bytes.at;
+    if ((bytes.bytes[began] & 15) === REPEAT) {
+      repeat(bytes, heads, count);
+      continue;
+    }
     const head = readHead(bytes, names);
     if (["shape", "prototype", "string", "paged"].includes(head.kind)) bytes.fail("a blob has no such objects", began);
     heads.push(head);

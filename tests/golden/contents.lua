@@ -24,6 +24,9 @@ for round = 1, 3 do for i = 1, 40 do words[#words + 1] = "word" .. i end end
 local many = {}
 for i = 1, 40 do many["key" .. i] = i end
 
+local records = {}
+for i = 1, 20 do records[i] = {id = i, pos = {x = i, y = -i}, tags = {"a", "b", i % 3 == 0 and "c" or nil}} end
+
 return {
   {name = "nil", value = function() end, check = function(v) assert(v == nil) end},
   data("false", false),
@@ -40,6 +43,7 @@ return {
   data("array", {10, 20, 30, "forty"}),
   data("shape", {{id = 1, name = "one"}, {name = "two", id = 2}, {id = 3, name = "three", tags = {"a", "b"}}}),
   data("array-and-shape", {1, 2, 3, x = 4, y = 5}),
+  data("repeats", records),
   data("pairs", {1, 2, [-1] = "minus one", [2.5] = "float", [true] = "true", [false] = "false",
     [("k"):rep(50)] = "a long key", [1 << 60] = "far", ["a b"] = "spaces"}),
   data("many-keys", many),
