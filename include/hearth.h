@@ -183,6 +183,9 @@ typedef struct hearth_options {
   void *backend_ud;                /* hearth_backend_config.ud, for a backend that asks for one; borrowed until close */
   const hearth_backend *const *backends; /* for hearth_open_uri: others than the library's own, the last followed by
                                             NULL; NULL: none */
+  uint64_t at;                     /* with HEARTH_OPEN_READONLY: the store as it was after this batch (its number is
+                                      hearth_backend_stat.sequence, and hearth log lists them); 0: as it is */
+  unsigned keep;                   /* commits that a compaction which starts by itself keeps for `at` */
 } hearth_options;
 
 /*

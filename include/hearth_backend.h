@@ -77,6 +77,9 @@ typedef struct hearth_backend_config {
   hearth_warn warn;           /* NULL: silent; e.g. a torn tail that was cut off */
   void *warn_ud;
   void *ud;                   /* what the host gives a backend of its own; the library's backends do not look at it */
+  /* Only for a backend with `history`; who opens another one answers UNSUPPORTED himself. */
+  uint64_t at;                /* with READONLY: what was there after this batch; 0: what is there now */
+  unsigned keep;              /* what compaction that starts by itself keeps, as for compact */
 } hearth_backend_config;
 
 typedef enum hearth_op_kind {
@@ -116,6 +119,18 @@ typedef struct hearth_backend_stat {
   uint64_t synced;          /* how often the device was asked to flush, since open */
   uint64_t written;         /* bytes written since open */
 } hearth_backend_stat;
+
+/* A batch that can still be opened. */
+typedef struct hearth_batch {
+  size_t size;              /* sizeof(hearth_batch) of who fills it */
+  uint64_t sequence;
+  uint64_t time;            /* when it was committed, milliseconds since 1970; 0: not known */
+  uint64_t bytes;           /* that it takes where it is */
+  uint64_t operations;      /* that it takes: of what compaction made one batch, a PUT for each entry */
+} hearth_batch;
+
+/* Valid during the call. A non-zero result ends the list and is its result. */
+typedef int (*hearth_batch_found)(void *ud, const hearth_batch *batch);
 
 typedef struct hearth_backend_store hearth_backend_store; /* defined by each backend */
 
@@ -176,7 +191,7 @@ typedef struct hearth_backend {
   hearth_status (*poll)(hearth_backend_store *store, hearth_error *err);
 
   /*
-  ** Gives back the space of dead entries; keep > 0 keeps that many last batches readable. BUSY while a batch in parts
+  ** Gives back the space of dead entries; keep > 0 keeps that many last batches readable, and what they begin with. BUSY while a batch in parts
   ** is open, of which there may be no more than checks so far. PENDING: it goes on between calls, batches may be
   ** submitted meanwhile, and poll tells when it is done or why it failed.
   */
@@ -190,7 +205,21 @@ typedef struct hearth_backend {
   /* Calls found with every table number that has entries, ascending (key and value NULL). */
   hearth_status (*tables)(hearth_backend_store *store, hearth_found found, void *ud, int *result,
                           hearth_error *err);
+
+  /*
+  ** Calls found with every complete batch that can be opened (config.at), ascending and without gaps; the last is
+  ** stat.sequence. A further opener of any of them gets what was there after it, or NOTFOUND when compaction has taken
+  ** it since, with the numbers that there are. The callback must not call the store. NULL, or beyond `size`: the backend
+  ** keeps no batches, and compact with keep > 0 is UNSUPPORTED.
+  */
+  hearth_status (*history)(hearth_backend_store *store, hearth_batch_found found, void *ud, int *result,
+                           hearth_error *err);
 } hearth_backend;
+
+/* Does it keep earlier batches, so that config.at, config.keep and history may be used? */
+static inline bool hearth_backend_keeps_batches(const hearth_backend *backend) {
+  return backend->size >= offsetof(hearth_backend, history) + sizeof backend->history && backend->history != NULL;
+}
 
 /* The backends of this library. */
 HEARTH_API extern const hearth_backend hearth_memory_backend;

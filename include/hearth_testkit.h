@@ -128,16 +128,17 @@ typedef enum hearth_testkit_call {
   HEARTH_TESTKIT_COMPACT = 8,
   HEARTH_TESTKIT_REFRESH = 9,
   HEARTH_TESTKIT_STAT = 10,
-  HEARTH_TESTKIT_TABLES = 11
+  HEARTH_TESTKIT_TABLES = 11,
+  HEARTH_TESTKIT_HISTORY = 12
 } hearth_testkit_call;
 
-#define HEARTH_TESTKIT_CALLS 12
+#define HEARTH_TESTKIT_CALLS 13
 
 typedef struct hearth_testkit_counts {
   uint64_t calls[HEARTH_TESTKIT_CALLS]; /* of each kind; [HEARTH_TESTKIT_ANY] of all */
   uint64_t ops[HEARTH_CHECK_ABSENT + 1]; /* submitted, of each hearth_op_kind; [0] of all */
   uint64_t bytes_in;                    /* of the keys and values submitted */
-  uint64_t found;                       /* entries and tables that were given to callbacks */
+  uint64_t found;                       /* entries, tables and batches that were given to callbacks */
   uint64_t bytes_out;                   /* of their keys and values */
   uint64_t failed;                      /* calls that did not answer OK or PENDING */
 } hearth_testkit_counts;

@@ -157,6 +157,7 @@ static hearth_status finish(hearth_backend_store *store, hearth_error *err) {
   if (status != HEARTH_OK) return status;
   index_apply(&store->index);
   store->sequence++;
+  store->time = store->writer.time;
   store->batch_at = store->writer.at;
   store->batch_chain = store->writer.chain;
   store->in_batch = store->spilled = false;

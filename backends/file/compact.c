@@ -37,14 +37,14 @@ static hearth_status written(Compaction *c, LogResult result, hearth_error *err)
   return failure_status(err, c->store->names.fresh, "write", c->writer.failure);
 }
 
-/* One batch with all entries of an index. */
-static hearth_status write_base(Compaction *c, const Index *index, uint64_t sequence, hearth_error *err) {
+/* One batch with all entries of an index: what was there after batch `sequence`, and as if it were that. */
+static hearth_status write_base(Compaction *c, const Index *index, uint64_t sequence, uint64_t time, hearth_error *err) {
   hearth_backend_store *store = c->store;
   Stretch stretch = {.at = 0};
   hearth_status status = HEARTH_OK;
   buffer_init(&stretch.bytes, &store->allocator);
   c->writer.sequence = sequence;
-  c->writer.time = c->header.time;
+  c->writer.time = time;
   c->writer.synced = sequence - 1;
   for (MapEntry *e = map_table(&index->map, 0); e != NULL && status == HEARTH_OK; e = map_next(e)) {
     LogOp op = {.kind = HEARTH_PUT, .table = e->table, .key = map_key(e), .key_size = e->key_size};
@@ -94,7 +94,7 @@ static hearth_status write_with_kept(Compaction *c, uint64_t first_kept, hearth_
     if (step == LOG_STEP_FRAME) step = index_replay(&c->past, &c->old);
     if (step != LOG_STEP_FRAME) return old_step(c, step, err);
   }
-  if (c->header.first < first_kept) status = write_base(c, &c->past, c->header.first, err);
+  if (c->header.first < first_kept) status = write_base(c, &c->past, c->header.first, c->old.frame.time, err);
   while (status == HEARTH_OK && c->old.sequence < store->sequence) {
     step = log_scan_next(&c->old);
     if (step != LOG_STEP_FRAME) return old_step(c, step, err);
@@ -115,7 +115,7 @@ static hearth_status write_log(Compaction *c, unsigned keep, hearth_error *err) 
   c->header.time = store->env->clock(store->env->ud);
   hearth_status status = written(c, log_writer_header(&c->writer, &c->header), err);
   if (status != HEARTH_OK || sequence == 0) return status;
-  if (keep == 0) return write_base(c, &store->index, sequence, err);
+  if (keep == 0) return write_base(c, &store->index, sequence, store->time, err);
   return write_with_kept(c, first_kept, err);
 }
 
@@ -236,11 +236,16 @@ static uint64_t dead_limit(const hearth_backend_store *store) {
   return store->ballast_given || live > STORE_LEAST_DEAD ? live : STORE_LEAST_DEAD;
 }
 
+/* What is kept counts as dead: only when as many batches can go as stay is a compaction worth it. */
+static bool has_enough_batches(const hearth_backend_store *store) {
+  return store->keep == 0 || store->sequence - store->header.first >= 2 * (uint64_t)store->keep;
+}
+
 void compact_when_due(hearth_backend_store *store) {
   hearth_error err;
   uint64_t dead = dead_bytes(store);
-  if (dead <= dead_limit(store) || dead <= store->compact_above) return;
-  if (compact_store(store, 0, &err) == HEARTH_OK) return;
+  if (dead <= dead_limit(store) || dead <= store->compact_above || !has_enough_batches(store)) return;
+  if (compact_store(store, store->keep, &err) == HEARTH_OK) return;
   store->compact_above = dead + dead_limit(store) / 4; /* not again at every batch */
   file_warn(store, "compaction failed and will be tried later: %s", err.message);
 }

@@ -107,6 +107,8 @@ static hearth_status file_open(const hearth_backend_config *given, hearth_backen
   const char *name = config.location != NULL ? config.location : "";
   if ((config.flags & ~(HEARTH_OPEN_READONLY | HEARTH_OPEN_NO_CREATE | HEARTH_OPEN_EXCLUSIVE)) != 0)
     return hearth_fail(err, HEARTH_INVALID, "%s: unknown flags 0x%x", name, config.flags);
+  if (config.at != 0 && (config.flags & HEARTH_OPEN_READONLY) == 0)
+    return hearth_fail(err, HEARTH_INVALID, "%s: an earlier batch can be opened read-only", name);
   hearth_backend_store *store = hearth_realloc(&config.allocator, NULL, 0, sizeof *store);
   if (store == NULL) return failure_nomem(err, name);
   memset(store, 0, sizeof *store);
@@ -116,6 +118,8 @@ static hearth_status file_open(const hearth_backend_config *given, hearth_backen
   store->warn_ud = config.warn_ud;
   store->process = store->env->process(store->env->ud);
   store->readonly = (config.flags & HEARTH_OPEN_READONLY) != 0;
+  store->at = config.at;
+  store->keep = config.keep;
   store->last_sync = store->env->clock(store->env->ud);
   index_init(&store->index, &store->allocator);
   cache_init(&store->cache, &store->allocator);
@@ -186,7 +190,7 @@ static hearth_status file_poll(hearth_backend_store *store, hearth_error *err) {
   hearth_error local;
   if (err == NULL) err = &local;
   hearth_status status = store_alive(store, err);
-  if (status == HEARTH_OK) status = read_current(store, true, err);
+  if (status == HEARTH_OK) status = read_current(store, store->at == 0, err); /* what follows is none of its own */
   return done(status, err);
 }
 
@@ -227,6 +231,13 @@ static hearth_status file_tables(hearth_backend_store *store, hearth_found found
   return done(read_tables(store, found, ud, result, err), err);
 }
 
+static hearth_status file_history(hearth_backend_store *store, hearth_batch_found found, void *ud, int *result,
+                                  hearth_error *err) {
+  hearth_error local;
+  if (err == NULL) err = &local;
+  return done(history_list(store, found, ud, result, err), err);
+}
+
 const hearth_backend hearth_file_backend = {
     .size = sizeof(hearth_backend),
     .abi = HEARTH_BACKEND_ABI,
@@ -243,4 +254,5 @@ const hearth_backend hearth_file_backend = {
     .refresh = file_refresh,
     .stat = file_stat,
     .tables = file_tables,
+    .history = file_history,
 };

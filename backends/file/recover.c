@@ -147,6 +147,10 @@ static hearth_status read_frames(Recovery *r, Index *index, hearth_error *err) {
     note_proof(r, &start);
     if (scan->frame.kind != LOG_BATCH && scan->frame.kind != LOG_PART) continue;
     step = index_replay(index, scan);
+    if (step == LOG_STEP_FRAME && scan->frame.kind == LOG_BATCH) {
+      r->store->time = scan->frame.time;
+      if (scan->sequence == r->store->at) return HEARTH_OK; /* what follows is not looked at */
+    }
     if (step == LOG_STEP_FRAME) continue;
     scan->end = start.at;
     scan->end_chain = start.chain;
@@ -313,11 +317,26 @@ static void recovery_init(Recovery *r, hearth_backend_store *store, hearth_file 
   log_scan_init(&r->scan, &source, &store->allocator);
 }
 
+/* Did the reading end where a reader wants it to? */
+static hearth_status judge_batch(const Recovery *r, hearth_error *err) {
+  const LogScan *scan = &r->scan;
+  const hearth_backend_store *store = r->store;
+  if (store->at == 0) return HEARTH_OK;
+  if (scan->end <= LOG_HEADER_SIZE)
+    return hearth_fail(err, HEARTH_NOTFOUND, "%s: there is no batch %" PRIu64 ", nor any other", store->names.path, store->at);
+  if (scan->sequence == store->at) return HEARTH_OK;
+  return hearth_fail(err, HEARTH_NOTFOUND, "%s: there is no batch %" PRIu64 ", but those from %" PRIu64 " to %" PRIu64,
+                     store->names.path, store->at, scan->header.first, scan->sequence);
+}
+
 /* An empty file, seen by a reader, is a store without entries. */
 static hearth_status load_once(Recovery *r, Index *index, hearth_error *err) {
-  if (r->scan.source.length == 0 && r->store->readonly) return HEARTH_OK;
-  hearth_status status = judge_header(r, err);
-  return status == HEARTH_OK ? read_frames(r, index, err) : status;
+  hearth_status status = HEARTH_OK;
+  if (r->scan.source.length > 0 || !r->store->readonly) {
+    status = judge_header(r, err);
+    if (status == HEARTH_OK) status = read_frames(r, index, err);
+  }
+  return status == HEARTH_OK ? judge_batch(r, err) : status;
 }
 
 static hearth_status load_writer(hearth_backend_store *store, hearth_error *err) {
@@ -423,6 +442,7 @@ hearth_status recover_refresh(hearth_backend_store *store, hearth_error *err) {
   int failure = store->env->stat(store->env->ud, store->names.path, &now);
   if (failure != 0) return failure_status(err, store->names.path, "look at it", failure);
   bool same = now.device == store->was.device && now.inode == store->was.inode;
+  if (same && store->at != 0) return HEARTH_OK; /* what was appended is nothing to it */
   if (same && store->header.first != 0 && now.length >= store->batch_at) {
     status = read_on(store, now.length, err);
     if (status != HEARTH_DAMAGED) return status;

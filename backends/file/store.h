@@ -25,6 +25,8 @@ struct hearth_backend_store {
   Owner owner;
   uint64_t process;       /* who opened it; a forked child is somebody else */
   bool readonly;
+  uint64_t at;            /* the batch after which a reader reads no more; 0: all */
+  unsigned keep;          /* batches that compaction by itself keeps */
   bool dead;
   char dead_reason[512];
 
@@ -44,6 +46,7 @@ struct hearth_backend_store {
   LogKind mark;           /* stands at batch_at; 0: none */
 
   uint64_t sequence, durable;
+  uint64_t time;          /* of the last batch */
   uint64_t last_sync;     /* milliseconds */
   uint64_t compact_above; /* dead bytes below which no compaction starts by itself, raised after a failed one */
   bool ballast_given;     /* the disk is full: the ballast was given up and is not back yet */
@@ -95,6 +98,11 @@ hearth_status read_tables(hearth_backend_store *store, hearth_found found, void 
 
 /* For a reader: STALE when the name means another file now (or, with `growth`, when the file has changed). */
 hearth_status read_current(hearth_backend_store *store, bool growth, hearth_error *err);
+
+/* ----------------------------------------------------------- history.c */
+
+hearth_status history_list(hearth_backend_store *store, hearth_batch_found found, void *ud, int *result,
+                           hearth_error *err);
 
 /* ------------------------------------------------------------ append.c */
 

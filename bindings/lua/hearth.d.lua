@@ -87,6 +87,8 @@ local hearth = {}
 ---@field durability? hearth.durability of commits that do not say theirs; default: the best of the backend
 ---@field seal? hearth.seal signs every function, and refuses to read one that it did not sign
 ---@field page_size? integer bytes, 64 to 1,048,576, for a new store; default 4,096
+---@field at? integer with readonly: the store as it was after this commit, of those that `hearth log` lists
+---@field keep? integer how many last commits stay for `at` when the store compacts itself; default 0
 ---@field warn? fun(line: string) told of what is no failure, a torn tail that was cut off, say; default: Lua's `warn`, which `lua` has off until `warn "@on"` or `-W`. What it raises goes to Lua's `warn`, with the line
 
 ---Turns any value into bytes: tables, functions with their upvalues, metatables, cycles.

@@ -61,6 +61,8 @@ const Option option_open[] = {
   SEAL(),
   WARN(),
   COUNT(page_size, 64, 1024 * 1024),
+  COUNT(at, 1, LUA_MAXINTEGER),
+  COUNT(keep, 0, 0x7fffffff),
   END(),
 };
 

@@ -19,6 +19,7 @@ typedef struct Settings {
   uint64_t max_memory;
   uint64_t page_size;
   uint64_t keep;
+  uint64_t at;
   int durability; /* a hearth_durability */
   int alias;      /* a hearth_alias */
   int permanents; /* stack index of the table, or 0 */

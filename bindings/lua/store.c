@@ -388,6 +388,8 @@ int store_open(lua_State *L) {
     .alias = (hearth_alias)settings.alias,
     .seal = settings.seal != 0 ? lua_touserdata(L, settings.seal) : NULL,
     .page_size = (uint32_t)settings.page_size,
+    .at = settings.at,
+    .keep = (unsigned)settings.keep,
     .backends = others,
   };
   if (settings.warn != 0) {

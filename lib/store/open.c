@@ -156,14 +156,19 @@ static void warn_of_backend(void *ud, const char *text) {
 }
 
 static hearth_status open_backend(hearth_store *S, const OpenCall *call) {
+  const hearth_options *o = call->options;
+  if ((o->at != 0 || o->keep != 0) && !hearth_backend_keeps_batches(S->backend))
+    return hearth_fail(call->error, HEARTH_UNSUPPORTED, "the %s backend keeps no earlier commits", S->backend->name);
   hearth_backend_config config = {sizeof config,
                                   call->location,
-                                  call->options->flags & BACKEND_FLAGS,
+                                  o->flags & BACKEND_FLAGS,
                                   hearth_libc_allocator, /* it may outlive a failing Lua allocation */
-                                  call->options->environment,
+                                  o->environment,
                                   warn_of_backend,
                                   S,
-                                  call->options->backend_ud};
+                                  o->backend_ud,
+                                  o->at,
+                                  o->keep};
   return S->backend->open(&config, &S->storage, call->error);
 }
 

@@ -42,6 +42,7 @@ typedef struct Fixture {
 #define NEEDS_PERSISTENCE 0x1u
 #define NEEDS_PENDING 0x2u
 #define NEEDS_DISK 0x4u
+#define NEEDS_HISTORY 0x8u
 
 typedef struct Case {
   const char *name;
@@ -52,7 +53,7 @@ typedef struct Case {
 
 /* The chapters; each ends with a case without a name. */
 extern const Case kit_reading_cases[], kit_batch_cases[], kit_part_cases[], kit_level_cases[], kit_pending_cases[],
-    kit_opener_cases[], kit_memory_cases[], kit_older_cases[], kit_disk_cases[], kit_power_cases[];
+    kit_opener_cases[], kit_earlier_cases[], kit_memory_cases[], kit_older_cases[], kit_disk_cases[], kit_power_cases[];
 
 /* ------------------------------------------------------------- failing */
 

@@ -2,8 +2,8 @@
 #include "fixture.h"
 
 static const Case *const chapters[] = {kit_reading_cases, kit_batch_cases,  kit_part_cases,  kit_level_cases,
-                                       kit_pending_cases, kit_opener_cases, kit_memory_cases, kit_older_cases,
-                                       kit_disk_cases,    kit_power_cases};
+                                       kit_pending_cases, kit_opener_cases, kit_earlier_cases, kit_memory_cases,
+                                       kit_older_cases,   kit_disk_cases,   kit_power_cases};
 
 #define CHAPTERS (sizeof chapters / sizeof *chapters)
 
@@ -34,6 +34,7 @@ static const char *missing(const hearth_testkit_subject *s, unsigned needs) {
   if ((needs & NEEDS_PERSISTENCE) != 0 && !s->persistent) return "the subject is not persistent";
   if ((needs & NEEDS_PENDING) != 0 && s->settle == NULL) return "the subject is not asynchronous";
   if ((needs & NEEDS_DISK) != 0 && s->on_disk == NULL) return "the subject does not run on the disk of the kit";
+  if ((needs & NEEDS_HISTORY) != 0 && !hearth_backend_keeps_batches(s->backend)) return "the backend keeps no batches";
   return NULL;
 }
 

@@ -213,13 +213,34 @@ static hearth_status wrapper_refresh(hearth_backend_store *store, hearth_error *
   return status != HEARTH_OK ? status : end(store, store->wrapper->inner->refresh(store->inner, err), err);
 }
 
+typedef struct Listing {
+  hearth_testkit_counts *counts;
+  hearth_batch_found found;
+  void *ud;
+} Listing;
+
+static int count_batch(void *ud, const hearth_batch *batch) {
+  Listing *listing = ud;
+  listing->counts->found++;
+  return listing->found(listing->ud, batch);
+}
+
+static hearth_status wrapper_history(hearth_backend_store *store, hearth_batch_found found, void *ud, int *result,
+                                     hearth_error *err) {
+  Listing listing = {&store->wrapper->counts, found, ud};
+  hearth_status status = begin(store, HEARTH_TESTKIT_HISTORY, err);
+  if (status != HEARTH_OK) return status;
+  return end(store, store->wrapper->inner->history(store->inner, count_batch, &listing, result, err), err);
+}
+
 void hearth_testkit_wrap(hearth_testkit_wrapper *w, const hearth_backend *inner, void *inner_ud) {
   *w = (hearth_testkit_wrapper){
       .backend = {.size = sizeof(hearth_backend), .abi = HEARTH_BACKEND_ABI, .name = inner->name,
                   .max_durability = inner->max_durability, .open = wrapper_open, .close = wrapper_close,
                   .get = wrapper_get, .scan = wrapper_scan, .submit = wrapper_submit, .barrier = wrapper_barrier,
                   .poll = wrapper_poll, .compact = wrapper_compact, .refresh = wrapper_refresh, .stat = wrapper_stat,
-                  .tables = wrapper_tables},
+                  .tables = wrapper_tables,
+                  .history = hearth_backend_keeps_batches(inner) ? wrapper_history : NULL},
       .inner = inner, .inner_ud = inner_ud, .failure = {.at = -1}};
 }
 

@@ -6,30 +6,16 @@ hearth=$(realpath "$1") encoder=$(realpath "$2") python=$3 json=$4
 . "$(dirname "$(realpath "$0")")/testing.sh"
 cd "$folder" || exit 1
 
-# prints TEXT: it is all of standard output.
-prints() {
-  if [ "$(cat out)" = "$1" ]; then passed=$((passed + 1)); else fail "printed '$(head -c 300 out)', not '$1'"; fi
-}
-
-# One line on standard error that begins with "hearth: ", and nothing on standard output.
-one_line() {
-  if [ "$(wc -l <err)" -eq 1 ] && [[ $(cat err) == "hearth: "* ]] && [ ! -s out ]; then
-    passed=$((passed + 1))
-  else
-    fail "not one line of error: $(head -c 300 err) and on standard output: $(head -c 300 out)"
-  fi
-}
-
 # ------------------------------------------------------------------ usage
 
 ok 'version' 0 "$hearth" --version
 says out 'hearth '
 ok 'help' 0 "$hearth" --help
 says out 'usage: hearth'
-for command in run eval repl ls get dump verify salvage stat compact export import copy; do
+for command in run eval repl ls get dump verify salvage stat log compact export import copy; do
   says out "  $command"
 done
-for command in run eval repl ls get dump verify salvage stat compact export import copy; do
+for command in run eval repl ls get dump verify salvage stat log compact export import copy; do
   ok "help of $command" 0 "$hearth" "$command" --help
   says out "usage: hearth [--store URI] $command"
   ok "$command with an unknown option" 2 "$hearth" "$command" --nonsense

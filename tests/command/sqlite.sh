@@ -38,6 +38,10 @@ ok 'verify' 0 "$hearth" verify
 ok 'compact' 0 "$hearth" compact
 ok 'compact keeps no batches' 1 "$hearth" compact --keep 3
 says err 'keeps no earlier batches'
+ok 'log' 1 "$hearth" log
+says err 'the sqlite backend keeps no earlier commits'
+ok 'an earlier commit' 3 "$hearth" ls --at 1
+says err 'the sqlite backend keeps no earlier commits'
 ok 'salvage is of files' 2 "$hearth" salvage --to new.hearth
 ok 'export' 0 "$hearth" export world.export
 ok 'import into a file' 0 "$hearth" --store file:world.hearth import world.export

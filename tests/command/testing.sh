@@ -32,3 +32,17 @@ says() {
   grep -qF -- "$2" "$folder/$1" || { fail "$1 has no '$2': $(head -c 300 "$folder/$1")"; return; }
   passed=$((passed + 1))
 }
+
+# prints TEXT: it is all of standard output.
+prints() {
+  if [ "$(cat "$folder/out")" = "$1" ]; then passed=$((passed + 1)); else fail "printed '$(head -c 300 "$folder/out")', not '$1'"; fi
+}
+
+# One line on standard error that begins with "hearth: ", and nothing on standard output.
+one_line() {
+  if [ "$(wc -l <"$folder/err")" -eq 1 ] && [[ $(cat "$folder/err") == "hearth: "* ]] && [ ! -s "$folder/out" ]; then
+    passed=$((passed + 1))
+  else
+    fail "not one line of error: $(head -c 300 "$folder/err") and on standard output: $(head -c 300 "$folder/out")"
+  fi
+}

@@ -212,7 +212,7 @@ static inline hearth_status disk_tables(hearth_backend_store *store, hearth_foun
 static const hearth_backend disk_backend = {
     sizeof(hearth_backend), HEARTH_BACKEND_ABI, "disk",       HEARTH_VISIBLE, disk_open,    disk_close, disk_get,
     disk_scan,              disk_submit,        disk_barrier, disk_poll,      disk_compact, disk_refresh, disk_stat,
-    disk_tables,
+    disk_tables,            NULL,
 };
 
 /* Puts or (value NULL) deletes an entry behind the store's back. */

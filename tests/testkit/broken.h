@@ -22,7 +22,7 @@ typedef struct Broken {
 
 /* Each ends with one without a rule. */
 extern const Broken broken_reading[], broken_batches[], broken_parts[], broken_levels[], broken_openers[],
-    broken_memory[], broken_disks[], broken_pending[];
+    broken_earlier[], broken_memory[], broken_disks[], broken_pending[];
 
 /* The functions of the backend that is right; broken_pending has its own. */
 extern const hearth_backend *const good;

@@ -113,7 +113,8 @@ static hearth_testkit_subject subject_at(BrokenPlace *where, const hearth_backen
 /* ------------------------------------------------------------------ teeth */
 
 static const Broken *const chapters[] = {broken_reading, broken_batches, broken_parts, broken_levels,
-                                         broken_openers, broken_memory,  broken_disks, broken_pending};
+                                         broken_openers, broken_earlier, broken_memory, broken_disks,
+                                         broken_pending};
 
 #define CHAPTERS (sizeof chapters / sizeof *chapters)
 

@@ -3,6 +3,7 @@
 #define HEARTH_TOOL_COMMAND_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "error.h"
@@ -25,6 +26,7 @@ typedef struct Option {
 } Option;
 
 #define MOST_MODULES 32
+#define TIME_TEXT 64
 
 typedef struct Call {
   const char *command;
@@ -34,6 +36,8 @@ typedef struct Call {
   const char *modules[MOST_MODULES]; /* to be registered before the store is opened */
   int module_count;
   const char *alias; /* the policy of the old name, or NULL */
+  uint64_t at;       /* the batch after which the store is looked at; 0: as it is */
+  unsigned keep;     /* commits that a compaction by itself keeps */
 } Call;
 
 typedef struct Command {
@@ -67,6 +71,13 @@ int finish_output(void);
 /* Decimal number of an option's value; false: complained. */
 bool option_number(const char *name, const char *text, unsigned long long most, unsigned long long *out);
 
+/* The number of a commit, from 1, and how many of them; NULL: not given, nothing is changed. False: complained. */
+bool option_at(const char *name, const char *text, uint64_t *at);
+bool option_keep(const char *text, unsigned *keep);
+
+/* "2026-11-23 16:40:00.123 UTC", or "never" for 0. */
+void time_text(char out[TIME_TEXT], uint64_t milliseconds);
+
 /* ------------------------------------------------------------------ store */
 
 /* The backends that were built beside the library's own; the last is followed by NULL. */
@@ -95,6 +106,7 @@ int command_dump(Call *call);
 int command_verify(Call *call);
 int command_salvage(Call *call);
 int command_stat(Call *call);
+int command_log(Call *call);
 int command_copy(Call *call);
 int command_compact(Call *call);
 int command_export(Call *call);

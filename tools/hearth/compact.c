@@ -12,16 +12,16 @@
 int command_compact(Call *call) {
   const char *keep_text = NULL;
   const Option options[] = {{"keep", NULL, &keep_text}, {NULL, NULL, NULL}};
-  unsigned long long keep = 0;
+  unsigned keep = 0;
   hearth_error err;
   Script script;
   int status;
   if (!call_options(call, options, false, 0, 0, &status)) return status;
-  if (keep_text != NULL && !option_number("keep", keep_text, 1000000, &keep)) return STATUS_USAGE;
+  if (!option_keep(keep_text, &keep)) return STATUS_USAGE;
   status = script_open(call, HEARTH_OPEN_NO_CREATE | HEARTH_STORE_PLACEHOLDERS, &script); /* names stay as they are */
   if (status != STATUS_OK) return status;
   progress_watch("compact");
-  hearth_status outcome = hearth_compact(script.L, script.store, (unsigned)keep, &err);
+  hearth_status outcome = hearth_compact(script.L, script.store, keep, &err);
   progress_watch_end();
   if (outcome != HEARTH_OK)
     status = complain_about(STATUS_FAILED, call->uri, &err);
@@ -29,11 +29,13 @@ int command_compact(Call *call) {
 }
 
 int command_export(Call *call) {
-  const Option options[] = {{NULL, NULL, NULL}};
+  const char *at = NULL;
+  const Option options[] = {{"at", NULL, &at}, {NULL, NULL, NULL}};
   hearth_error err;
   Storage s;
   int status;
   if (!call_options(call, options, false, 1, 1, &status)) return status;
+  if (!option_at("at", at, &call->at)) return STATUS_USAGE;
   status = storage_open(call, HEARTH_OPEN_READONLY | HEARTH_OPEN_NO_CREATE, &s);
   if (status != STATUS_OK) return status;
   const CopySide side = {s.backend, s.store};

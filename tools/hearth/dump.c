@@ -141,11 +141,14 @@ static int dump_view(Dump *d, Look *look) {
 
 int command_dump(Call *call) {
   bool json = false, frames = false;
-  const Option options[] = {{"json", &json, NULL}, {"frames", &frames, NULL}, {NULL, NULL, NULL}};
+  const char *at = NULL;
+  const Option options[] = {{"json", &json, NULL}, {"frames", &frames, NULL}, {"at", NULL, &at}, {NULL, NULL, NULL}};
   Dump d = {.sink.writer = &dump_text};
   Look look;
   int status;
   if (!call_options(call, options, false, 0, 1, &status)) return status;
+  if (!option_at("at", at, &call->at)) return STATUS_USAGE;
+  if (at != NULL && (frames || call->argc > 0)) return complain(STATUS_USAGE, "dump: --at is for a store's contents");
   if (json && dump_json == NULL)
     return complain(STATUS_FAILED, "dump: this program was built without Jansson, so without --json");
   if (json) d.sink.writer = dump_json;

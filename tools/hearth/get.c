@@ -230,8 +230,8 @@ static hearth_status print_raw(ViewTarget *t, hearth_error *err) {
 
 int command_get(Call *call) {
   bool raw = false;
-  const char *depth = NULL;
-  const Option options[] = {{"raw", &raw, NULL}, {"depth", NULL, &depth}, {NULL, NULL, NULL}};
+  const char *depth = NULL, *at = NULL;
+  const Option options[] = {{"raw", &raw, NULL}, {"depth", NULL, &depth}, {"at", NULL, &at}, {NULL, NULL, NULL}};
   hearth_error err;
   Printer p = {.error = &err, .depth = DEFAULT_DEPTH};
   Look look;
@@ -239,6 +239,7 @@ int command_get(Call *call) {
   int status;
   if (!call_options(call, options, false, 1, 1, &status)) return status;
   if (depth != NULL && !option_number("depth", depth, GREATEST_DEPTH, &p.depth)) return STATUS_USAGE;
+  if (!option_at("at", at, &call->at)) return STATUS_USAGE;
   status = look_at_store(call, &look);
   if (status != STATUS_OK) return status;
   intmap_init(&p.seen, &hearth_libc_allocator);

@@ -71,12 +71,14 @@ static hearth_status list(ViewObject *o, hearth_error *err) {
 }
 
 int command_ls(Call *call) {
-  const Option options[] = {{NULL, NULL, NULL}};
+  const char *at = NULL;
+  const Option options[] = {{"at", NULL, &at}, {NULL, NULL, NULL}};
   hearth_error err;
   Look look;
   ViewTarget t;
   int status;
   if (!call_options(call, options, false, 0, 1, &status)) return status;
+  if (!option_at("at", at, &call->at)) return STATUS_USAGE;
   status = look_at_store(call, &look);
   if (status != STATUS_OK) return status;
   const char *path = call->argc > 0 ? call->argv[0] : "";

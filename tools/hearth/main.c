@@ -6,12 +6,15 @@
 #include "command.h"
 #include "hearth.h"
 
+#define AT_OPTION "  --at SEQ        what was there after this commit, of those that log lists\n"
+
 #define SCRIPT_OPTIONS                                                                             \
   "  -l MODULE       requires the module and registers it, so that its functions and classes are\n" \
   "                  stored by name; may be given again (also --module MODULE)\n"                  \
   "  --readonly      takes no lock; a script that changes something fails\n"                         \
   "  --alias POLICY  the global Memory, the old name of _home: off (default), on, or track, which\n" \
-  "                  warns of each place that uses it\n"
+  "                  warns of each place that uses it\n"                                           \
+  "  --keep N        where the store is compacted by itself, its last N commits stay (default: 0)\n"
 
 const Command commands[] = {
   {"run", "Runs a Lua script with _home and ext; commits when it returns, rolls back when it raises",
@@ -23,15 +26,15 @@ const Command commands[] = {
   {"repl", "Reads lines of Lua and runs them; commits after each that succeeds, rolls back one that raises", "",
    "What goes on over several lines is read to its end, as in lua. Inside, .help says more.\n\n" SCRIPT_OPTIONS, command_repl},
   {"ls", "Lists what the table at a path holds", "[PATH]",
-   "PATH is as errors print it: players[3].inventory[\"a b\"]; ^name is an upvalue, ^metatable the metatable.\n\n",
+   "PATH is as errors print it: players[3].inventory[\"a b\"]; ^name is an upvalue, ^metatable the metatable.\n\n" AT_OPTION,
    command_ls},
   {"get", "Prints the value at a path", "PATH",
    "  --raw           a string's bytes as they are, without quotes and line end\n"
-   "  --depth N       tables nested deeper than N are named, not printed (default: 16)\n",
+   "  --depth N       tables nested deeper than N are named, not printed (default: 16)\n" AT_OPTION,
    command_get},
   {"dump", "Prints everything in a store, or in a file that holds a blob", "[BLOBFILE]",
    "  --json          as one JSON array, an element a line\n"
-   "  --frames        the frames of the file instead of what they add up to\n",
+   "  --frames        the frames of the file instead of what they add up to\n" AT_OPTION,
    command_dump},
   {"verify", "Reads everything and says what is wrong with it", "",
    "The exit status is 0 when all of it is whole. A store that somebody writes meanwhile may have half a batch at its\n"
@@ -42,10 +45,14 @@ const Command commands[] = {
    "  --whole-batches leaves out what is left of batches that are not whole, one half of a transfer, say\n",
    command_salvage},
   {"stat", "Prints the figures of a store", "",
-   "  --digest        reads everything, for the digest that copy prints\n", command_stat},
+   "  --digest        reads everything, for the digest that copy prints\n" AT_OPTION, command_stat},
+  {"log", "Lists the commits that are still in the store: number, time, bytes, operations", "",
+   "The first one may be what a compaction made of all before it. Stores of the file backend keep commits until they\n"
+   "are compacted, of the others none does.\n\n"
+   "  --json          as one JSON array, an element a line\n", command_log},
   {"compact", "Gives back the space of what is no longer in use", "",
    "  --keep N        keeps the last N commits readable\n", command_compact},
-  {"export", "Writes everything to a new file in canonical form", "FILE", "", command_export},
+  {"export", "Writes everything to a new file in canonical form", "FILE", AT_OPTION, command_export},
   {"import", "Reads a file that export wrote into an empty store", "FILE", "", command_import},
   {"copy", "Makes one store what another is, whatever keeps them, and checks both", "[--from URI] --to URI",
    "The destination must be empty. It becomes a store when all of it is written, read again and found equal; until\n"

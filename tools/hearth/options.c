@@ -122,3 +122,20 @@ bool call_options(Call *call, const Option *options, bool leading, int least, in
   hide_passwords(call->argv[most], ""); /* it may be the URI that belongs behind --store */
   return usage_error(status, call, "no place for the argument ", call->argv[most]);
 }
+
+bool option_at(const char *name, const char *text, uint64_t *at) {
+  unsigned long long n = 0;
+  if (text == NULL) return true;
+  if (!option_number(name, text, INT64_MAX, &n)) return false;
+  if (n == 0) return complain(STATUS_USAGE, "--%s: commits are numbered from 1", name) == STATUS_OK;
+  *at = n;
+  return true;
+}
+
+bool option_keep(const char *text, unsigned *keep) {
+  unsigned long long n = 0;
+  if (text == NULL) return true;
+  if (!option_number("keep", text, 1000000, &n)) return false;
+  *keep = (unsigned)n;
+  return true;
+}

@@ -122,11 +122,13 @@ static int run_lines(Script *s) {
 
 int command_repl(Call *call) {
   bool readonly = false;
-  const Option options[] = {
-    {"module", NULL, NULL}, {"readonly", &readonly, NULL}, {"alias", NULL, &call->alias}, {NULL, NULL, NULL}};
+  const char *keep = NULL;
+  const Option options[] = {{"module", NULL, NULL}, {"readonly", &readonly, NULL}, {"alias", NULL, &call->alias},
+                            {"keep", NULL, &keep}, {NULL, NULL, NULL}};
   Script s;
   int status;
   if (!call_options(call, options, false, 0, 0, &status)) return status;
+  if (!option_keep(keep, &call->keep)) return STATUS_USAGE;
   status = script_open(call, readonly ? HEARTH_OPEN_READONLY : 0, &s);
   if (status != STATUS_OK) return status;
   if (isatty(STDIN_FILENO) == 1)

@@ -38,11 +38,13 @@ static int run(Script *s, const Call *call, bool eval) {
 
 static int run_and_commit(Call *call, bool eval) {
   bool readonly = false;
-  const Option options[] = {
-    {"module", NULL, NULL}, {"readonly", &readonly, NULL}, {"alias", NULL, &call->alias}, {NULL, NULL, NULL}};
+  const char *keep = NULL;
+  const Option options[] = {{"module", NULL, NULL}, {"readonly", &readonly, NULL}, {"alias", NULL, &call->alias},
+                            {"keep", NULL, &keep}, {NULL, NULL, NULL}};
   Script s;
   int status;
   if (!call_options(call, options, true, 1, -1, &status)) return status;
+  if (!option_keep(keep, &call->keep)) return STATUS_USAGE;
   status = script_open(call, readonly ? HEARTH_OPEN_READONLY : 0, &s);
   if (status != STATUS_OK) return status;
   status = run(&s, call, eval);

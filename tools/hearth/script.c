@@ -76,7 +76,7 @@ static bool choose_alias(const Call *call, hearth_alias *out) {
 int script_open(const Call *call, unsigned flags, Script *s) {
   hearth_error err;
   hearth_options options = {.size = sizeof options, .flags = flags, .warn = print_warning,
-                            .backends = command_backends};
+                            .backends = command_backends, .keep = call->keep};
   if (!choose_alias(call, &options.alias)) return STATUS_USAGE;
   s->location = call->uri;
   s->store = NULL;

@@ -1,6 +1,5 @@
 /* hearth stat: the figures of a store. */
 #include <inttypes.h>
-#include <time.h>
 
 #include "look.h"
 #include "progress.h"
@@ -28,14 +27,9 @@ static void line(const char *name, uint64_t n, const char *unit) {
 }
 
 static void print_saved(uint64_t milliseconds) {
-  char text[40];
-  time_t seconds = (time_t)(milliseconds / 1000);
-  struct tm parts;
-  if (milliseconds != 0 && gmtime_r(&seconds, &parts) != NULL &&
-      strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &parts) > 0)
-    (void)printf("%-16s %s.%03u UTC\n", "saved", text, (unsigned)(milliseconds % 1000));
-  else
-    (void)printf("%-16s never\n", "saved");
+  char text[TIME_TEXT];
+  time_text(text, milliseconds);
+  (void)printf("%-16s %s\n", "saved", text);
 }
 
 static void print_writer(const char *writer) {
@@ -69,13 +63,15 @@ static int print_digest(const Storage *storage) {
 
 int command_stat(Call *call) {
   bool digest = false;
-  const Option options[] = {{"digest", &digest, NULL}, {NULL, NULL, NULL}};
+  const char *at = NULL;
+  const Option options[] = {{"digest", &digest, NULL}, {"at", NULL, &at}, {NULL, NULL, NULL}};
   hearth_error err;
   Look look;
   Counting c = {0, 0, 0};
   hearth_backend_stat s = {.size = sizeof s};
   int status, result = 0;
   if (!call_options(call, options, false, 0, 0, &status)) return status;
+  if (!option_at("at", at, &call->at)) return STATUS_USAGE;
   status = look_at_store(call, &look);
   if (status != STATUS_OK) return status;
   const Storage *storage = &look.storage;

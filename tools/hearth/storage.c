@@ -28,7 +28,10 @@ int storage_open(const Call *call, unsigned flags, Storage *out) {
   if (out->backend == NULL) return complain_about(STATUS_NO_STORE, call->uri, &err);
   (void)snprintf(out->location, sizeof out->location, "%s", *location != '\0' ? location : call->uri);
   hide_passwords(out->location, "");
-  hearth_backend_config config = {.size = sizeof config, .location = location, .flags = flags, .warn = print_warning};
+  if (call->at != 0 && !hearth_backend_keeps_batches(out->backend))
+    return complain(STATUS_NO_STORE, "%s: the %s backend keeps no earlier commits", out->location, out->backend->name);
+  hearth_backend_config config = {.size = sizeof config, .location = location, .flags = flags, .warn = print_warning,
+                                  .at = call->at};
   if (out->backend->open(&config, &out->store, &err) == HEARTH_OK) return STATUS_OK;
   return complain_about(STATUS_NO_STORE, out->location, &err);
 }
