@@ -20,7 +20,8 @@ function readHeader(bytes) {
   const [format, readableBy] = bytes.take(2);
   if (readableBy > VERSION) bytes.fail(`readers of version ${readableBy} and later can read this`, 5);
   const [flags, luaVersion, sizes] = bytes.take(3);
-  if (flags & ~3) bytes.fail("there are no such flags", 6);
+  if (readableBy === 0 || readableBy > format) bytes.fail("its versions contradict each other", 5);
+  if (format <= VERSION && flags & ~3) bytes.fail("there are no such flags", 6);
   return { format, readableBy, canonical: (flags & 1) !== 0, stripped: (flags & 2) !== 0, luaVersion,
     integerSize: sizes >> 4, floatSize: sizes & 15 };
 }

@@ -78,6 +78,17 @@ test("random graphs", (t) => {
   t.diagnostic(`figure: ${count} random blobs of ${size} bytes: the second reader agrees`);
 });
 
+test("versions and flags: every pair of them", () => {
+  const bytes = readFileSync(join(golden, "shape.blob"));
+  for (const writtenBy of [0, 1, 2, 255])
+    for (const readableBy of [0, 1, 2, 255])
+      for (const flags of [0, 1, 2, 3, 4, 255]) {
+        const changed = Buffer.from(bytes);
+        changed.set([writtenBy, readableBy, flags], 4);
+        assert.equal(read(changed), said(changed), `written by ${writtenBy}, readable by ${readableBy}, flags ${flags}`);
+      }
+});
+
 test("both refuse every prefix", () => {
   for (const name of names) {
     const bytes = readFileSync(join(golden, name));
