@@ -1,7 +1,6 @@
 /** Chapter "Blobs": one value and all objects that it reaches. */
-import { createXXHash3 } from "hash-wasm";
-
 import { Bytes } from "./bytes.mjs";
+import { check } from "./check.mjs";
 import { readBody, readHead, readShape, readValue } from "./heads.mjs";
 import { readPrototype } from "./prototype.mjs";
 import { Values } from "./value.mjs";
@@ -9,12 +8,6 @@ import { Values } from "./value.mjs";
 const MAGIC = [0xce, 0x48, 0x74, 0x68];
 const VERSION = 1;
 const REPEAT = 11;
-const xxhash3 = await createXXHash3(0, 0);
-
-export function check(record) {
-  return BigInt("0x" + xxhash3.init().update(record).digest("hex"));
-}
-
 function readHeader(bytes) {
   if (!MAGIC.every((byte) => byte === bytes.byte())) bytes.fail("this is no blob", 0);
   const [format, readableBy] = bytes.take(2);
@@ -58,20 +51,23 @@ function readHeads(bytes, count, size) {
   return heads;
 }
 
+async function readCheckedPrototype(bytes) {
+  const size = bytes.count();
+  const expected = bytes.u64();
+  const at = bytes.at;
+  const record = bytes.take(size);
+  if (await check(record) !== expected) bytes.fail("a prototype is not as it was written", at);
+  return readPrototype(record);
+}
+
 /** `{ header, root, shapes, prototypes, objects }`; objects from number 1 on, each with its kind, head and body. */
-export function readBlob(input) {
+export async function readBlob(input) {
   const bytes = new Bytes(input);
   const header = readHeader(bytes);
   const [shapeCount, prototypeCount, objectCount, headSize] = [bytes.count(), bytes.count(), bytes.count(), bytes.count()];
   const shapes = Array.from({ length: shapeCount }, () => readShape(bytes, new Values(bytes)));
-  const prototypes = Array.from({ length: prototypeCount }, () => {
-    const size = bytes.count();
-    const expected = bytes.u64();
-    const at = bytes.at;
-    const record = bytes.take(size);
-    if (check(record) !== expected) bytes.fail("a prototype is not as it was written", at);
-    return readPrototype(record);
-  });
+  const prototypes = [];
+  while (prototypes.length < prototypeCount) prototypes.push(await readCheckedPrototype(bytes));
   const heads = readHeads(bytes, objectCount, headSize);
   const values = new Values(bytes, { objects: objectCount });
   const isCell = (number) => {

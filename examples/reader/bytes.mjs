@@ -40,6 +40,10 @@ export class Bytes {
     return this.bytes[this.skip(1)];
   }
 
+  u16() {
+    return this.#view.getUint16(this.skip(2), true);
+  }
+
   u32() {
     return this.#view.getUint32(this.skip(4), true);
   }

@@ -3,6 +3,8 @@
  * A reader of Hearth's format in JavaScript, written from docs/FORMAT.md alone; it shares no code with the library.
  *
  *     node dump.mjs BLOB        prints what `hearth dump --json BLOB` prints
+ *     node dump.mjs LOG         the frames of a store's file, as `hearth dump --json --frames`; keys of external tables
+ *                               are { "bytes": hexadecimal } here
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
@@ -11,6 +13,8 @@ import { TextDecoder } from "node:util";
 
 import { readBlob } from "./blob.mjs";
 import { Damaged } from "./bytes.mjs";
+import { entryName } from "./entry.mjs";
+import { readLog } from "./log.mjs";
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const hex = (bytes) => Buffer.from(bytes).toString("hex");
@@ -77,13 +81,32 @@ export function dump({ header, root, shapes, prototypes, objects }) {
   ];
 }
 
-function main(paths) {
+function operation({ op, table, key, value: bytes }) {
+  const fields = { op: JSON.stringify(op), table };
+  if (key) fields.key = table === 0n ? JSON.stringify(entryName(key)) : object({ bytes: JSON.stringify(hex(key)) });
+  if (bytes) fields.size = bytes.length;
+  return object(fields);
+}
+
+export function dumpLog({ header, frames }) {
+  const { writeVersion, readVersion, salt, first, synced, time } = header;
+  return [
+    object({ item: '"log"', writeVersion, readVersion, salt: JSON.stringify(salt.toString(16).padStart(16, "0")), first, synced,
+      time, damaged: false }),
+    ...frames.map(({ at, kind, sequence, length, time: written, synced: known, operations }) => object({ item: '"frame"', at,
+      kind: JSON.stringify(kind), sequence, length, time: written, synced: known, operations: list(operations.map(operation)) })),
+  ];
+}
+
+async function main(paths) {
   if (paths.length !== 1) {
-    process.stderr.write("usage: dump.mjs BLOB\n");
+    process.stderr.write("usage: dump.mjs BLOB-OR-LOG\n");
     return 2;
   }
   try {
-    process.stdout.write(`[\n${dump(readBlob(readFileSync(paths[0]))).join(",\n")}\n]\n`);
+    const bytes = readFileSync(paths[0]);
+    const items = bytes[0] === 0x89 ? dumpLog(await readLog(bytes)) : dump(await readBlob(bytes));
+    process.stdout.write(`[\n${items.join(",\n")}\n]\n`);
     return 0;
   } catch (error) {
     if (!(error instanceof Damaged)) throw error;
@@ -92,4 +115,4 @@ function main(paths) {
   }
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = main(process.argv.slice(2));
+if (process.argv[1] === fileURLToPath(import.meta.url)) process.exitCode = await main(process.argv.slice(2));
