@@ -94,7 +94,7 @@ static int decode_protected(lua_State *L) {
   D->what = "blob";
   D->seal = o->seal;
   D->flags = o->flags;
-  D->max_memory = o->max_memory;
+  if (o->max_memory != 0) D->max_memory = o->max_memory;
   D->relative = true;
   D->overlay = lua_istable(L, 2) ? 2 : 0;
   D->c = cursor_over(call->bytes, call->size);
@@ -104,8 +104,7 @@ static int decode_protected(lua_State *L) {
   decoder_push_tables(D, (size_t)header.objects); /* at most the bytes that remain */
   decode_constants(D, &header);
   decode_heads(D, &header);
-  uint32_t root_waits;
-  decode_value(D, &root_waits);
+  uint32_t root_waits = decode_value(D, PLACE_ANY);
   int root = lua_gettop(L);
   decode_bodies(D);
   decode_finish(D);

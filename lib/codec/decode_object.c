@@ -34,21 +34,15 @@ _Noreturn void decoder_fail_memory(Decoder *D) {
   raise_filled(D->L);
 }
 
-void decoder_check(Decoder *D) {
-  if (D->c.why != NULL) decoder_fail(D, HEARTH_DAMAGED, "%s", D->c.why);
-}
-
-void decoder_charge(Decoder *D, uint64_t bytes) {
-  D->memory += bytes;
-  if (D->max_memory != 0 && D->memory > D->max_memory)
-    decoder_fail(D, HEARTH_LIMIT, "the values need more than max_memory (%llu bytes)",
-                 (unsigned long long)D->max_memory);
+_Noreturn void decoder_fail_limit(Decoder *D) {
+  decoder_fail(D, HEARTH_LIMIT, "the values need more than max_memory (%llu bytes)", (unsigned long long)D->max_memory);
 }
 
 void decoder_init(Decoder *D, lua_State *L, const hearth_allocator *a) {
   memset(D, 0, sizeof *D);
   D->L = L;
   D->locals = DECODER_NONE;
+  D->max_memory = UINT64_MAX;
   buffer_init(&D->parts, a);
   buffer_init(&D->patches, a);
   buffer_init(&D->metatables, a);

@@ -21,64 +21,6 @@ void decode_shape(Decoder *D, uint32_t index) {
   lua_rawseti(L, D->shapes, (lua_Integer)index + 1);
 }
 
-/* A value of a table: no nil, which would be no entry. */
-static void decode_field(Decoder *D, uint32_t *waiting) {
-  decode_value(D, waiting);
-  if (lua_isnil(D->L, -1) && *waiting == DECODER_NONE) decoder_fail(D, HEARTH_DAMAGED, "a nil inside a table");
-}
-
-static void decode_key(Decoder *D, uint32_t *waiting) {
-  decode_field(D, waiting);
-  if (lua_type(D->L, -1) == LUA_TNUMBER && !lua_isinteger(D->L, -1)) {
-    lua_Number n = lua_tonumber(D->L, -1);
-    if (n != n) decoder_fail(D, HEARTH_DAMAGED, "a NaN as a key");
-  }
-}
-
-void decode_array(Decoder *D, uint32_t index, int t, uint64_t first, uint64_t count) {
-  lua_State *L = D->L;
-  for (uint64_t i = 0; i < count; i++) {
-    uint32_t waits;
-    decode_field(D, &waits);
-    if (waits == DECODER_NONE) {
-      lua_rawseti(L, t, (lua_Integer)(first + i));
-    } else {
-      lua_pop(L, 1);
-      lua_pushinteger(L, (lua_Integer)(first + i));
-      lua_pushnil(L);
-      decode_wait_field(D, index, DECODER_NONE, waits);
-    }
-  }
-}
-
-void decode_pairs(Decoder *D, uint32_t index, int t, uint64_t count) {
-  lua_State *L = D->L;
-  for (uint64_t i = 0; i < count; i++) {
-    uint32_t key_waits, value_waits;
-    decode_key(D, &key_waits);
-    decode_field(D, &value_waits);
-    if (key_waits == DECODER_NONE && value_waits == DECODER_NONE)
-      lua_rawset(L, t);
-    else
-      decode_wait_field(D, index, key_waits, value_waits);
-  }
-}
-
-static void decode_shaped(Decoder *D, uint32_t index, int t) {
-  lua_State *L = D->L;
-  lua_rawgeti(L, D->shapes, (lua_Integer)decoder_part(D, index)->constant + 1);
-  int keys = lua_gettop(L);
-  for (lua_Integer i = 1; lua_rawgeti(L, keys, i) != LUA_TNIL; i++) {
-    uint32_t waits;
-    decode_field(D, &waits);
-    if (waits == DECODER_NONE)
-      lua_rawset(L, t);
-    else
-      decode_wait_field(D, index, DECODER_NONE, waits);
-  }
-  lua_pop(L, 2);
-}
-
 void decode_metatable(Decoder *D, uint32_t index) {
   Value v;
   value_get(&D->c, &v);
@@ -187,9 +129,8 @@ static void decode_closure(Decoder *D, uint32_t index) {
 
 static void decode_cell(Decoder *D, uint32_t index) {
   lua_State *L = D->L;
-  uint32_t waits;
   decode_ensure_cell(D, index);
-  decode_value(D, &waits);
+  uint32_t waits = decode_value(D, PLACE_ANY);
   if (waits != DECODER_NONE) {
     decode_wait_cell(D, index, waits);
     return;
@@ -201,8 +142,7 @@ static void decode_cell(Decoder *D, uint32_t index) {
 }
 
 static void decode_special(Decoder *D, uint32_t index) {
-  uint32_t waits;
-  decode_value(D, &waits);
+  uint32_t waits = decode_value(D, PLACE_ANY);
   decode_keep_special(D, index, waits);
 }
 

@@ -41,6 +41,9 @@ typedef struct Part {
 
 enum { PART_WAITING = 0, PART_BUILDING = 1, PART_BUILT = 2 };
 
+/* What a value is to be: of a table no value and no key is nil, no key is NaN. */
+typedef enum ValuePlace { PLACE_ANY, PLACE_VALUE, PLACE_KEY } ValuePlace;
+
 typedef struct DecoderOps {
   /* The index of the object with this number, or DECODER_NONE when there is none. */
   uint32_t (*find)(Decoder *D, uint64_t number);
@@ -63,7 +66,7 @@ struct Decoder {
   size_t bias;             /* positions in errors count from here */
   unsigned flags;          /* HEARTH_ALLOW_..., HEARTH_PLACEHOLDERS */
   uint64_t top;            /* highest object referred to so far */
-  uint64_t memory, max_memory;
+  uint64_t memory, max_memory; /* the latter UINT64_MAX where there is no limit */
   uint64_t fields, most_fields; /* of all tables so far; each takes a byte of the bodies at least */
   Buffer parts;            /* Part, one an object */
   Buffer patches;          /* what waits for special objects */
@@ -89,11 +92,18 @@ struct Decoder {
 _Noreturn void decoder_fail(Decoder *D, hearth_status code, const char *format, ...) HEARTH_PRINTF(3, 4);
 _Noreturn void decoder_fail_memory(Decoder *D);
 
+_Noreturn void decoder_fail_limit(Decoder *D);
+
 /* Raises DAMAGED if the cursor failed. */
-void decoder_check(Decoder *D);
+static inline void decoder_check(Decoder *D) {
+  if (D->c.why != NULL) decoder_fail(D, HEARTH_DAMAGED, "%s", D->c.why);
+}
 
 /* Counts memory that values will take against max_memory. */
-void decoder_charge(Decoder *D, uint64_t bytes);
+static inline void decoder_charge(Decoder *D, uint64_t bytes) {
+  D->memory += bytes;
+  if (D->memory > D->max_memory) decoder_fail_limit(D);
+}
 
 static inline Part *decoder_part(Decoder *D, uint32_t index) {
   return (Part *)(void *)D->parts.data + index; /* the allocator's memory is aligned for it */
@@ -124,8 +134,11 @@ void decode_head_or_repeat(Decoder *D, HeadReader *heads, uint64_t number);
 /* Pushes a head's name, a scalar. */
 void decode_push_name(lua_State *L, const Value *name);
 
-/* Reads one value from D->c and pushes it. A special object that is not built yet is pushed as nil, and told in *waiting (else DECODER_NONE). */
-void decode_value(Decoder *D, uint32_t *waiting);
+/*
+** Reads one value from D->c and pushes it: DECODER_NONE. A special object that is not built yet is pushed as nil; its
+** index is the answer.
+*/
+uint32_t decode_value(Decoder *D, ValuePlace place);
 
 /* The index of the object that a reference just read means; raises if there is none. */
 uint32_t decode_ref(Decoder *D, const Value *v);
@@ -139,8 +152,9 @@ void decode_check_closure(Decoder *D, uint32_t index);
 /* Reads the body of the table at index into another table, and notes its metatable. */
 void decode_table_into(Decoder *D, uint32_t index, int t);
 
-/* The parts of tables' bodies, for pages: array values from `first`, pairs, the metatable. */
+/* The parts of the bodies of tables (and of pages): array values from `first`, values of the shape, pairs, the metatable. */
 void decode_array(Decoder *D, uint32_t index, int t, uint64_t first, uint64_t count);
+void decode_shaped(Decoder *D, uint32_t index, int t);
 void decode_pairs(Decoder *D, uint32_t index, int t, uint64_t count);
 void decode_metatable(Decoder *D, uint32_t index);
 

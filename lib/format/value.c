@@ -25,11 +25,11 @@ void value_put_integer(Buffer *b, int64_t n) {
 ** The 32-bit form of a double that has one without loss, by its bits: a
 ** conversion by the processor would disturb NaNs, and -m32 rounds twice.
 */
-static bool narrow(uint64_t bits, uint32_t *out) {
+bool value_narrow(uint64_t bits, uint32_t *out) {
   uint32_t sign = (uint32_t)(bits >> 63) << 31;
   uint32_t exponent = (uint32_t)(bits >> 52) & 0x7ff;
   uint64_t mantissa = bits & 0xfffffffffffffu;
-  if ((mantissa & 0x1fffffff) != 0) return false;
+  if ((mantissa & VALUE_WIDE_BITS) != 0) return false;
   if (exponent == 0 && mantissa == 0) {
     *out = sign;
     return true;
@@ -54,7 +54,7 @@ static uint64_t widen(uint32_t bits) {
 
 void value_put_float(Buffer *b, uint64_t bits) {
   uint32_t narrowed;
-  if (narrow(bits, &narrowed)) {
+  if (value_narrow(bits, &narrowed)) {
     buffer_byte(b, TAG_FLOAT32);
     fixed_put(b, narrowed, 4);
   } else {
@@ -101,52 +101,31 @@ void value_put_local(Buffer *b, uint64_t number) {
   varint_put(b, number);
 }
 
-static void get_integer(Cursor *c, unsigned char tag, Value *v) {
-  unsigned width = (tag & 7) + 1u;
-  uint64_t magnitude = fixed_get(c, width);
-  bool negative = (tag & 8) != 0;
-  if (magnitude > INT64_MAX || width_of(magnitude) != width || (!negative && magnitude < 128))
-    cursor_fail(c, "an integer is not in its shortest form");
-  v->kind = VALUE_INTEGER;
-  v->as.integer = negative ? -1 - (int64_t)magnitude : (int64_t)magnitude;
-}
-
 static void get_float32(Cursor *c, Value *v) {
   uint32_t bits = (uint32_t)fixed_get(c, 4);
   uint32_t again = 0;
   v->kind = VALUE_FLOAT;
   v->as.bits = widen(bits);
-  (void)narrow(v->as.bits, &again); /* what was widened can be */
+  (void)value_narrow(v->as.bits, &again); /* what was widened can be */
   if (again != bits) cursor_fail(c, "a float of 32 bits that is not plain");
 }
 
-static void get_float64(Cursor *c, Value *v) {
-  uint32_t narrowed;
-  v->kind = VALUE_FLOAT;
-  v->as.bits = fixed_get(c, 8);
-  if (narrow(v->as.bits, &narrowed)) cursor_fail(c, "a float of 64 bits that 32 bits hold");
-}
-
-static void get_string(Cursor *c, ValueKind kind, uint64_t size, Value *v) {
-  v->kind = kind;
-  v->as.bytes = cursor_bytes(c, size);
-  v->size = v->as.bytes != NULL ? (size_t)size : 0;
-}
-
-static void get_tagged(Cursor *c, unsigned char tag, Value *v) {
+void value_get_rare(Cursor *c, unsigned char tag, Value *v) {
+  if (tag >= TAG_KNOWN && tag < TAG_NIL) {
+    v->kind = VALUE_KNOWN;
+    v->as.number = tag - (uint64_t)TAG_KNOWN;
+    return;
+  }
   switch (tag) {
     case TAG_NIL: v->kind = VALUE_NIL; break;
     case TAG_FALSE: v->kind = VALUE_FALSE; break;
     case TAG_TRUE: v->kind = VALUE_TRUE; break;
     case TAG_FLOAT32: get_float32(c, v); break;
-    case TAG_FLOAT64:
-      get_float64(c, v);
-      break;
     case TAG_LONG_STRING:
-      get_string(c, VALUE_STRING, varint_get(c), v);
+      value_get_string(c, VALUE_STRING, varint_get(c), v);
       if (v->size < TAG_FUSED) cursor_fail(c, "a short string in the form of a long one");
       break;
-    case TAG_DEFINE: get_string(c, VALUE_DEFINE, varint_get(c), v); break;
+    case TAG_DEFINE: value_get_string(c, VALUE_DEFINE, varint_get(c), v); break;
     case TAG_FAR_KNOWN:
       v->kind = VALUE_KNOWN;
       v->as.number = varint_get(c);
@@ -168,24 +147,9 @@ static void get_tagged(Cursor *c, unsigned char tag, Value *v) {
 }
 
 void value_get(Cursor *c, Value *v) {
-  unsigned char tag = cursor_byte(c);
-  v->kind = VALUE_NIL;
   v->as.number = 0;
   v->size = 0;
-  if (c->why != NULL) return;
-  if (tag < TAG_STRING) {
-    v->kind = VALUE_INTEGER;
-    v->as.integer = tag;
-  } else if (tag < TAG_KNOWN) {
-    get_string(c, VALUE_STRING, tag - (uint64_t)TAG_STRING, v);
-  } else if (tag < TAG_NIL) {
-    v->kind = VALUE_KNOWN;
-    v->as.number = tag - (uint64_t)TAG_KNOWN;
-  } else if (tag >= TAG_POSITIVE && tag < TAG_NEGATIVE + 8) {
-    get_integer(c, tag, v);
-  } else {
-    get_tagged(c, tag, v);
-  }
+  value_get_inline(c, v);
   if (c->why != NULL) {
     v->kind = VALUE_NIL;
     v->size = 0;

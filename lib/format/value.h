@@ -71,6 +71,57 @@ static inline void value_put_tag(Buffer *b, unsigned char tag) {
 /* Reads one value; on error the cursor says so and the value is nil. */
 void value_get(Cursor *c, Value *v);
 
+/* --------------- what value_get is, inline for where most values are read */
+
+/* Those tags that are rare. */
+void value_get_rare(Cursor *c, unsigned char tag, Value *v);
+
+#define VALUE_WIDE_BITS 0x1fffffffu /* of a double: 32 bits have no place for them. Most doubles have one set */
+
+/* Does the double have a form of 32 bits? */
+bool value_narrow(uint64_t bits, uint32_t *out);
+
+static inline void value_get_integer(Cursor *c, unsigned char tag, Value *v) {
+  unsigned width = (tag & 7) + 1u;
+  uint64_t magnitude = fixed_get(c, width);
+  bool negative = tag >= TAG_NEGATIVE;
+  bool shortest = width == 1 ? negative || magnitude >= 128 : magnitude >> (8 * width - 8) != 0;
+  if (!shortest || magnitude > INT64_MAX) cursor_fail(c, "an integer is not in its shortest form");
+  v->kind = VALUE_INTEGER;
+  v->as.integer = negative ? -1 - (int64_t)magnitude : (int64_t)magnitude;
+}
+
+static inline void value_get_float64(Cursor *c, Value *v) {
+  uint32_t narrowed;
+  v->kind = VALUE_FLOAT;
+  v->as.bits = fixed_get(c, 8);
+  if ((v->as.bits & VALUE_WIDE_BITS) == 0 && value_narrow(v->as.bits, &narrowed))
+    cursor_fail(c, "a float of 64 bits that 32 bits hold");
+}
+
+static inline void value_get_string(Cursor *c, ValueKind kind, uint64_t size, Value *v) {
+  v->kind = kind;
+  v->as.bytes = cursor_bytes(c, size);
+  v->size = v->as.bytes != NULL ? (size_t)size : 0;
+}
+
+/* As value_get, but on error the value is anything. */
+static inline void value_get_inline(Cursor *c, Value *v) {
+  unsigned char tag = cursor_byte(c);
+  if (tag < TAG_STRING) {
+    v->kind = VALUE_INTEGER;
+    v->as.integer = tag;
+  } else if (tag < TAG_KNOWN) {
+    value_get_string(c, VALUE_STRING, tag - (uint64_t)TAG_STRING, v);
+  } else if (tag >= TAG_POSITIVE && tag < TAG_NEGATIVE + 8) {
+    value_get_integer(c, tag, v);
+  } else if (tag == TAG_FLOAT64) {
+    value_get_float64(c, v);
+  } else {
+    value_get_rare(c, tag, v);
+  }
+}
+
 /* Orders encoded scalar keys: by their bytes. */
 int value_compare_bytes(const unsigned char *a, size_t a_size, const unsigned char *b, size_t b_size);
 

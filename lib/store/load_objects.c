@@ -285,8 +285,7 @@ static void load_local_heads(Loader *l, uint32_t index) {
 
 /* The value is put aside. */
 static void load_live_cell(Loader *l, uint32_t index) {
-  uint32_t waits;
-  decode_value(&l->D, &waits);
+  uint32_t waits = decode_value(&l->D, PLACE_ANY);
   if (waits != DECODER_NONE)
     decode_wait_cell(&l->D, index, waits);
   else
