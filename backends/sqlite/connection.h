@@ -16,15 +16,19 @@ typedef enum StatementKind {
   SET_NUMBERS,
   GET,
   HAS,
-  PUT,
+  ADD,          /* nothing where the key is there */
+  OLD,
+  REPLACE,
   DEL,
   DROP,
   SCAN,         /* `to` is absent: up to the last */
   SCAN_TO,
   SCAN_REVERSE, /* from the last down */
   SCAN_REVERSE_TO,
-  NEXT_TABLE,
-  COUNT,
+  GET_TOTAL,
+  SET_TOTAL,
+  DEL_TOTAL,
+  SCAN_TOTALS,
   STATEMENTS
 } StatementKind;
 

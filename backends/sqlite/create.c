@@ -16,8 +16,8 @@ static const char making[] =
     "BEGIN;"
     "PRAGMA application_id = " TEXT_OF(FORMAT_APPLICATION_ID) ";"
     "PRAGMA user_version = " TEXT_OF(FORMAT_VERSION) ";"
-    FORMAT_HEARTH ";" FORMAT_ENTRY ";"
-    "INSERT INTO hearth VALUES (0, 0, 'hearth, SQLite ' || sqlite_version());"
+    FORMAT_HEARTH ";" FORMAT_TOTAL ";" FORMAT_ENTRY ";"
+    "INSERT INTO hearth VALUES (0, 0, 'hearth, SQLite ' || sqlite_version(), 0, %lld);"
     "COMMIT;"
     "PRAGMA wal_checkpoint(TRUNCATE)";
 
@@ -54,7 +54,10 @@ static hearth_status fill(hearth_backend_store *store, hearth_error *err) {
   Connection c;
   hearth_status status = sqlite_connection_open(&c, store->names.fresh, TO_WRITE, err);
   if (status != HEARTH_OK) return status;
-  status = sqlite_connection_run(&c, store->names.path, making, "make it", err);
+  static const Numbers none = {0};
+  char text[sizeof making + 24];
+  (void)snprintf(text, sizeof text, making, (long long)check_numbers(&none));
+  status = sqlite_connection_run(&c, store->names.path, text, "make it", err);
   sqlite_connection_close(&c);
   return status;
 }

@@ -65,6 +65,8 @@ hearth_status sqlite_identify_tables(Connection *c, const char *path, hearth_err
   hearth_status status = check_table(c, path, statement, "hearth", FORMAT_HEARTH, err);
   (void)sqlite3_reset(statement);
   if (status == HEARTH_OK) status = check_table(c, path, statement, "entry", FORMAT_ENTRY, err);
+  (void)sqlite3_reset(statement);
+  if (status == HEARTH_OK) status = check_table(c, path, statement, "total", FORMAT_TOTAL, err);
   (void)sqlite3_finalize(statement);
   return status;
 }

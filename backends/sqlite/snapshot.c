@@ -2,14 +2,16 @@
 #include "error.h"
 #include "store.h"
 
-hearth_status sqlite_snapshot_numbers(hearth_backend_store *store, Connection *c, uint64_t *sequence, uint64_t *durable,
-                               hearth_error *err) {
+hearth_status sqlite_snapshot_numbers(hearth_backend_store *store, Connection *c, Numbers *numbers, hearth_error *err) {
   sqlite3_stmt *statement = sqlite_statement_take(c, GET_NUMBERS);
   int result = statement != NULL ? sqlite3_step(statement) : SQLITE_ERROR;
   hearth_status status = HEARTH_OK;
   if (result == SQLITE_ROW) {
-    *sequence = (uint64_t)sqlite3_column_int64(statement, 0);
-    *durable = (uint64_t)sqlite3_column_int64(statement, 1);
+    numbers->sequence = (uint64_t)sqlite3_column_int64(statement, 0);
+    numbers->durable = (uint64_t)sqlite3_column_int64(statement, 1);
+    numbers->digest = (uint64_t)sqlite3_column_int64(statement, 2);
+    if ((uint64_t)sqlite3_column_int64(statement, 3) != check_numbers(numbers))
+      status = hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: the checksum of its numbers is wrong", store->names.path);
   } else if (result == SQLITE_DONE) {
     status = hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: the table hearth is empty", store->names.path);
   } else {
@@ -47,7 +49,7 @@ hearth_status sqlite_check_length(hearth_backend_store *store, hearth_error *err
 }
 
 hearth_status sqlite_snapshot_begin(hearth_backend_store *store, hearth_error *err) {
-  uint64_t sequence = 0, durable = 0;
+  Numbers numbers = {0};
   /* after an I/O error, or without memory, SQLite has ended the transaction by itself */
   if (store->read.in_snapshot && sqlite3_get_autocommit(store->read.db) == 0) return HEARTH_OK;
   store->read.in_snapshot = false;
@@ -57,20 +59,21 @@ hearth_status sqlite_snapshot_begin(hearth_backend_store *store, hearth_error *e
     return sqlite_trouble(store, &store->read, "read", err);
   store->read.in_snapshot = true;
   /* the transaction begins with this */
-  hearth_status status = sqlite_snapshot_numbers(store, &store->read, &sequence, &durable, err);
+  hearth_status status = sqlite_snapshot_numbers(store, &store->read, &numbers, err);
   if (status != HEARTH_OK) {
     sqlite_snapshot_end(store);
     return status;
   }
-  if (store->readonly && store->read.began && sequence != store->sequence) {
+  if (store->readonly && store->read.began && numbers.sequence != store->sequence) {
     sqlite_snapshot_end(store);
     return hearth_fail(err, HEARTH_STALE, "%s: has moved on to batch %llu", store->names.path,
-                       (unsigned long long)sequence);
+                       (unsigned long long)numbers.sequence);
   }
   store->read.began = true;
+  store->shown = numbers.digest;
   if (store->readonly) {
-    store->sequence = sequence;
-    store->durable = log_is_empty(store) ? sequence : durable;
+    store->sequence = numbers.sequence;
+    store->durable = log_is_empty(store) ? numbers.sequence : numbers.durable;
   }
   return HEARTH_OK;
 }

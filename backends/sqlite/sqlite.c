@@ -129,7 +129,7 @@ static hearth_status begin_log(hearth_backend_store *store, hearth_error *err) {
 }
 
 static hearth_status open_writer(hearth_backend_store *store, unsigned flags, hearth_error *err) {
-  uint64_t durable;
+  Numbers numbers = {0};
   bool empty;
   hearth_status status = owner_take(&store->owner, store->env, store->names.path, store->names.owner, err);
   /* another owner may have made it since we looked */
@@ -137,7 +137,9 @@ static hearth_status open_writer(hearth_backend_store *store, unsigned flags, he
   if (status == HEARTH_OK && empty) status = sqlite_create(store, err);
   if (status == HEARTH_OK) status = connect(store, &store->write, TO_WRITE, err);
   if (status == HEARTH_OK) status = begin_log(store, err);
-  if (status == HEARTH_OK) status = sqlite_snapshot_numbers(store, &store->write, &store->sequence, &durable, err);
+  if (status == HEARTH_OK) status = sqlite_snapshot_numbers(store, &store->write, &numbers, err);
+  store->sequence = numbers.sequence;
+  store->digest = numbers.digest;
   if (status == HEARTH_OK) status = sqlite_flush_everything(store, err);
   if (status == HEARTH_OK) status = connect(store, &store->read, TO_READ, err);
   if (status == HEARTH_OK) status = sqlite_snapshot_begin(store, err);
@@ -187,7 +189,8 @@ static hearth_status open_store(hearth_backend_store *store, const hearth_backen
   if (status == HEARTH_OK) status = look_first(store, config->flags, &empty, err);
   if (status == HEARTH_OK && !empty) status = look_inside(store, err);
   if (status != HEARTH_OK) return status;
-  return store->readonly ? open_reader(store, err) : open_writer(store, config->flags, err);
+  status = store->readonly ? open_reader(store, err) : open_writer(store, config->flags, err);
+  return status == HEARTH_OK ? sqlite_check_small(store, err) : status;
 }
 
 /* SQLite notes for the process what it has locked: a forked child would take its parent's locks for its own. */
@@ -308,15 +311,15 @@ static hearth_status sqlite_barrier(hearth_backend_store *store, hearth_durabili
 }
 
 static hearth_status sqlite_poll(hearth_backend_store *store, hearth_error *err) {
-  uint64_t sequence = 0, durable;
+  Numbers numbers = {0};
   hearth_status status = sqlite_alive(store, err);
   if (status != HEARTH_OK || !store->readonly) return done(status, err);
   if (sqlite_moved(&store->write))
     return hearth_fail(err, HEARTH_STALE, "%s: is another file by now", store->names.path);
-  status = sqlite_snapshot_numbers(store, &store->write, &sequence, &durable, err);
-  if (status == HEARTH_OK && sequence != store->sequence)
+  status = sqlite_snapshot_numbers(store, &store->write, &numbers, err);
+  if (status == HEARTH_OK && numbers.sequence != store->sequence)
     return hearth_fail(err, HEARTH_STALE, "%s: has moved on to batch %llu", store->names.path,
-                       (unsigned long long)sequence);
+                       (unsigned long long)numbers.sequence);
   return done(status, err);
 }
 
@@ -335,6 +338,7 @@ static hearth_status reconnect(hearth_backend_store *store, hearth_error *err) {
   memset(&store->read, 0, sizeof store->read);
   memset(&store->write, 0, sizeof store->write);
   bool empty;
+  store->walk.whole = false; /* the same number may mean another state there */
   hearth_status status = look_first(store, HEARTH_OPEN_READONLY, &empty, err);
   if (status == HEARTH_OK) status = open_reader(store, err);
   Connection old_read = read, old_write = write;

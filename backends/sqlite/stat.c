@@ -1,20 +1,14 @@
-/* The figures of a store. Counting entries reads all of the database: only for a caller who has room for them. */
+/* The figures of a store. Counting entries adds up the totals of all tables: only for a caller who has room for them. */
 #include <stdio.h>
 
 #include "store.h"
 
-static hearth_status count(hearth_backend_store *store, hearth_backend_stat *full, hearth_error *err) {
-  Connection *c = &store->read;
-  hearth_status status = sqlite_snapshot_begin(store, err);
-  if (status != HEARTH_OK) return status;
-  sqlite3_stmt *statement = sqlite_statement_take(c, COUNT);
-  if (statement == NULL || sqlite3_step(statement) != SQLITE_ROW) status = sqlite_trouble(store, c, "read", err);
-  if (status == HEARTH_OK) {
-    full->entries = (uint64_t)sqlite3_column_int64(statement, 0);
-    full->live_bytes = (uint64_t)sqlite3_column_int64(statement, 1);
-  }
-  if (statement != NULL) sqlite_statement_give_back(c, COUNT, statement);
-  return status;
+static int add_up(void *ud, uint64_t table, const Total *total) {
+  hearth_backend_stat *full = ud;
+  (void)table;
+  full->entries += total->entries;
+  full->live_bytes += total->bytes;
+  return 0;
 }
 
 static uint64_t length_of(hearth_backend_store *store, const char *suffix) {
@@ -37,9 +31,10 @@ static uint64_t memory_of(Connection *c) {
 
 hearth_status sqlite_read_stat(hearth_backend_store *store, hearth_backend_stat *stat, hearth_error *err) {
   hearth_backend_stat full = {0};
+  int answer;
   hearth_status status = HEARTH_OK;
   if (store->readonly) status = sqlite_snapshot_begin(store, err); /* which brings its numbers */
-  if (status == HEARTH_OK && stat->size > offsetof(hearth_backend_stat, entries)) status = count(store, &full, err);
+  if (status == HEARTH_OK && stat->size > offsetof(hearth_backend_stat, entries)) status = sqlite_totals(store, add_up, &full, &answer, err);
   if (status != HEARTH_OK) return status;
   full.sequence = store->sequence;
   full.durable = store->durable;

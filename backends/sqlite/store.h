@@ -5,12 +5,22 @@
 #ifndef HEARTH_SQLITE_STORE_H
 #define HEARTH_SQLITE_STORE_H
 
+#include "check.h"
 #include "connection.h"
 #include "contract.h"
 #include "hearth_environment.h"
 #include "hearth_sqlite.h"
 #include "names.h"
 #include "owner.h"
+#include "walk.h"
+
+/* Of an open batch: the table that it changes at the moment, and the digest with all others that it changed. */
+typedef struct BatchTotals {
+  uint64_t digest;
+  bool open;       /* `table` has been looked at */
+  uint64_t table;
+  Total was, now;
+} BatchTotals;
 
 struct hearth_backend_store {
   hearth_allocator allocator;
@@ -21,6 +31,10 @@ struct hearth_backend_store {
   Connection read;  /* shows one committed state */
   Connection write; /* a writer's batches; a reader looks with it for news */
   uint64_t sequence, durable;
+  uint64_t digest;  /* of the totals, after the last batch; `shown` is that of what `read` shows */
+  uint64_t shown;
+  BatchTotals batch;
+  Walk walk;        /* the last scan that could become one of a whole table */
   uint64_t last_sync; /* milliseconds */
   uint64_t synced;
   unsigned callbacks; /* of reads that are running: nothing changes under them */
@@ -78,8 +92,7 @@ hearth_status sqlite_check_length(hearth_backend_store *store, hearth_error *err
 void sqlite_snapshot_end(hearth_backend_store *store);
 
 /* The numbers as the connection sees them. */
-hearth_status sqlite_snapshot_numbers(hearth_backend_store *store, Connection *c, uint64_t *sequence, uint64_t *durable,
-                               hearth_error *err);
+hearth_status sqlite_snapshot_numbers(hearth_backend_store *store, Connection *c, Numbers *numbers, hearth_error *err);
 
 hearth_status sqlite_read_get(hearth_backend_store *store, uint64_t table, const void *key, size_t key_size,
                        hearth_found found, void *ud, hearth_error *err);
@@ -90,8 +103,37 @@ hearth_status sqlite_read_tables(hearth_backend_store *store, hearth_found found
                                  hearth_error *err);
 hearth_status sqlite_read_stat(hearth_backend_store *store, hearth_backend_stat *stat, hearth_error *err);
 
+/* DAMAGED when the store is small, and reading all of it is not what its totals say. */
+hearth_status sqlite_check_small(hearth_backend_store *store, hearth_error *err);
+
 /* Does a check of a batch hold, in the state before it? CONFLICT. */
 hearth_status sqlite_read_check(hearth_backend_store *store, const hearth_op *op, size_t number, hearth_error *err);
+
+/* -------------------------------------------------------------- totals */
+
+/* "table N ..." in words: DAMAGED. */
+hearth_status sqlite_damaged(hearth_backend_store *store, uint64_t table, const char *what, hearth_error *err);
+
+/* What the table's entries must be together, as the connection sees it. */
+hearth_status sqlite_total_get(hearth_backend_store *store, Connection *c, uint64_t table, Total *total,
+                               hearth_error *err);
+
+/* All of them, in the order of the tables; DAMAGED in the end when they are not those of the store's numbers. */
+hearth_status sqlite_totals(hearth_backend_store *store, int (*found)(void *ud, uint64_t table, const Total *total),
+                            void *ud, int *answer, hearth_error *err);
+
+/* The batch begins. */
+void sqlite_batch_begin(hearth_backend_store *store);
+
+/* An entry comes (its check and the bytes of key and value), goes, or all of a table go. */
+hearth_status sqlite_batch_add(hearth_backend_store *store, uint64_t table, uint64_t check, uint64_t bytes,
+                               hearth_error *err);
+hearth_status sqlite_batch_remove(hearth_backend_store *store, uint64_t table, uint64_t check, uint64_t bytes,
+                                  hearth_error *err);
+hearth_status sqlite_batch_drop(hearth_backend_store *store, uint64_t table, hearth_error *err);
+
+/* The table that was changed last is written too: the batch's digest is complete. */
+hearth_status sqlite_batch_end(hearth_backend_store *store, hearth_error *err);
 
 /* ------------------------------------------------------------- writing */
 

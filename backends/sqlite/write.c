@@ -1,4 +1,5 @@
 /* Writing: a batch is a transaction, which parts keep open. */
+#include "entry_check.h"
 #include "error.h"
 #include "store.h"
 
@@ -36,24 +37,60 @@ static hearth_status begin(hearth_backend_store *store, bool fully, hearth_error
   if (sqlite_statement_run(&store->write, BEGIN_WRITING) != SQLITE_OK)
     return sqlite_trouble(store, &store->write, "write", err);
   store->changed = true;
+  sqlite_batch_begin(store);
   sqlite_snapshot_end(store);
   return HEARTH_OK;
 }
 
-static StatementKind statement_of(hearth_op_kind kind) {
-  return kind == HEARTH_PUT ? PUT : kind == HEARTH_DEL ? DEL : DROP;
-}
-
-static hearth_status apply(hearth_backend_store *store, const hearth_op *op, hearth_error *err) {
-  const StatementKind kind = statement_of(op->kind);
+/* Runs a statement about the key of an operation; checksum and value are bound where it has them. */
+static hearth_status run(hearth_backend_store *store, StatementKind kind, const hearth_op *op, uint64_t check,
+                         hearth_error *err) {
+  const bool has_value = kind == ADD || kind == REPLACE;
   sqlite3_stmt *statement = sqlite_statement_take(&store->write, kind);
   int result = statement != NULL ? sqlite3_bind_int64(statement, 1, (sqlite3_int64)op->table) : SQLITE_ERROR;
   if (result == SQLITE_OK && kind != DROP) result = sqlite_statement_bind(statement, 2, op->key, op->key_size);
-  if (result == SQLITE_OK && kind == PUT) result = sqlite_statement_bind(statement, 3, op->value, op->value_size);
+  if (result == SQLITE_OK && has_value) result = sqlite3_bind_int64(statement, 3, (sqlite3_int64)check);
+  if (result == SQLITE_OK && has_value) result = sqlite_statement_bind(statement, 4, op->value, op->value_size);
   if (result == SQLITE_OK) result = sqlite3_step(statement);
   hearth_status status = result == SQLITE_DONE ? HEARTH_OK : sqlite_trouble(store, &store->write, "write", err);
   if (statement != NULL) sqlite_statement_give_back(&store->write, kind, statement);
   return status;
+}
+
+/* The entry that has the key by now leaves its table's total. *there: is there one? */
+static hearth_status remove_old(hearth_backend_store *store, const hearth_op *op, bool *there, hearth_error *err) {
+  uint64_t check = 0, bytes = 0;
+  sqlite3_stmt *statement = sqlite_statement_take(&store->write, OLD);
+  int result = statement != NULL ? sqlite3_bind_int64(statement, 1, (sqlite3_int64)op->table) : SQLITE_ERROR;
+  if (result == SQLITE_OK) result = sqlite_statement_bind(statement, 2, op->key, op->key_size);
+  if (result == SQLITE_OK) result = sqlite3_step(statement);
+  *there = result == SQLITE_ROW;
+  if (*there) {
+    check = (uint64_t)sqlite3_column_int64(statement, 0);
+    bytes = (uint64_t)sqlite3_column_int64(statement, 1);
+  }
+  hearth_status status = *there || result == SQLITE_DONE ? HEARTH_OK : sqlite_trouble(store, &store->write, "write", err);
+  if (statement != NULL) sqlite_statement_give_back(&store->write, OLD, statement);
+  return *there ? sqlite_batch_remove(store, op->table, check, bytes, err) : status;
+}
+
+static hearth_status put(hearth_backend_store *store, const hearth_op *op, hearth_error *err) {
+  const uint64_t check = entry_check(op->table, op->key, op->key_size, op->value, op->value_size);
+  bool there;
+  hearth_status status = run(store, ADD, op, check, err);
+  if (status == HEARTH_OK && sqlite3_changes(store->write.db) == 0) {
+    status = remove_old(store, op, &there, err);
+    if (status == HEARTH_OK) status = run(store, REPLACE, op, check, err);
+  }
+  return status == HEARTH_OK ? sqlite_batch_add(store, op->table, check, op->key_size + op->value_size, err) : status;
+}
+
+static hearth_status apply(hearth_backend_store *store, const hearth_op *op, hearth_error *err) {
+  bool there;
+  if (op->kind == HEARTH_PUT) return put(store, op, err);
+  hearth_status status =
+      op->kind == HEARTH_DROP ? sqlite_batch_drop(store, op->table, err) : remove_old(store, op, &there, err);
+  return status == HEARTH_OK ? run(store, op->kind == HEARTH_DROP ? DROP : DEL, op, 0, err) : status;
 }
 
 static hearth_status add_ops(hearth_backend_store *store, const hearth_op *ops, size_t count, bool fully,
@@ -80,10 +117,12 @@ static hearth_status check_sizes(hearth_backend_store *store, const hearth_op *o
 
 /* The batch gets its number, on condition that the last one was ours. */
 static hearth_status number_batch(hearth_backend_store *store, hearth_error *err) {
+  const Numbers numbers = {store->sequence + 1, store->durable, store->batch.digest};
+  const uint64_t values[] = {numbers.sequence, numbers.durable, numbers.digest, check_numbers(&numbers), store->sequence};
   sqlite3_stmt *statement = sqlite_statement_take(&store->write, SET_NUMBERS);
-  int result = statement != NULL ? sqlite3_bind_int64(statement, 1, (sqlite3_int64)store->sequence + 1) : SQLITE_ERROR;
-  if (result == SQLITE_OK) result = sqlite3_bind_int64(statement, 2, (sqlite3_int64)store->durable);
-  if (result == SQLITE_OK) result = sqlite3_bind_int64(statement, 3, (sqlite3_int64)store->sequence);
+  int result = statement != NULL ? SQLITE_OK : SQLITE_ERROR;
+  for (int i = 0; i < 5 && result == SQLITE_OK; i++)
+    result = sqlite3_bind_int64(statement, i + 1, (sqlite3_int64)values[i]);
   if (result == SQLITE_OK) result = sqlite3_step(statement);
   hearth_status status = result == SQLITE_DONE ? HEARTH_OK : sqlite_trouble(store, &store->write, "write", err);
   if (statement != NULL) sqlite_statement_give_back(&store->write, SET_NUMBERS, statement);
@@ -92,12 +131,14 @@ static hearth_status number_batch(hearth_backend_store *store, hearth_error *err
 }
 
 static hearth_status commit(hearth_backend_store *store, hearth_error *err) {
-  hearth_status status = number_batch(store, err);
+  hearth_status status = sqlite_batch_end(store, err);
+  if (status == HEARTH_OK) status = number_batch(store, err);
   if (status != HEARTH_OK) return status;
   sqlite_snapshot_end(store);
   if (sqlite_statement_run(&store->write, COMMIT) != SQLITE_OK)
     return sqlite_trouble(store, &store->write, "commit", err);
   store->in_batch = store->changed = false;
+  store->digest = store->batch.digest;
   store->sequence++;
   if (store->write.full_sync) {
     store->durable = store->sequence;

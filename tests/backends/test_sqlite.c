@@ -6,75 +6,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "folder.h"
 #include "hearth_environment.h"
-#include "hearth_sqlite.h"
-#include "scenario.h"
+#include "sqlite_place.h"
 #include "sqlite_vfs.h"
-
-static const hearth_backend *sqlite = &hearth_sqlite_backend;
-
-typedef struct Place {
-  char folder[512], path[600];
-  hearth_backend_store *store;
-  hearth_error err;
-} Place;
-
-static int setup(void **state) {
-  Place *p = calloc(1, sizeof *p);
-  folder_make(p->folder, sizeof p->folder);
-  (void)snprintf(p->path, sizeof p->path, "%s/a%%20world?#.sqlite", p->folder);
-  *state = p;
-  return 0;
-}
-
-static int teardown(void **state) {
-  Place *p = *state;
-  if (p->store != NULL) (void)sqlite->close(p->store, NULL);
-  folder_remove(p->folder);
-  free(p);
-  return 0;
-}
-
-static hearth_status open_store(Place *p, unsigned flags) {
-  hearth_backend_config config = {.size = sizeof config, .location = p->path, .flags = flags};
-  return sqlite->open(&config, &p->store, &p->err);
-}
-
-static void close_store(Place *p) {
-  assert_int_equal(sqlite->close(p->store, &p->err), HEARTH_OK);
-  p->store = NULL;
-}
-
-static void make(Place *p, uint64_t batches) {
-  assert_int_equal(open_store(p, 0), HEARTH_OK);
-  for (uint64_t n = 1; n <= batches; n++)
-    assert_int_equal(scenario_submit(sqlite, p->store, n, n % 2 == 0, HEARTH_VISIBLE, &p->err), HEARTH_OK);
-  close_store(p);
-}
-
-/* As another program does, with a connection of its own. */
-static void run_sql(const char *path, const char *sql) {
-  sqlite3 *db;
-  assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-  if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK) fail_msg("%s: %s", sql, sqlite3_errmsg(db));
-  assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
-static size_t bytes_of(const char *path, unsigned char *out, size_t size) {
-  FILE *f = fopen(path, "rb");
-  assert_non_null(f);
-  size_t n = fread(out, 1, size, f);
-  (void)fclose(f);
-  return n;
-}
-
-static void put_bytes(const char *path, const void *bytes, size_t size) {
-  FILE *f = fopen(path, "wb");
-  assert_non_null(f);
-  assert_int_equal(fwrite(bytes, 1, size, f), size);
-  assert_int_equal(fclose(f), 0);
-}
 
 static size_t files_in(const char *folder) {
   size_t n = 0;
@@ -375,7 +309,7 @@ static void a_key_that_no_store_has(void **state) {
   Place *p = *state;
   int result;
   make(p, 3);
-  run_sql(p->path, "INSERT INTO entry VALUES (1, zeroblob(100000), x'00')");
+  run_sql(p->path, "INSERT INTO entry VALUES (1, zeroblob(100000), 0, x'00')");
   assert_int_equal(open_store(p, 0), HEARTH_OK);
   for (int reverse = 0; reverse < 2; reverse++)
     assert_int_equal(sqlite->scan(p->store, 1, NULL, 0, NULL, 0, reverse, ignore_entry, NULL, &result, &p->err),
