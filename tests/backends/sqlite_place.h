@@ -50,6 +50,15 @@ static inline void make(Place *p, uint64_t batches) {
   close_store(p);
 }
 
+/* Something that makes the store too large for it to be read whole when it is opened. */
+static inline void make_large(Place *p) {
+  static unsigned char large[(1 << 20) + 1];
+  hearth_op op = {HEARTH_PUT, 1000, "large", 5, large, sizeof large};
+  assert_int_equal(open_store(p, 0), HEARTH_OK);
+  assert_int_equal(sqlite->submit(p->store, &op, 1, 0, HEARTH_DURABLE, NULL, &p->err), HEARTH_OK);
+  close_store(p);
+}
+
 /* As another program does, with a connection of its own. */
 static inline void run_sql(const char *path, const char *sql) {
   sqlite3 *db;

@@ -309,6 +309,7 @@ static void a_key_that_no_store_has(void **state) {
   Place *p = *state;
   int result;
   make(p, 3);
+  make_large(p);
   run_sql(p->path, "INSERT INTO entry VALUES (1, zeroblob(100000), 0, x'00')");
   assert_int_equal(open_store(p, 0), HEARTH_OK);
   for (int reverse = 0; reverse < 2; reverse++)

@@ -31,16 +31,6 @@ static void fill(Place *p) {
   close_store(p);
 }
 
-/* Too large for it to be read whole when it is opened. */
-static void fill_more(Place *p) {
-  static unsigned char large[(1 << 20) + 1];
-  hearth_op op = {HEARTH_PUT, 1000, "large", 5, large, sizeof large};
-  fill(p);
-  assert_int_equal(open_store(p, 0), HEARTH_OK);
-  assert_int_equal(sqlite->submit(p->store, &op, 1, 0, HEARTH_DURABLE, NULL, &p->err), HEARTH_OK);
-  close_store(p);
-}
-
 static int take_size(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t size) {
   (void)table, (void)key, (void)key_size, (void)value;
   *(size_t *)ud = size;
@@ -204,7 +194,8 @@ static void walks_in_steps_are_told(void **state) {
   Place *p = *state;
   char last[64] = "", from[64];
   int result = 1;
-  fill_more(p);
+  fill(p);
+  make_large(p);
   for (int damaged = 0; damaged < 2; damaged++) {
     if (damaged) run_sql(p->path, "DELETE FROM entry WHERE table_number = 3 AND key = CAST('entry 020' AS BLOB)");
     assert_int_equal(open_store(p, 0), HEARTH_OK);
@@ -248,7 +239,8 @@ static void a_large_store_is_told_later(void **state) {
   Place *p = *state;
   char text[SCENARIO_TEXT];
   size_t size;
-  fill_more(p);
+  fill(p);
+  make_large(p);
   run_sql(p->path, "DELETE FROM entry WHERE key = CAST('entry 020' AS BLOB); UPDATE entry SET value = x'00' WHERE"
                    " key = CAST('entry 021' AS BLOB)");
   assert_int_equal(open_store(p, 0), HEARTH_OK);
