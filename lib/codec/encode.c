@@ -66,7 +66,7 @@ static bool put_special(Encoder *E, uint32_t slot, int index) {
   return true;
 }
 
-static const EncoderOps blob_ops = {put_constant, NULL, NULL, NULL, anchor_cell, put_special, NULL, NULL, NULL};
+static const EncoderOps blob_ops = {.constant = put_constant, .anchor_cell = anchor_cell, .special = put_special};
 
 /* A late body: the true head goes before it. */
 static void put_late(Encoder *E, uint32_t slot) {

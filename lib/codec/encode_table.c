@@ -16,6 +16,7 @@ typedef struct TableState {
   size_t body;      /* where the record's body begins */
   uint64_t top;     /* E->top there */
   uint64_t sequence; /* values written as the sequence so far */
+  bool streamed;     /* its pages are made */
 } TableState;
 
 static bool is_shape_key(lua_State *L, int index, ShapeKey *key) {
@@ -184,7 +185,10 @@ static void undo(TableState *T, Head *head) {
 /* A store's table: a record that depends on its content alone, or pages. */
 static void encode_sorted(TableState *T, Head *head) {
   Encoder *E = T->E;
+  Begun begun = {T->sequence, E->body.size - T->body};
   undo(T, head);
+  T->streamed = T->weak == 0 && E->page_size > 0 && E->ops->stream != NULL && E->ops->stream(E, T->t, &begun, head);
+  if (T->streamed) return;
   size_t first, last, count = encode_gather(E, T->t, T->weak, 0);
   encode_find_sequence(encode_sorted_entries(E), count, &first, &last);
   if (encode_mixed(T, head, last - first, count - (last - first))) return;
@@ -283,7 +287,7 @@ static void encode_as_delivered(TableState *T, Head *head) {
 }
 
 void encode_table(Encoder *E, int index) {
-  TableState T = {E, index, encode_weak_mode(E, index), E->body.size, E->top, 0};
+  TableState T = {E, index, encode_weak_mode(E, index), E->body.size, E->top, 0, false};
   Head head = {.kind = OBJECT_TABLE};
   if (T.weak == 0 && E->page_size > 0 && E->ops->known != NULL && E->ops->known(E, index, &head)) {
     encode_metatable(E, index, &head);
@@ -299,7 +303,7 @@ void encode_table(Encoder *E, int index) {
   else
     encode_pairs(&T, &head);
   encode_metatable(E, index, &head);
-  if (head.kind == OBJECT_PAGED)
+  if (head.kind == OBJECT_PAGED && !T.streamed)
     E->ops->pages(E, &head, encode_sorted_entries(E), E->entries.size / sizeof(Entry));
   else
     head_put(&E->head, &head);

@@ -49,6 +49,11 @@ typedef struct Identity {
   uint8_t key_type, value_type;
 } Identity;
 
+/* How far a table's record came before it was given up: values of its sequence, and their bytes. */
+typedef struct Begun {
+  uint64_t entries, bytes;
+} Begun;
+
 typedef struct EncoderOps {
   /* The bytes of a constant (a shape, a prototype, a large string) that was not there before. */
   void (*constant)(Encoder *E, uint32_t index, const void *bytes, size_t size);
@@ -56,6 +61,8 @@ typedef struct EncoderOps {
   void (*pages)(Encoder *E, const Head *head, const Entry *entries, size_t count);
   /* A table that may be known from before: writes its changed pages, fills the head, answers true. NULL: none. */
   bool (*known)(Encoder *E, int index, Head *head);
+  /* A table that does not fit its record: writes its pages while it walks it, fills the head, answers true. NULL: none. */
+  bool (*stream)(Encoder *E, int index, const Begun *begun, Head *head);
   /* A value that lives elsewhere and has a number of its own (an external table). NULL: none. */
   bool (*foreign)(Encoder *E, int index, uint64_t *number);
   /* Anchors the cell of a function's upvalue under the slot, and sets its Object.upvalue. */

@@ -16,6 +16,7 @@
 #include "permanents.h"
 #include "prototype.h"
 #include "protect.h"
+#include "stream.h"
 
 /* What becomes of a slot's Saved when the batch is in. */
 typedef struct Change {
@@ -38,7 +39,8 @@ void committer_free(Committer *C) {
   encoder_free(&C->E);
   batch_free(&C->batch);
   Buffer *buffers[] = {&C->changes, &C->pages,        &C->specials, &C->record, &C->local_cells,
-                       &C->memos,   &C->memo_changes, &C->weights,  &C->page_bytes, &C->page_entries, &C->weak_owners};
+                       &C->memos,   &C->memo_changes, &C->weights,  &C->page_bytes, &C->page_entries, &C->weak_owners,
+                       &C->items,   &C->held};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_free(buffers[i]);
   intmap_free(&C->owners);
   intmap_free(&C->locals);
@@ -51,14 +53,10 @@ static int release(lua_State *L) {
   return 0;
 }
 
-_Noreturn static void raise_filled(Committer *C) {
+_Noreturn void committer_raise(Committer *C) {
   lua_pushnil(C->E.L);
   lua_error(C->E.L);
   abort();
-}
-
-static void check(Committer *C, hearth_status status) {
-  if (status < 0) raise_filled(C);
 }
 
 /* ------------------------------------------------------------- callbacks */
@@ -74,12 +72,12 @@ static void put_constant(Encoder *E, uint32_t index, const void *bytes, size_t s
   head_put(&C->record, &head);
   if (c->kind != OBJECT_STRING) buffer_put(&C->record, bytes, size);
   if (C->record.failed) encoder_fail_memory(E);
-  check(C, batch_put_at(&C->batch, &key, C->record.data + mark, C->record.size - mark, E->error));
+  committer_check(C, batch_put_at(&C->batch, &key, C->record.data + mark, C->record.size - mark, E->error));
   C->record.size = mark;
   key.kind = LAYOUT_CHUNK;
   for (size_t at = 0; c->kind == OBJECT_STRING && at < size; at += STRING_CHUNK, key.chunk++) {
     size_t n = size - at < STRING_CHUNK ? size - at : STRING_CHUNK;
-    check(C, batch_put_at(&C->batch, &key, (const char *)bytes + at, n, E->error));
+    committer_check(C, batch_put_at(&C->batch, &key, (const char *)bytes + at, n, E->error));
   }
 }
 
@@ -106,58 +104,6 @@ static bool push_foreign(Encoder *E, int index, uint64_t *number) {
   return true;
 }
 
-void committer_page(Committer *C, Page *page, const Entry *entries, size_t count) {
-  Encoder *E = &C->E;
-  Buffer *b = &E->scratch;
-  buffer_clear(b);
-  page_put(b, page->section, entries, count, E->entry_bytes.data);
-  if (b->failed) encoder_fail_memory(E);
-  Hash128 hash = heap_hash(E->heap, b->data, b->size);
-  if (hash128_equal(page->hash, hash)) return;
-  page->hash = hash;
-  if (C->dry) return;
-  LayoutKey key = {LAYOUT_PAGE, E->heap->objects[E->current].number, 0, page->section, page->depth, page->prefix};
-  check(C, batch_put_at(&C->batch, &key, b->data, b->size, E->error));
-}
-
-/* The committed page of this place, or NULL. They are in order: a binary search. */
-static const Page *find_page(const Saved *saved, const Page *page) {
-  for (size_t low = 0, high = saved->page_count; low < high;) {
-    size_t i = low + (high - low) / 2;
-    const Page *old = &saved->pages[i];
-    if (old->section == page->section && old->prefix == page->prefix && old->depth == page->depth) return old;
-    if (old->section < page->section ||
-        (old->section == page->section &&
-         (old->prefix < page->prefix || (old->prefix == page->prefix && old->depth < page->depth))))
-      low = i + 1;
-    else
-      high = i;
-  }
-  return NULL;
-}
-
-static void add_page(void *ud, uint8_t section, uint64_t prefix, uint8_t depth, const Entry *entries, size_t count) {
-  Committer *C = ud;
-  Page page;
-  memset(&page, 0, sizeof page);
-  page.prefix = prefix;
-  page.section = section;
-  page.depth = depth;
-  const Page *old = find_page(&C->S->saved[C->E.current], &page);
-  if (old != NULL) page.hash = old->hash;
-  committer_page(C, &page, entries, count);
-  buffer_put(&C->pages, &page, sizeof page);
-  if (C->pages.failed) encoder_fail_memory(&C->E);
-}
-
-static void put_pages(Encoder *E, const Head *head, const Entry *entries, size_t count) {
-  Committer *C = E->owner;
-  if (!store_reserve_saved(C->S)) encoder_fail_memory(E);
-  head_put(&E->head, head);
-  pages_divide(entries, count, E->page_size, add_page, C);
-  if (!C->dry) memo_make(C, E->current, head, entries, count);
-}
-
 static bool put_special_aside(Encoder *E, uint32_t slot, int index) {
   Committer *C = E->owner;
   (void)index;
@@ -167,54 +113,16 @@ static bool put_special_aside(Encoder *E, uint32_t slot, int index) {
   return false;
 }
 
-static const EncoderOps store_ops = {put_constant, put_pages,         memo_known, push_foreign,
-                                     anchor_cell,  put_special_aside, NULL,       NULL,
-                                     special_holds};
+static const EncoderOps store_ops = {.constant = put_constant,
+                                     .pages = committer_paged,
+                                     .known = memo_known,
+                                     .stream = stream_table,
+                                     .foreign = push_foreign,
+                                     .anchor_cell = anchor_cell,
+                                     .special = put_special_aside,
+                                     .held = special_holds};
 
 /* --------------------------------------------------------------- records */
-
-static Page page_at(const Buffer *pages, size_t i) {
-  Page page;
-  memcpy(&page, pages->data + i * sizeof page, sizeof page);
-  return page;
-}
-
-/* Deletes the committed pages that are no longer there. Both lists are in order of the keys. */
-static bool delete_pages(Committer *C, uint32_t slot, const Buffer *kept) {
-  const Saved *saved = &C->S->saved[slot];
-  size_t count = kept != NULL ? kept->size / sizeof(Page) : 0, j = 0;
-  bool deleted = false;
-  for (uint32_t i = 0; i < saved->page_count; i++) {
-    const Page *old = &saved->pages[i];
-    while (j < count) {
-      Page p = page_at(kept, j);
-      if (p.section > old->section || (p.section == old->section && p.prefix >= old->prefix)) break;
-      j++;
-    }
-    bool stays = false;
-    for (size_t k = j; k < count && !stays; k++) { /* pages with one prefix differ in depth; there is one at a time */
-      Page p = page_at(kept, k);
-      if (p.section != old->section || p.prefix != old->prefix) break;
-      stays = p.depth == old->depth;
-    }
-    if (stays) continue;
-    LayoutKey key = {LAYOUT_PAGE, C->S->heap.objects[slot].number, 0, old->section, old->depth, old->prefix};
-    check(C, batch_del_at(&C->batch, &key, C->E.error));
-    deleted = true;
-  }
-  return deleted;
-}
-
-static bool same_pages(const Saved *saved, const Buffer *pages) {
-  if (pages->size / sizeof(Page) != saved->page_count) return false;
-  for (uint32_t i = 0; i < saved->page_count; i++) {
-    Page p = page_at(pages, i);
-    if (!hash128_equal(p.hash, saved->pages[i].hash) || p.prefix != saved->pages[i].prefix ||
-        p.depth != saved->pages[i].depth || p.section != saved->pages[i].section)
-      return false;
-  }
-  return true;
-}
 
 bool committer_record(Committer *C, uint32_t slot, const Buffer *record) {
   Encoder *E = &C->E;
@@ -223,12 +131,12 @@ bool committer_record(Committer *C, uint32_t slot, const Buffer *record) {
   const Saved *saved = &C->S->saved[slot];
   bool same = saved->written && hash128_equal(saved->hash, change.hash);
   if (C->dry) return !same;
-  if (same && same_pages(saved, &C->pages)) return false;
+  if (same && committer_same_pages(saved, &C->pages)) return false;
   if (!same) {
     LayoutKey key = {.kind = LAYOUT_OBJECT, .number = E->heap->objects[slot].number};
-    check(C, batch_put_at(&C->batch, &key, record->data, record->size, E->error));
+    committer_check(C, batch_put_at(&C->batch, &key, record->data, record->size, E->error));
   }
-  (void)delete_pages(C, slot, &C->pages);
+  committer_delete_pages(C, slot, &C->pages);
   buffer_put(&C->changes, &change, sizeof change); /* first, so that the pages have an owner */
   if (C->changes.failed) encoder_fail_memory(E);
   if (change.page_count > 0) {
@@ -319,17 +227,17 @@ static void delete_garbage(Committer *C) {
   for (uint32_t i = 0; i < heap->object_count; i++) {
     if (!is_garbage(heap, &heap->objects[i])) continue;
     LayoutKey key = {.kind = LAYOUT_OBJECT, .number = heap->objects[i].number};
-    if (C->S->saved[i].written) check(C, batch_del_at(&C->batch, &key, C->E.error));
-    (void)delete_pages(C, i, NULL);
+    if (C->S->saved[i].written) committer_check(C, batch_del_at(&C->batch, &key, C->E.error));
+    committer_delete_pages(C, i, NULL);
   }
   for (uint32_t i = 0; i < heap->constant_count; i++) {
     const Constant *c = &heap->constants[i];
     if (!is_garbage_constant(heap, c)) continue;
     LayoutKey key = {.kind = LAYOUT_CONSTANT, .number = c->number};
-    check(C, batch_del_at(&C->batch, &key, C->E.error));
+    committer_check(C, batch_del_at(&C->batch, &key, C->E.error));
     key.kind = LAYOUT_CHUNK;
     for (size_t at = 0; c->kind == OBJECT_STRING && at < c->size; at += STRING_CHUNK, key.chunk++)
-      check(C, batch_del_at(&C->batch, &key, C->E.error));
+      committer_check(C, batch_del_at(&C->batch, &key, C->E.error));
   }
 }
 
@@ -392,7 +300,8 @@ Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err) {
   E->error = err;
   batch_init(&C->batch, S->backend, S->storage, a);
   Buffer *buffers[] = {&C->changes, &C->pages,        &C->specials, &C->record, &C->local_cells,
-                       &C->memos,   &C->memo_changes, &C->weights,  &C->page_bytes, &C->page_entries, &C->weak_owners};
+                       &C->memos,   &C->memo_changes, &C->weights,  &C->page_bytes, &C->page_entries, &C->weak_owners,
+                       &C->items,   &C->held};
   for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++) buffer_init(buffers[i], a);
   intmap_init(&C->owners, a);
   intmap_init(&C->locals, a);
@@ -438,7 +347,7 @@ static void check_global(Committer *C, const char *name, bool resolved) {
       hearth_fail(C->E.error, HEARTH_REPLACED,
                   "the global %s was %s%s; assign into the home table instead, or set %s back", name,
                   gone ? "removed" : "replaced by a ", gone ? "" : luaL_typename(L, -2), name);
-      raise_filled(C);
+      committer_raise(C);
     }
     lua_pop(L, 2);
   }
@@ -464,7 +373,7 @@ static void put_metadata(Committer *C, Metadata *m) {
   buffer_clear(&C->record);
   metadata_put(&C->record, m);
   if (C->record.failed) encoder_fail_memory(&C->E);
-  check(C, batch_put_at(&C->batch, &key, C->record.data, C->record.size, C->E.error));
+  committer_check(C, batch_put_at(&C->batch, &key, C->record.data, C->record.size, C->E.error));
 }
 
 typedef struct CommitCall {
@@ -489,22 +398,22 @@ static int commit_protected(lua_State *L) {
   if (S->alias != HEARTH_ALIAS_OFF) check_global(C, "Memory", S->alias == HEARTH_ALIAS_TRACK);
   walk(C);
   delete_garbage(C);
-  if (call->collect) check(C, externals_collect(L, S, call->error));
-  check(C, externals_flush(L, S, &C->batch, call->error));
+  if (call->collect) committer_check(C, externals_collect(L, S, call->error));
+  committer_check(C, externals_flush(L, S, &C->batch, call->error));
   if (C->batch.entries > 0) {
     if (S->readonly) {
       (void)store_fail_readonly(S, call->error);
-      raise_filled(C);
+      committer_raise(C);
     }
     put_metadata(C, &m);
     C->pending = pending_new(S);
     if (C->pending == NULL) encoder_fail_memory(&C->E);
     call->status = batch_submit(&C->batch, call->durability, &C->pending->sequence, call->error);
-    check(C, call->status);
+    committer_check(C, call->status);
     S->metadata = m;
   } else {
     call->status = S->backend->barrier(S->storage, call->durability, call->error);
-    check(C, call->status);
+    committer_check(C, call->status);
   }
   apply(L, C);
   memo_watch(L, S);

@@ -35,6 +35,7 @@ typedef struct Committer {
   Buffer memos, memo_changes; /* what becomes of memos when the commit is in: memo.c */
   Buffer weights;        /* of the pages of the table at work, a number each: memo.c */
   Buffer page_bytes, page_entries; /* of a committed page: memo.c */
+  Buffer items, held;    /* entries that wait for their page, pages that wait for the end of their table: stream.c */
   bool memos_alive;      /* the memos of the last commit were good when this one began */
   bool dry;              /* only one object is looked at; nothing is submitted */
   Probes *probes;        /* dry: of the others */
@@ -50,8 +51,37 @@ Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err);
 /* Compares the record in `record` (and C->pages) with the committed one and adds what differs to the batch. True: it differs. */
 bool committer_record(Committer *C, uint32_t slot, const Buffer *record);
 
+/* Raises what the error record holds. */
+_Noreturn void committer_raise(Committer *C);
+
+static inline void committer_check(Committer *C, hearth_status status) {
+  if (status < 0) committer_raise(C);
+}
+
+/* --------------------------------------------------------- commit_pages.c */
+
 /* Makes the page of these entries: where its hash is another than in *page, sets that and puts the page into the batch. */
 void committer_page(Committer *C, Page *page, const Entry *entries, size_t count);
+
+/* Puts a page of the object at work into the batch. */
+void committer_put_page(Committer *C, const Page *page, const void *bytes, size_t size);
+
+/* Sets page->hash to that of the committed page of its place, if there is one; `saved` has room for the object. */
+void committer_know_page(const Committer *C, Page *page);
+
+/* Divides sorted entries of the object at work into pages, which C->pages and the batch get. */
+void committer_pages(Committer *C, const Entry *entries, size_t count);
+
+/* EncoderOps.pages. */
+void committer_paged(Encoder *E, const Head *head, const Entry *entries, size_t count);
+
+/* Deletes the committed pages that are not among these; NULL: none. Both are in the order of the keys. */
+void committer_delete_pages(Committer *C, uint32_t slot, const Buffer *kept);
+
+/* Are these the committed pages? */
+bool committer_same_pages(const Saved *saved, const Buffer *pages);
+
+/* --------------------------------------------------------------- commit.c */
 
 /* Not left to the collector: it does not know how large this is, and loses a finalizer that memory runs out in. */
 void committer_free(Committer *C);

@@ -1,9 +1,6 @@
 #include "encode_sorted.h"
 #include "memo.h"
 
-/* Tables of entries smaller than this, on average, are made anew as fast as they are compared. */
-#define WORTH_A_MEMO 32
-
 /* What changes in a memo, or which memo a slot gets, when the commit is in. */
 typedef struct NewMemo {
   uint32_t slot;

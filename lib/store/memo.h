@@ -11,6 +11,9 @@
 
 #include "committer.h"
 
+/* Tables of entries smaller than this, on average, are made anew as fast as they are compared. */
+#define WORTH_A_MEMO 32
+
 typedef struct Memo {
   size_t count;          /* entries */
   uint64_t array, pairs; /* the counts of the head */
