@@ -8,7 +8,7 @@ prefix=$folder/prefix
 
 rm -rf "$prefix" "$folder/example" "$folder/world.hearth"*
 [ -f "$folder/hearth/build.ninja" ] ||
-  meson setup "$folder/hearth" "$root" --prefix "$prefix" --libdir lib -Dtests=disabled
+  meson setup "$folder/hearth" "$root" --prefix "$prefix" --libdir lib -Dtests=disabled -Dbench=disabled
 meson install -C "$folder/hearth"
 
 export PKG_CONFIG_PATH=$prefix/lib/pkgconfig LD_LIBRARY_PATH=$prefix/lib

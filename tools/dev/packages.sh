@@ -10,10 +10,12 @@ browser_packages=(chromium)
 fuzz_packages=(clang libclang-rt-14-dev llvm dpkg-dev)
 check_packages=(clang-tidy cppcheck shellcheck gcovr git)
 bench_packages=(libsqlite3-dev lua-cjson lua-messagepack luajit valgrind python3 git)
+packaging_packages=(build-essential cmake luarocks lintian debhelper dpkg-dev)
 site_packages=(mkdocs python3-pygments mandoc)
 s390x_packages=(clang binutils-s390x-linux-gnu libc6-dev-s390x-cross libgcc-12-dev-s390x-cross qemu-user dpkg-dev)
 all_packages=("${build_packages[@]}" "${test_packages[@]}" "${wasm_packages[@]}" "${browser_packages[@]}"
-  "${fuzz_packages[@]}" "${check_packages[@]}" "${site_packages[@]}" "${s390x_packages[@]}" "${bench_packages[@]}")
+  "${fuzz_packages[@]}" "${check_packages[@]}" "${packaging_packages[@]}" "${site_packages[@]}"
+  "${s390x_packages[@]}" "${bench_packages[@]}")
 
 is_debian() {
   [ -r /etc/os-release ] && command -v apt-get >/dev/null && (. /etc/os-release && [[ " $ID ${ID_LIKE:-} " == *" debian "* ]])

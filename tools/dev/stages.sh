@@ -249,6 +249,15 @@ stage_embed() {
   counted_stage embed tests/embed/run.sh "$build/embed"
 }
 
+# Hearth as a new user finds it, each in an empty folder: tests/packages/, with what stage_embed installed. The npm package
+# is tried by tests/js/package.test.js.
+stage_packages() {
+  local name
+  for name in symbols c cmake subproject rock deb; do
+    counted_stage "packages-$name" "tests/packages/$name.sh" "$build/embed/prefix" "$build/packages/$name"
+  done
+}
+
 # stages_end [counted]: the exit status of all of it.
 stages_end() {
   [ "$failed_stages" -le "$failed" ] || failed=$failed_stages
