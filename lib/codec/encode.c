@@ -163,6 +163,7 @@ static int encode_protected(lua_State *L) {
   B->E.objects = lua_gettop(L);
   permanents_push(L);
   B->E.permanents = lua_gettop(L);
+  B->E.named = permanents_filter(L, B->E.permanents);
   if (!(o->flags & HEARTH_MODULES_BY_VALUE)) {
     permanents_push_modules(L);
     B->E.modules = lua_gettop(L);

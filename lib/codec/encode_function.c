@@ -11,7 +11,7 @@
 static uint32_t meet_cell(Encoder *E, int function, int upvalue, void *id) {
   lua_State *L = E->L;
   uint8_t kind = OBJECT_CELL;
-  if (permanents_cell_name(L, E->permanents, id)) {
+  if (permanents_may_know(E->named, (uint64_t)(uintptr_t)id) && permanents_cell_name(L, E->permanents, id)) {
     lua_pop(L, 1);
     kind = OBJECT_PERMANENT;
   }

@@ -52,6 +52,24 @@ static void put_aside(Encoder *E, uint32_t slot, int index) {
   if (lua_getmetatable(E->L, index)) (void)encode_reach(E, lua_gettop(E->L));
 }
 
+/* A table, or a special object. False: put aside. */
+static bool encode_table_or_special(Encoder *E, uint32_t slot, int index) {
+  Object *o = &E->heap->objects[slot];
+  bool has_metatable = lua_getmetatable(E->L, index);
+  if (has_metatable) lua_pop(E->L, 1);
+  if ((has_metatable || !lua_istable(E->L, index)) && encode_is_special(E, index)) {
+    o->kind = OBJECT_SPECIAL;
+    return E->ops->special(E, slot, index);
+  }
+  o->kind = OBJECT_TABLE;
+  if (has_metatable && encode_weak_mode(E, index) != 0) {
+    put_aside(E, slot, index);
+    return false;
+  }
+  encode_table(E, index, has_metatable);
+  return true;
+}
+
 bool encode_object(Encoder *E, uint32_t slot) {
   lua_State *L = E->L;
   int top = lua_gettop(L);
@@ -65,17 +83,7 @@ bool encode_object(Encoder *E, uint32_t slot) {
       encode_cell(E, top + 1, E->heap->objects[slot].upvalue); break;
     case OBJECT_CLOSURE: encode_known_closure(E, slot, top + 1); break;
     default:
-      if (encode_is_special(E, top + 1)) {
-        E->heap->objects[slot].kind = OBJECT_SPECIAL;
-        done = E->ops->special(E, slot, top + 1);
-        break;
-      }
-      E->heap->objects[slot].kind = OBJECT_TABLE;
-      done = encode_weak_mode(E, top + 1) == 0;
-      if (done)
-        encode_table(E, top + 1);
-      else
-        put_aside(E, slot, top + 1);
+      done = encode_table_or_special(E, slot, top + 1);
   }
   lua_settop(L, top);
   encoder_check(E);
@@ -85,7 +93,7 @@ bool encode_object(Encoder *E, uint32_t slot) {
 void encode_weak_table(Encoder *E, uint32_t slot) {
   E->current = slot;
   lua_rawgeti(E->L, E->objects, (lua_Integer)slot + 1);
-  encode_table(E, lua_gettop(E->L));
+  encode_table(E, lua_gettop(E->L), true);
   lua_pop(E->L, 1);
   encoder_check(E);
 }

@@ -286,8 +286,8 @@ static void encode_as_delivered(TableState *T, Head *head) {
   if (!done) encode_pairs(T, head);
 }
 
-void encode_table(Encoder *E, int index) {
-  TableState T = {E, index, encode_weak_mode(E, index), E->body.size, E->top, 0, false};
+void encode_table(Encoder *E, int index, bool has_metatable) {
+  TableState T = {E, index, has_metatable ? encode_weak_mode(E, index) : 0, E->body.size, E->top, 0, false};
   Head head = {.kind = OBJECT_TABLE};
   if (T.weak == 0 && E->page_size > 0 && E->ops->known != NULL && E->ops->known(E, index, &head)) {
     encode_metatable(E, index, &head);
@@ -302,7 +302,7 @@ void encode_table(Encoder *E, int index) {
     encode_sorted(&T, &head);
   else
     encode_pairs(&T, &head);
-  encode_metatable(E, index, &head);
+  if (has_metatable) encode_metatable(E, index, &head);
   if (head.kind == OBJECT_PAGED && !T.streamed)
     E->ops->pages(E, &head, encode_sorted_entries(E), E->entries.size / sizeof(Entry));
   else

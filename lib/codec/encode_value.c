@@ -27,6 +27,10 @@ void encode_ref(Encoder *E, uint32_t slot) {
   if (number > E->top) E->top = number;
 }
 
+static bool may_be_named(const Encoder *E, int index) {
+  return permanents_may_know(E->named, (uint64_t)(uintptr_t)lua_topointer(E->L, index));
+}
+
 /* Refuses what cannot be stored by itself; special objects are recognised when they are written. */
 void encode_check_storable(Encoder *E, int index) {
   lua_State *L = E->L;
@@ -38,7 +42,7 @@ void encode_check_storable(Encoder *E, int index) {
       if (E->no_functions) encoder_fail(E, HEARTH_REFUSED, index, "functions are refused in this store");
       break;
     case LUA_TTABLE:
-      if (E->modules != 0 && permanents_module_of(L, E->modules, index))
+      if (E->modules != 0 && may_be_named(E, index) && permanents_module_of(L, E->modules, index))
         encoder_fail(E, HEARTH_UNSTORABLE, index, "the module '%s' is not registered (hearth.register_module)", lua_tostring(L, -1));
       break;
     default: break;
@@ -53,7 +57,8 @@ static void anchor(Encoder *E, uint32_t slot, int index) {
 /* The first sight of an object. */
 static uint32_t meet(Encoder *E, int index, uint64_t pointer) {
   lua_State *L = E->L;
-  int permanent = permanents_name(L, E->permanents, E->overlay, index);
+  bool unnamed = E->overlay == 0 && !permanents_may_know(E->named, pointer);
+  int permanent = unnamed ? PERMANENT_NONE : permanents_name(L, E->permanents, E->overlay, index);
   if (permanent == PERMANENT_BAD_NAME)
     encoder_fail(E, HEARTH_INVALID, index, "the permanents give it a name that is no string, number or boolean");
   if (permanent == PERMANENT_NONE)

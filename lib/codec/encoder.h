@@ -18,6 +18,7 @@
 #include "needs.h"
 
 typedef struct Encoder Encoder;
+struct PermanentsFilter;
 
 #define ENTRY_MOST_INDEX ((1u << 30) - 1)
 
@@ -99,6 +100,7 @@ struct Encoder {
   int objects;              /* table: slot + 1 -> object */
   int permanents, overlay;  /* overlay: further permanents, value -> name, or 0 */
   int modules;              /* table: unregistered module -> name, or 0 */
+  const struct PermanentsFilter *named; /* addresses that permanents and modules may have: those of the table `permanents` */
   Buffer head, body;        /* blob: the sections; store: the record at work */
   Buffer scratch;           /* a prototype's or a shape's bytes */
   Buffer entries, entry_bytes;
@@ -148,8 +150,8 @@ void shapes_free(struct ShapeCache *s);
 void shapes_forget(struct ShapeCache *s);
 uint64_t encode_shape(Encoder *E, const ShapeKey keys[], size_t count, const uint8_t **order);
 
-/* Tables; pops nothing. `index` absolute. */
-void encode_table(Encoder *E, int index);
+/* Tables; pops nothing. `index` absolute. Whether it has a metatable is known: most have none. */
+void encode_table(Encoder *E, int index, bool has_metatable);
 
 /*
 ** Weak tables. The walk puts them aside until nothing else is left; a round

@@ -192,20 +192,23 @@ hearth_status hearth_register_module(lua_State *L, int index, const char *name, 
 
 void permanents_push_modules(lua_State *L) {
   luaL_checkstack(L, LUA_MINSTACK, NULL);
+  permanents_push(L);
   lua_newtable(L);
-  const int modules = lua_gettop(L), loaded = modules + 1;
+  const int perms = lua_gettop(L) - 1, modules = perms + 1, loaded = modules + 1;
   if (lua_getfield(L, LUA_REGISTRYINDEX, LUA_LOADED_TABLE) == LUA_TTABLE) {
     for (lua_pushnil(L); lua_next(L, loaded); lua_settop(L, loaded + 1)) {
       const int name = loaded + 1, module = loaded + 2;
       if (lua_type(L, name) != LUA_TSTRING || (!lua_istable(L, module) && !lua_isfunction(L, module))) continue;
       lua_pushvalue(L, module);
       if (lua_rawget(L, modules) != LUA_TNIL && !permanents_better(L, name, module + 1)) continue;
+      permanents_note(L, perms, lua_topointer(L, module));
       lua_pushvalue(L, module);
       lua_pushvalue(L, name);
       lua_rawset(L, modules);
     }
   }
   lua_settop(L, modules);
+  lua_remove(L, perms);
 }
 
 bool permanents_module_of(lua_State *L, int modules, int index) {

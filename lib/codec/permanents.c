@@ -12,7 +12,24 @@
 
 /* ------------------------------------------------------------------ perms */
 
+static PermanentsFilter *filter_of(lua_State *L, int perms) {
+  lua_rawgeti(L, perms, PERMS_FILTER);
+  PermanentsFilter *filter = lua_touserdata(L, -1);
+  lua_pop(L, 1);
+  return filter;
+}
+
+const PermanentsFilter *permanents_filter(lua_State *L, int perms) {
+  return filter_of(L, perms);
+}
+
+void permanents_note(lua_State *L, int perms, const void *address) {
+  const uint32_t bit = permanents_filter_bit((uint64_t)(uintptr_t)address);
+  filter_of(L, perms)->bits[bit / 8] |= (unsigned char)(1u << bit % 8);
+}
+
 void permanents_put(lua_State *L, int perms, int field, int key, int value) {
+  if (field == PERMS_NAMES) permanents_note(L, perms, lua_topointer(L, key));
   lua_rawgeti(L, perms, field);
   lua_pushvalue(L, key);
   lua_pushvalue(L, value);
@@ -47,6 +64,8 @@ void permanents_push(lua_State *L) {
       make_weak(L, "k");
     lua_rawseti(L, -2, field);
   }
+  memset(lua_newuserdatauv(L, sizeof(PermanentsFilter), 0), 0, sizeof(PermanentsFilter));
+  lua_rawseti(L, -2, PERMS_FILTER);
   permanents_add_standard(L, lua_gettop(L));
   if (lua_getfield(L, LUA_REGISTRYINDEX, REGISTRY_KEY) == LUA_TTABLE) { /* a finalizer was here meanwhile */
     lua_remove(L, -2);
@@ -134,6 +153,7 @@ static void label_cells(lua_State *L, int perms, int function) {
     lua_pop(L, 1);
     void *id = lua_upvalueid(L, function, i);
     if (has_better_cell(L, perms, function, i, id)) continue;
+    permanents_note(L, perms, id);
     lua_rawgeti(L, perms, PERMS_CELLS);
     lua_pushvalue(L, function);
     lua_rawsetp(L, -2, id);

@@ -30,6 +30,29 @@
 void permanents_push(lua_State *L);
 
 /*
+** Addresses that may have a name: objects and cells that got one, modules. Most objects of a program are none of them, and
+** one look here tells so, instead of one in each of the tables. It never forgets: an address may be another object's now.
+*/
+#define PERMANENTS_FILTER_BITS 65536
+
+typedef struct PermanentsFilter {
+  unsigned char bits[PERMANENTS_FILTER_BITS / 8];
+} PermanentsFilter;
+
+static inline uint32_t permanents_filter_bit(uint64_t address) {
+  return (uint32_t)((address * UINT64_C(0x9E3779B97F4A7C15)) >> 48); /* Fibonacci hashing, Knuth 6.4; 16 bits */
+}
+
+/* No: neither its perms nor the tables of permanents_push_modules have the object, or the cell, at this address. */
+static inline bool permanents_may_know(const PermanentsFilter *f, uint64_t address) {
+  const uint32_t bit = permanents_filter_bit(address);
+  return (f->bits[bit / 8] >> (bit % 8) & 1) != 0;
+}
+
+/* [-0, +0, -] That of perms, which keeps it. */
+const PermanentsFilter *permanents_filter(lua_State *L, int perms);
+
+/*
 ** [-0, +(0|1), m] If the object at `index` is a permanent, or a stand-in for one, pushes its
 ** name and answers its PermanentKind; else pushes nothing and answers PERMANENT_NONE or _BAD_NAME. `overlay`
 ** maps value -> name. Only tables, functions and full userdata can be permanents.

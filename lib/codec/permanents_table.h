@@ -6,7 +6,7 @@
 
 #include "permanents.h"
 
-/* The fields of perms, all tables. Weak: their objects do not stay for them. */
+/* The fields of perms, all tables but the last. Weak: their objects do not stay for them. */
 enum {
   PERMS_NAMES = 1,      /* object -> name, weak; an object that its name no longer means keeps it here */
   PERMS_VALUES = 2,     /* name -> object */
@@ -16,8 +16,12 @@ enum {
   PERMS_SNAPSHOTS = 6,  /* table -> {copy, count of fields, true if it may grow}, weak */
   PERMS_TYPE_NAMES = 7, /* metatable -> name of the type, weak */
   PERMS_TYPES = 8,      /* name of a type -> {metatable, encode, decode} */
-  PERMS_LAST = 8
+  PERMS_LAST = 8,
+  PERMS_FILTER = 9      /* a userdata: PermanentsFilter */
 };
+
+/* [-0, +0, -] The object or the cell at this address may have a name from now on. */
+void permanents_note(lua_State *L, int perms, const void *address);
 
 /* [-0, +0, m] perms' table `field` gets [key] = value. */
 void permanents_put(lua_State *L, int perms, int field, int key, int value);

@@ -321,6 +321,7 @@ Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err) {
   E->overlay = lua_gettop(L);
   permanents_push(L);
   E->permanents = lua_gettop(L);
+  E->named = permanents_filter(L, E->permanents);
   if (!(S->flags & HEARTH_STORE_MODULES_BY_VALUE)) {
     permanents_push_modules(L);
     E->modules = lua_gettop(L);

@@ -259,7 +259,7 @@ static void write_local(Committer *C, uint32_t local) {
   else if (lua_isfunction(L, top))
     (void)encode_closure(E, top, HEAP_NONE);
   else
-    encode_table(E, top);
+    encode_table(E, top, true);
   lua_settop(L, top - 1);
   encoder_check(E);
 }
