@@ -271,7 +271,10 @@ HEARTH_API hearth_status hearth_rollback(lua_State *L, hearth_store *store, hear
 HEARTH_API hearth_status hearth_transaction(lua_State *L, hearth_store *store, int nargs, int nresults,
                                             hearth_error *err);
 
-/* [-0, +1, m] Pushes a new external table. */
+/*
+** [-0, +1, m] Pushes a new external table. Its entries stay in the backend; of what a program reads again and again, of all
+** external tables of a store, at most 1 MiB is kept in the Lua heap.
+*/
 HEARTH_API hearth_status hearth_push_table(lua_State *L, hearth_store *store, hearth_error *err);
 
 /*

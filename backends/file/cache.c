@@ -5,34 +5,48 @@ void cache_init(Cache *cache, const hearth_allocator *allocator) {
   cache->allocator = *allocator;
 }
 
-static CacheSlot *slot_for(Cache *cache, uint64_t offset) {
-  return &cache->slots[(offset * UINT64_C(0x9e3779b97f4a7c15)) >> 56];
-}
-
-void cache_drop(Cache *cache, CacheSlot *slot) {
-  hearth_free(&cache->allocator, slot->bytes, slot->size);
-  cache->bytes -= slot->size;
-  memset(slot, 0, sizeof *slot);
+static CacheSlot *set_of(Cache *cache, uint64_t offset) {
+  return cache->slots[(offset * UINT64_C(0x9e3779b97f4a7c15) >> 32) % CACHE_SETS];
 }
 
 void cache_clear(Cache *cache) {
-  for (size_t i = 0; i < CACHE_SLOTS; i++) cache_drop(cache, &cache->slots[i]);
+  CacheSlot *slots = cache->slots[0];
+  for (size_t i = 0; i < CACHE_SETS * CACHE_WAYS; i++) hearth_free(&cache->allocator, slots[i].bytes, slots[i].capacity);
+  memset(cache->slots, 0, sizeof cache->slots);
+  cache->bytes = 0;
 }
 
 CacheSlot *cache_find(Cache *cache, uint64_t offset) {
-  CacheSlot *slot = slot_for(cache, offset);
-  return slot->offset == offset ? slot : NULL;
+  CacheSlot *set = set_of(cache, offset);
+  for (int i = 0; i < CACHE_WAYS; i++) {
+    if (set[i].offset != offset) continue;
+    set[i].used = ++cache->clock;
+    return &set[i];
+  }
+  return NULL;
+}
+
+/* The slot is to have room for `size` bytes, and not for many times as much. */
+static bool fit(Cache *cache, CacheSlot *slot, size_t size) {
+  if (slot->capacity >= size && slot->capacity / 4 <= size) return true;
+  size_t capacity = (size + 63) / 64 * 64;
+  unsigned char *bytes = hearth_realloc(&cache->allocator, NULL, 0, capacity);
+  if (bytes == NULL) return false;
+  hearth_free(&cache->allocator, slot->bytes, slot->capacity);
+  cache->bytes += capacity;
+  cache->bytes -= slot->capacity;
+  slot->bytes = bytes;
+  slot->capacity = (uint32_t)capacity;
+  return true;
 }
 
 CacheSlot *cache_make(Cache *cache, uint64_t offset, size_t size) {
-  CacheSlot *slot = slot_for(cache, offset);
-  if (size == 0 || size > CACHE_LONGEST || slot->pins > 0) return NULL;
-  unsigned char *bytes = hearth_realloc(&cache->allocator, NULL, 0, size);
-  if (bytes == NULL) return NULL;
-  cache_drop(cache, slot);
-  slot->bytes = bytes;
-  slot->size = (uint32_t)size;
-  slot->offset = offset;
-  cache->bytes += size;
+  CacheSlot *set = set_of(cache, offset), *slot = NULL;
+  if (size > CACHE_LONGEST) return NULL;
+  for (int i = 0; i < CACHE_WAYS; i++)
+    if (set[i].pins == 0 && (slot == NULL || set[i].used < slot->used)) slot = &set[i];
+  if (slot == NULL || !fit(cache, slot, size)) return NULL;
+  slot->offset = 0;
+  slot->used = ++cache->clock;
   return slot;
 }

@@ -5,7 +5,16 @@
 #include "store.h"
 
 #define NEAR ((uint64_t)4 << 10)  /* so far behind the last one a value counts as the next */
-#define AHEAD ((size_t)64 << 10)
+#define LEAST_AHEAD ((size_t)8 << 10) /* an iterator of an external table takes half of it at a time */
+#define MOST_AHEAD ((size_t)64 << 10)
+
+/* Who goes on gets more each time. */
+static size_t ahead(const Stretch *s, uint64_t at, size_t size) {
+  size_t last = s->bytes.size, want = last < LEAST_AHEAD / 2 ? LEAST_AHEAD : 2 * last;
+  if (last == 0 || at < s->at || at - s->at >= last + NEAR) return size;
+  if (want > MOST_AHEAD) want = MOST_AHEAD;
+  return want > size ? want : size;
+}
 
 /* `size` bytes at `at`, fewer only where the file ends; NULL: no memory, or *failure is an errno value. */
 static const unsigned char *fetch(const hearth_backend_store *store, Stretch *s, uint64_t at, size_t *size,
@@ -13,8 +22,7 @@ static const unsigned char *fetch(const hearth_backend_store *store, Stretch *s,
   Buffer *b = &s->bytes;
   *failure = 0;
   if (at >= s->at && at - s->at <= b->size && b->size - (at - s->at) >= *size) return b->data + (at - s->at);
-  bool onwards = b->size > 0 && at >= s->at && at - s->at < b->size + NEAR;
-  size_t want = onwards && *size < AHEAD ? AHEAD : *size, got = 0;
+  size_t want = ahead(s, at, *size), got = 0;
   buffer_clear(b);
   unsigned char *bytes = buffer_reserve(b, want);
   if (bytes == NULL) return NULL;
@@ -26,27 +34,34 @@ static const unsigned char *fetch(const hearth_backend_store *store, Stretch *s,
   return bytes;
 }
 
-hearth_status read_value(const hearth_backend_store *store, MapEntry *e, Stretch *stretch, const unsigned char **value,
-                         hearth_error *err) {
+/* What stands before the value and the value: of which `got` bytes came, or an errno value; NULL: memory is short. */
+static hearth_status check_value(const hearth_backend_store *store, MapEntry *e, const unsigned char *bytes, size_t got,
+                                 int failure, hearth_error *err) {
   Place place = index_place(e);
-  size_t size = LOG_VALUE_CHECK_SIZE + (size_t)place.size, got = size;
-  int failure;
-  const unsigned char *bytes = fetch(store, stretch, place.at - LOG_VALUE_CHECK_SIZE, &got, &failure);
   if (failure != 0) return failure_io(err, store->names.path, "read", failure);
   if (bytes == NULL) return failure_nomem(err, store->names.path);
-  *value = bytes + LOG_VALUE_CHECK_SIZE;
-  if (got < size || log_decode_value_check(bytes) != log_value_check(store->header.salt, place.at, e->table, map_key(e),
-                                                                     e->key_size, *value, place.size))
+  if (got < LOG_VALUE_CHECK_SIZE + (size_t)place.size ||
+      log_decode_value_check(bytes) != log_value_check(store->header.salt, place.at, e->table, map_key(e), e->key_size,
+                                                       bytes + LOG_VALUE_CHECK_SIZE, place.size))
     return hearth_fail_at(err, HEARTH_DAMAGED, place.at, "%s: damaged at byte %" PRIu64 ": a value is not what was written",
                           store->names.path, place.at);
   return HEARTH_OK;
 }
 
+hearth_status read_value(const hearth_backend_store *store, MapEntry *e, Stretch *stretch, const unsigned char **value,
+                         hearth_error *err) {
+  Place place = index_place(e);
+  size_t got = LOG_VALUE_CHECK_SIZE + (size_t)place.size;
+  int failure;
+  const unsigned char *bytes = fetch(store, stretch, place.at - LOG_VALUE_CHECK_SIZE, &got, &failure);
+  hearth_status status = check_value(store, e, bytes, got, failure, err);
+  if (status == HEARTH_OK) *value = bytes + LOG_VALUE_CHECK_SIZE;
+  return status;
+}
+
 /* A reader whose file has changed under it is stale, not damaged; and one that could not read has lost nothing. */
-static hearth_status read_entry(hearth_backend_store *store, MapEntry *e, Stretch *stretch,
-                                const unsigned char **value, hearth_error *err) {
+static hearth_status judge(hearth_backend_store *store, hearth_status status, hearth_error *err) {
   hearth_error moved;
-  hearth_status status = read_value(store, e, stretch, value, err);
   if (status == HEARTH_IO && !store->readonly) store_die(store, err);
   if (status == HEARTH_DAMAGED && read_current(store, true, &moved) != HEARTH_OK) {
     *err = moved;
@@ -69,33 +84,47 @@ hearth_status read_current(hearth_backend_store *store, bool growth, hearth_erro
   return HEARTH_OK;
 }
 
+/* A value that has no place in the cache. */
 static hearth_status get_uncached(hearth_backend_store *store, MapEntry *e, hearth_found found, void *ud,
                                   hearth_error *err) {
   Stretch stretch = {.at = 0};
   const unsigned char *value;
   buffer_init(&stretch.bytes, &store->allocator);
-  hearth_status status = read_entry(store, e, &stretch, &value, err);
-  if (status == HEARTH_OK) {
-    CacheSlot *slot = cache_make(&store->cache, index_place(e).at, index_place(e).size);
-    if (slot != NULL) memcpy(slot->bytes, value, slot->size); /* NOLINT(*CallAndMessage): set with HEARTH_OK */
-    (void)deliver(e, value, found, ud); /* NOLINT(*CallAndMessage): likewise */
-  }
+  hearth_status status = judge(store, read_value(store, e, &stretch, &value, err), err);
+  if (status == HEARTH_OK) (void)deliver(e, value, found, ud); /* NOLINT(*CallAndMessage): set with HEARTH_OK */
   buffer_free(&stretch.bytes);
   return status;
 }
 
+/* Reads straight into the cache. */
+static hearth_status fill_slot(hearth_backend_store *store, MapEntry *e, CacheSlot *slot, hearth_error *err) {
+  Place place = index_place(e);
+  size_t got;
+  int failure = store->env->pread(store->env->ud, store->file, place.at - LOG_VALUE_CHECK_SIZE, slot->bytes,
+                                  LOG_VALUE_CHECK_SIZE + (size_t)place.size, &got);
+  hearth_status status = judge(store, check_value(store, e, slot->bytes, got, failure, err), err);
+  if (status == HEARTH_OK) slot->offset = place.at;
+  return status;
+}
+
+/* Whether this is a forked child, a system call would tell; it may read what was there when it was forked. */
 hearth_status read_get(hearth_backend_store *store, uint64_t table, const void *key, size_t key_size,
                        hearth_found found, void *ud, hearth_error *err) {
-  hearth_status status = store_alive(store, err);
-  if (status == HEARTH_OK) status = read_current(store, false, err);
+  hearth_status status = store->dead ? store_alive(store, err) : read_current(store, false, err);
   if (status != HEARTH_OK) return status;
   MapEntry *e = map_find(&store->index.map, table, key, key_size);
   if (e == NULL)
     return hearth_fail(err, HEARTH_NOTFOUND, "%s: no such key in table %" PRIu64, store->names.path, table);
-  CacheSlot *slot = cache_find(&store->cache, index_place(e).at);
-  if (slot == NULL) return get_uncached(store, e, found, ud, err);
+  Place place = index_place(e);
+  CacheSlot *slot = cache_find(&store->cache, place.at);
+  if (slot == NULL) {
+    slot = cache_make(&store->cache, place.at, LOG_VALUE_CHECK_SIZE + (size_t)place.size);
+    if (slot == NULL) return get_uncached(store, e, found, ud, err);
+    status = fill_slot(store, e, slot, err);
+    if (status != HEARTH_OK) return status;
+  }
   slot->pins++; /* the callback may get other values */
-  (void)deliver(e, slot->bytes, found, ud);
+  (void)deliver(e, slot->bytes + LOG_VALUE_CHECK_SIZE, found, ud);
   slot->pins--;
   return HEARTH_OK;
 }
@@ -113,8 +142,8 @@ hearth_status read_scan(hearth_backend_store *store, uint64_t table, const void 
   map_range(&store->index.map, table, from, from_size, to, to_size, reverse, &range);
   for (MapEntry *e; status == HEARTH_OK && answer == 0 && (e = map_range_next(&range)) != NULL;) {
     CacheSlot *slot = cache_find(&store->cache, index_place(e).at);
-    const unsigned char *value = slot != NULL ? slot->bytes : NULL;
-    if (slot == NULL) status = read_entry(store, e, &stretch, &value, err);
+    const unsigned char *value = slot != NULL ? slot->bytes + LOG_VALUE_CHECK_SIZE : NULL;
+    if (slot == NULL) status = judge(store, read_value(store, e, &stretch, &value, err), err);
     if (status == HEARTH_OK) answer = deliver(e, value, found, ud);
   }
   buffer_free(&stretch.bytes);

@@ -4,18 +4,101 @@
 #include <string.h>
 
 #include "buffer.h"
+#include "hash.h"
+
+enum {
+  PREFIX_SIZE = 8,
+  LEAST_BUCKETS = 64,
+  LONGEST_WALK = 8 /* in a chain; a longer one means that memory was short, or ill luck: then the tree tells */
+};
 
 static size_t entry_size(size_t key_size, size_t value_size) {
-  size_t size = MAP_ENTRY_BYTES + key_size + value_size;
-  return size < sizeof(MapEntry) ? sizeof(MapEntry) : size;
+  size_t size = key_size + value_size;
+  size_t whole = MAP_ENTRY_BYTES + (size < PREFIX_SIZE ? PREFIX_SIZE : size);
+  return whole < sizeof(MapEntry) ? sizeof(MapEntry) : whole;
 }
 
-static int compare(const MapEntry *e, uint64_t table, const void *key, size_t key_size) {
-  if (e->table != table) return e->table < table ? -1 : 1;
-  size_t common = e->key_size < key_size ? e->key_size : key_size;
-  int order = common > 0 ? memcmp(e->bytes, key, common) : 0;
+/* ------------------------------------------------------------ comparing */
+
+/* A key that is looked for. Its prefix: its first eight bytes, with zeros behind a shorter one. */
+typedef struct Sought {
+  uint64_t table, prefix;
+  const unsigned char *key;
+  size_t size;
+} Sought;
+
+static uint64_t load_prefix(const unsigned char *bytes) {
+  uint64_t prefix = 0;
+  for (unsigned i = 0; i < PREFIX_SIZE; i++) prefix = prefix << 8 | bytes[i]; /* compilers make one load of it */
+  return prefix;
+}
+
+static uint64_t entry_prefix(const MapEntry *e) {
+  uint64_t prefix = load_prefix(e->bytes);
+  if (e->key_size >= PREFIX_SIZE) return prefix;
+  return e->key_size == 0 ? 0 : prefix & (UINT64_MAX << (8 * (PREFIX_SIZE - (unsigned)e->key_size)));
+}
+
+static Sought seek(uint64_t table, const void *key, size_t size) {
+  unsigned char start[PREFIX_SIZE] = {0};
+  if (size > 0) memcpy(start, key, size < PREFIX_SIZE ? size : PREFIX_SIZE);
+  return (Sought){table, load_prefix(start), key, size};
+}
+
+static Sought seek_entry(const MapEntry *e) {
+  return (Sought){e->table, entry_prefix(e), e->bytes, e->key_size};
+}
+
+static int compare(const MapEntry *e, const Sought *s) {
+  if (e->table != s->table) return e->table < s->table ? -1 : 1;
+  uint64_t prefix = entry_prefix(e);
+  if (prefix != s->prefix) return prefix < s->prefix ? -1 : 1;
+  size_t common = e->key_size < s->size ? e->key_size : s->size;
+  int order = common > PREFIX_SIZE ? memcmp(e->bytes + PREFIX_SIZE, s->key + PREFIX_SIZE, common - PREFIX_SIZE) : 0;
   if (order != 0) return order;
-  return (e->key_size > key_size) - (e->key_size < key_size);
+  return (e->key_size > s->size) - (e->key_size < s->size);
+}
+
+/* -------------------------------------------------------------- hashing */
+
+static MapEntry **bucket_of(const Map *m, const Sought *s) {
+  uint64_t hash = (s->prefix ^ m->seed) + (s->table * 31 + s->size) * UINT64_C(0x9e3779b97f4a7c15);
+  if (s->size > PREFIX_SIZE) hash ^= hash64(s->key + PREFIX_SIZE, s->size - PREFIX_SIZE, m->seed);
+  hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
+  hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
+  return &m->buckets[(hash ^ hash >> 32) & (m->bucket_count - 1)];
+}
+
+static void enchain(const Map *m, MapEntry *e) {
+  Sought s = seek_entry(e);
+  MapEntry **bucket = bucket_of(m, &s);
+  e->chain = *bucket;
+  *bucket = e;
+}
+
+static void unchain(const Map *m, const MapEntry *e) {
+  if (m->buckets == NULL) return;
+  Sought s = seek_entry(e);
+  MapEntry **at = bucket_of(m, &s);
+  while (*at != e) at = &(*at)->chain;
+  *at = e->chain;
+}
+
+/* Room for one more entry, two for each bucket; false: memory exhausted, nothing changed. */
+static bool reserve(Map *m) {
+  size_t needed = (m->count + m->spare) / 2 + 1, count = m->bucket_count == 0 ? LEAST_BUCKETS : m->bucket_count;
+  if (needed <= m->bucket_count || needed <= LEAST_BUCKETS / 4) return true;
+  while (count < needed) count *= 2;
+  MapEntry **buckets = hearth_realloc(&m->allocator, NULL, 0, count * sizeof *buckets);
+  if (buckets == NULL) return false;
+  hearth_free(&m->allocator, m->buckets, m->bucket_count * sizeof *buckets);
+  memset(buckets, 0, count * sizeof *buckets);
+  if (m->buckets == NULL) m->seed = hash_key().low;
+  m->bytes += (count - m->bucket_count) * sizeof *buckets;
+  m->buckets = buckets;
+  m->bucket_count = count;
+  for (MapEntry *e = map_table(m, 0); e != NULL; e = map_next(e)) enchain(m, e);
+  return true;
 }
 
 /* ------------------------------------------------------------ balancing */
@@ -99,20 +182,33 @@ static void shrunk(Map *m, MapEntry *p, bool left_side) {
 
 /* ------------------------------------------------------------ searching */
 
-MapEntry *map_find(const Map *m, uint64_t table, const void *key, size_t key_size) {
+static MapEntry *find_in_tree(const Map *m, const Sought *s) {
   MapEntry *e = m->root;
   while (e != NULL) {
-    int order = compare(e, table, key, key_size);
+    int order = compare(e, s);
     if (order == 0) break;
     e = order < 0 ? e->right : e->left;
   }
   return e;
 }
 
+MapEntry *map_find(const Map *m, uint64_t table, const void *key, size_t key_size) {
+  if (m->root == NULL) return NULL;
+  Sought s = seek(table, key, key_size);
+  if (m->buckets == NULL) return find_in_tree(m, &s);
+  MapEntry *e = *bucket_of(m, &s);
+  for (int steps = 0; steps < LONGEST_WALK; steps++, e = e->chain) {
+    if (e == NULL) return NULL;
+    if (compare(e, &s) == 0) return e;
+  }
+  return find_in_tree(m, &s);
+}
+
 MapEntry *map_lower(const Map *m, uint64_t table, const void *key, size_t key_size) {
   MapEntry *found = NULL;
+  Sought s = seek(table, key, key_size);
   for (MapEntry *e = m->root; e != NULL;) {
-    if (compare(e, table, key, key_size) < 0) {
+    if (compare(e, &s) < 0) {
       e = e->right;
     } else {
       found = e;
@@ -124,8 +220,9 @@ MapEntry *map_lower(const Map *m, uint64_t table, const void *key, size_t key_si
 
 MapEntry *map_before(const Map *m, uint64_t table, const void *key, size_t key_size) {
   MapEntry *found = NULL;
+  Sought s = seek(table, key, key_size);
   for (MapEntry *e = m->root; e != NULL;) {
-    if (compare(e, table, key, key_size) < 0) {
+    if (compare(e, &s) < 0) {
       found = e;
       e = e->right;
     } else {
@@ -163,8 +260,11 @@ void map_range(const Map *m, uint64_t table, const void *from, size_t from_size,
                bool reverse, MapRange *range) {
   MapEntry *low = from != NULL ? map_lower(m, table, from, from_size) : map_table(m, table);
   MapEntry *high = to != NULL ? map_lower(m, table, to, to_size) : map_table(m, table + 1);
-  /* `high` before `low`: an empty range, which a walk from one to the other would miss */
-  bool empty = low == NULL || low == high || (high != NULL && compare(low, high->table, high->bytes, high->key_size) > 0);
+  bool empty = low == NULL || low == high;
+  if (!empty && high != NULL) { /* `high` before `low`: what a walk from one to the other would miss */
+    Sought s = seek_entry(high);
+    empty = compare(low, &s) > 0;
+  }
   range->reverse = reverse;
   range->next = range->stop = NULL;
   if (empty) return;
@@ -189,9 +289,13 @@ MapEntry *map_range_next(MapRange *range) {
 MapEntry *map_make(Map *m, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
   assert(key_size <= MAP_MAX_KEY && value_size <= UINT32_MAX);
   if (value_size > SIZE_MAX - MAP_ENTRY_BYTES - key_size) return NULL;
-  MapEntry *e = hearth_realloc(&m->allocator, NULL, 0, entry_size(key_size, value_size));
+  if (!reserve(m)) return NULL;
+  size_t size = entry_size(key_size, value_size);
+  MapEntry *e = hearth_realloc(&m->allocator, NULL, 0, size);
   if (e == NULL) return NULL;
-  e->parent = e->left = e->right = NULL;
+  memset(e->bytes, 0, PREFIX_SIZE);
+  m->spare++;
+  e->parent = e->left = e->right = e->chain = NULL;
   e->table = table;
   e->value_size = (uint32_t)value_size;
   e->key_size = (uint16_t)key_size;
@@ -202,16 +306,25 @@ MapEntry *map_make(Map *m, uint64_t table, const void *key, size_t key_size, con
   return e;
 }
 
+/* Entries may have been made by another map, with the same allocator. */
+static void spare_no_more(Map *m) {
+  if (m->spare > 0) m->spare--;
+}
+
 void map_discard(Map *m, MapEntry *e) {
-  if (e != NULL) hearth_free(&m->allocator, e, entry_size(e->key_size, e->value_size));
+  if (e == NULL) return;
+  spare_no_more(m);
+  hearth_free(&m->allocator, e, entry_size(e->key_size, e->value_size));
 }
 
 static void count_in(Map *m, const MapEntry *e) {
+  spare_no_more(m);
   m->count++;
   m->bytes += entry_size(e->key_size, e->value_size);
 }
 
 static void count_out(Map *m, const MapEntry *e) {
+  m->spare++;
   m->count--;
   m->bytes -= entry_size(e->key_size, e->value_size);
 }
@@ -230,16 +343,19 @@ static void take_place(Map *m, MapEntry *old, MapEntry *e) {
 MapEntry *map_link(Map *m, MapEntry *e) {
   MapEntry *parent = NULL;
   int order = 0;
+  Sought s = seek_entry(e);
   e->left = e->right = NULL;
   e->balance = 0;
   for (MapEntry *at = m->root; at != NULL; at = order < 0 ? at->right : at->left) {
-    order = compare(at, e->table, e->bytes, e->key_size);
+    order = compare(at, &s);
     parent = at;
     if (order == 0) break;
   }
   count_in(m, e);
+  if (m->buckets != NULL) enchain(m, e);
   if (parent != NULL && order == 0) {
     count_out(m, parent);
+    unchain(m, parent);
     take_place(m, parent, e);
     return parent;
   }
@@ -253,6 +369,7 @@ MapEntry *map_link(Map *m, MapEntry *e) {
 
 void map_unlink(Map *m, MapEntry *e) {
   count_out(m, e);
+  unchain(m, e);
   if (e->left != NULL && e->right != NULL) {
     /* the successor has no left child: take it out of its place and give it this one */
     MapEntry *successor = map_next(e);
@@ -299,9 +416,7 @@ size_t map_drop(Map *m, uint64_t table) {
 }
 
 void map_init(Map *m, const hearth_allocator *allocator) {
-  m->root = NULL;
-  m->count = 0;
-  m->bytes = 0;
+  memset(m, 0, sizeof *m);
   m->allocator = *allocator;
 }
 
@@ -320,7 +435,7 @@ void map_free(Map *m) {
       e = parent;
     }
   }
-  m->root = NULL;
-  m->count = 0;
-  m->bytes = 0;
+  hearth_free(&m->allocator, m->buckets, m->bucket_count * sizeof *m->buckets);
+  hearth_allocator allocator = m->allocator;
+  map_init(m, &allocator);
 }

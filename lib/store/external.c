@@ -99,6 +99,11 @@ bool externals_load(Externals *X, uint64_t number, const void *record, size_t si
   return true;
 }
 
+void externals_follow(Externals *X, const Externals *before) {
+  X->generation = before->generation + 1;
+  X->cache.changes = before->cache.changes + 1;
+}
+
 bool externals_has(const Externals *X, uint64_t number) {
   return externals_find(X, number) != NULL;
 }
@@ -267,8 +272,11 @@ void externals_committed(lua_State *L, hearth_store *S, PendingCommit *pending) 
     pending->overlay = X->overlay; /* its entries stay where they are */
     map_init(&X->overlay, &S->allocator);
   }
-  for (uint32_t i = X->count; i-- > 0;)
-    if (X->tables[i].doomed) forget(X, i);
+  for (uint32_t i = X->count; i-- > 0;) {
+    if (!X->tables[i].doomed) continue;
+    external_cache_end(&X->cache); /* a finalizer may have kept a handle: it is stale */
+    forget(X, i);
+  }
   for (uint32_t i = 0; i < X->count; i++) {
     ExternalTable *t = &X->tables[i];
     t->to = t->saved_to = t->to - t->lost;

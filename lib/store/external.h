@@ -21,6 +21,9 @@ void externals_free(Externals *X);
 /* Loading: learns of a table from its record ('x' n). False: the record is damaged or memory exhausted. */
 bool externals_load(Externals *X, uint64_t number, const void *record, size_t size);
 
+/* `X` takes the place of `before`: what was read then is old. */
+void externals_follow(Externals *X, const Externals *before);
+
 /* Is there an external table with this number (committed or in the open batch)? */
 bool externals_has(const Externals *X, uint64_t number);
 

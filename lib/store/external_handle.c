@@ -7,8 +7,9 @@
 #include "pending.h"
 #include "protect.h"
 
+/* Its user values: the store's userdata, and the store's table of caches. */
 typedef struct Handle {
-  hearth_store *S; /* lives as long: its userdata is the handle's user value */
+  hearth_store *S; /* lives as long */
   uint64_t number;
 } Handle;
 
@@ -61,6 +62,16 @@ static Handle *check_handle(lua_State *L, int arg, bool writing) {
   return h;
 }
 
+/* The handle that a metamethod is called with: its upvalue is the metatable, which is quicker than asking the registry. */
+static Handle *own_handle(lua_State *L, int nargs) {
+  lua_settop(L, nargs);
+  Handle *h = lua_touserdata(L, 1);
+  if (h == NULL || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1)))
+    luaL_typeerror(L, 1, "external table");
+  lua_settop(L, nargs);
+  return h;
+}
+
 bool external_is_handle(lua_State *L, int index, uint64_t *number, const hearth_store **owner, bool *stale) {
   const Handle *h = to_handle(L, index);
   if (h == NULL) return false;
@@ -72,23 +83,28 @@ bool external_is_handle(lua_State *L, int index, uint64_t *number, const hearth_
 
 /* ------------------------------------------------------------ metamethods */
 
-/* Reads t[key] and pushes it. */
+/* Reads t[key], which no cache has. */
 static void push_entry(lua_State *L, const Handle *h, const ExternalKey *key) {
   Externals *X = h->S->externals;
   const unsigned char *value;
   size_t size;
   hearth_error err;
+  uint64_t changes = X->cache.changes;
   check_status(L, externals_get(X, externals_check_table(L, h->S, h->number), key->bytes, key->size, &value, &size, &err),
                &err);
   if (value == NULL)
     lua_pushnil(L);
   else
     externals_push_value(L, h->S, value, size);
+  if (is_open(h->S)) external_cache_keep(L, h->S, h->number, key->bytes, key->size, changes);
 }
 
 static int handle_index(lua_State *L) {
-  const Handle *h = check_handle(L, 1, false);
+  const Handle *h = own_handle(L, 2);
+  const hearth_store *S = h->S;
+  if (is_open(S) && !S->unsettled && S->externals->cache.valid && external_cache_find(L, h->number)) return 1;
   ExternalKey key;
+  externals_check_store(L, h->S, false);
   lua_settop(L, 2);
   if (externals_to_key(L, 2, &key) == EXTERNAL_KEY_OK)
     push_entry(L, h, &key);
@@ -98,9 +114,10 @@ static int handle_index(lua_State *L) {
 }
 
 static int handle_newindex(lua_State *L) {
-  const Handle *h = check_handle(L, 1, true);
-  lua_settop(L, 3);
+  const Handle *h = own_handle(L, 3);
+  externals_check_store(L, h->S, true);
   externals_assign(L, h->S, h->number, 2, 3);
+  external_cache_assign(L, h->S, h->number);
   return 0;
 }
 
@@ -119,7 +136,9 @@ static bool has_integer(lua_State *L, const Handle *h, lua_Unsigned n) {
 
 /* A border, as Lua's luaH_getn finds one: n doubled until t[n] is nil, then by halves. */
 static int handle_len(lua_State *L) {
-  const Handle *h = check_handle(L, 1, false);
+  const Handle *h = own_handle(L, 1);
+  externals_check_store(L, h->S, false);
+  (void)externals_check_table(L, h->S, h->number);
   lua_Unsigned low = 0, high = 1; /* t[low] is there, or low is 0 */
   while (has_integer(L, h, high)) {
     low = high;
@@ -141,8 +160,7 @@ static int handle_len(lua_State *L) {
 }
 
 static int handle_tostring(lua_State *L) {
-  const Handle *h = to_handle(L, 1);
-  if (h == NULL) return luaL_typeerror(L, 1, "external table");
+  const Handle *h = own_handle(L, 1);
   lua_pushfstring(L, "external table: %I", (LUAI_UACINT)h->number);
   return 1;
 }
@@ -182,7 +200,9 @@ static ExternalCursor *push_iterator(lua_State *L, int index, bool reverse) {
 }
 
 static int handle_pairs(lua_State *L) {
-  (void)check_handle(L, 1, false);
+  const Handle *h = own_handle(L, 1);
+  externals_check_store(L, h->S, false);
+  (void)externals_check_table(L, h->S, h->number);
   push_iterator(L, 1, false);
   lua_pushvalue(L, 1);
   lua_pushnil(L);
@@ -199,7 +219,9 @@ static const luaL_Reg metamethods[] = {
 static void push_metatable(lua_State *L) {
   if (lua_rawgetp(L, LUA_REGISTRYINDEX, &metatable_key) == LUA_TTABLE) return;
   lua_pop(L, 1);
-  luaL_newlib(L, metamethods);
+  luaL_newlibtable(L, metamethods);
+  lua_pushvalue(L, -1);
+  luaL_setfuncs(L, metamethods, 1);
   lua_pushliteral(L, "hearth.external");
   lua_setfield(L, -2, "__name");
   lua_pushliteral(L, "hearth.external"); /* getmetatable tells no more */
@@ -238,11 +260,13 @@ void externals_push(lua_State *L, hearth_store *S, uint64_t number) {
   push_handles(L, S);
   if (lua_rawgeti(L, -1, (lua_Integer)number) != LUA_TUSERDATA) {
     lua_pop(L, 1);
-    Handle *h = lua_newuserdatauv(L, sizeof *h, 1);
+    Handle *h = lua_newuserdatauv(L, sizeof *h, EXTERNAL_CACHES);
     h->S = S;
     h->number = number;
     store_push(L, S);
     lua_setiuservalue(L, -2, 1);
+    external_cache_push(L, S);
+    lua_setiuservalue(L, -2, EXTERNAL_CACHES);
     push_metatable(L);
     lua_setmetatable(L, -2);
     if (lua_rawgeti(L, -2, (lua_Integer)number) == LUA_TUSERDATA) { /* a finalizer was here meanwhile */

@@ -84,6 +84,14 @@ void externals_put(Externals *X, ExternalTable *t, MapEntry *e, uint64_t old) {
   refer(X, t, externals_reference(map_value(e), e->value_size));
   unrefer(X, t, old);
   map_discard(&X->overlay, map_link(&X->overlay, e));
+  X->cache.changes++;
+}
+
+void externals_overwrite(Externals *X, ExternalTable *t, MapEntry *e, const void *head, const void *bytes, size_t size) {
+  unrefer(X, t, externals_reference(map_value(e), e->value_size));
+  memcpy(map_value(e), head, e->value_size - size);
+  if (size > 0) memcpy(map_value(e) + e->value_size - size, bytes, size);
+  X->cache.changes++;
 }
 
 hearth_status externals_delete(Externals *X, ExternalTable *t, const void *key, size_t key_size, hearth_error *err) {
@@ -102,6 +110,7 @@ hearth_status externals_delete(Externals *X, ExternalTable *t, const void *key, 
     (void)map_remove(&X->overlay, t->number, key, key_size);
   }
   unrefer(X, t, old);
+  X->cache.changes++;
   return HEARTH_OK;
 }
 

@@ -56,4 +56,5 @@ void externals_revert(hearth_store *S, const ExternalRecord *records, size_t cou
     t->saved_from = records[i].from;
   }
   X->generation++;
+  external_cache_end(&X->cache);
 }

@@ -7,6 +7,7 @@
 #define HEARTH_STORE_EXTERNAL_TABLE_H
 
 #include "external.h"
+#include "external_cache.h"
 #include "map.h"
 
 #include "external_entry.h"
@@ -35,6 +36,7 @@ struct Externals {
   Buffer work;         /* indices of tables that are to be looked through */
   uint64_t walk;
   uint64_t generation; /* changes with every commit, rollback and load: what was read before is old */
+  ExternalCache cache;
 };
 
 enum { EXTERNAL_DELETED = 1 };
@@ -76,6 +78,9 @@ hearth_status externals_old_reference(Externals *X, const ExternalTable *t, cons
 
 /* Puts a made entry (with the overlay's allocator), which becomes the overlay's. `old` is what it referred to before. */
 void externals_put(Externals *X, ExternalTable *t, MapEntry *e, uint64_t old);
+
+/* Gives an entry of the overlay another value, of the same size and without a reference: a head, then `size` bytes. */
+void externals_overwrite(Externals *X, ExternalTable *t, MapEntry *e, const void *head, const void *bytes, size_t size);
 
 /* Deletes an entry, if it is there. On failure nothing changed. As externals_get. */
 hearth_status externals_delete(Externals *X, ExternalTable *t, const void *key, size_t key_size, hearth_error *err);

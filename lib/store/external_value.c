@@ -17,24 +17,39 @@
 
 /* ------------------------------------------------------------------- keys */
 
-ExternalKeyFault externals_to_key(lua_State *L, int index, ExternalKey *out) {
-  Value v = {.kind = VALUE_NIL};
-  int is_integer;
+/* The boolean, number or string at `index`. */
+static Value scalar_at(lua_State *L, int index) {
+  Value v = {.kind = VALUE_STRING};
   lua_Number n;
   switch (lua_type(L, index)) {
     case LUA_TBOOLEAN: v.kind = lua_toboolean(L, index) ? VALUE_TRUE : VALUE_FALSE; break;
     case LUA_TNUMBER:
-      v.kind = VALUE_INTEGER;
-      v.as.integer = (int64_t)lua_tointegerx(L, index, &is_integer); /* as Lua normalises keys */
-      if (is_integer) break;
+      if (lua_isinteger(L, index)) {
+        v.kind = VALUE_INTEGER;
+        v.as.integer = (int64_t)lua_tointeger(L, index);
+        break;
+      }
       n = lua_tonumber(L, index);
-      if (n != n) return EXTERNAL_KEY_NAN;
       v.kind = VALUE_FLOAT;
       memcpy(&v.as.bits, &n, sizeof n);
       break;
-    case LUA_TSTRING:
-      v.kind = VALUE_STRING;
-      v.as.bytes = (const unsigned char *)lua_tolstring(L, index, &v.size);
+    default: v.as.bytes = (const unsigned char *)lua_tolstring(L, index, &v.size);
+  }
+  return v;
+}
+
+ExternalKeyFault externals_to_key(lua_State *L, int index, ExternalKey *out) {
+  Value v;
+  int is_integer;
+  switch (lua_type(L, index)) {
+    case LUA_TBOOLEAN:
+    case LUA_TSTRING: v = scalar_at(L, index); break;
+    case LUA_TNUMBER:
+      v.kind = VALUE_INTEGER;
+      v.as.integer = (int64_t)lua_tointegerx(L, index, &is_integer); /* as Lua normalises keys */
+      if (is_integer) break;
+      v = scalar_at(L, index);
+      if (lua_tonumber(L, index) != lua_tonumber(L, index)) return EXTERNAL_KEY_NAN;
       break;
     case LUA_TNIL:
     case LUA_TNONE: return EXTERNAL_KEY_NIL;
@@ -147,7 +162,7 @@ typedef struct Assignment {
   uint32_t current; /* the copy whose entries are made; COPY_NONE: the assigned value itself */
   Staging *staging; /* NULL while there is no copy */
   MapEntry *entry;  /* without copies: the one entry that was made */
-  ExternalKey k;    /* of the entry at work */
+  const ExternalKey *k; /* of the entry at work */
   /* Stack indices, absolute; 0: not there yet. */
   int sources; /* list: copy + 1 -> the plain table */
   int keys;    /* list: copy + 1 -> the key under which it was first reached */
@@ -276,7 +291,7 @@ static Buffer *clear_head(Assignment *A) {
 static void make_entry(Assignment *A, uint64_t table, int key, const Buffer *head, const void *bytes, size_t size) {
   Map *map = A->staging != NULL ? &A->staging->entries : &A->S->externals->overlay;
   if (size > HEARTH_MAX_VALUE - head->size) refuse(A, key, "too big: a value has at most 2^31 - 1 bytes");
-  MapEntry *e = map_make(map, table, A->k.bytes, A->k.size, NULL, head->size + size);
+  MapEntry *e = map_make(map, table, A->k->bytes, A->k->size, NULL, head->size + size);
   if (e == NULL) raise_memory(A->L);
   memcpy(map_value(e), head->data, head->size);
   if (size > 0) memcpy(map_value(e) + head->size, bytes, size);
@@ -293,11 +308,10 @@ static void put_value(Assignment *A, uint64_t table, int key, const Value *v) {
 }
 
 static void put_string(Assignment *A, uint64_t table, int key, int index) {
-  size_t size;
-  const char *bytes = lua_tolstring(A->L, index, &size);
+  Value v = scalar_at(A->L, index);
   Buffer *head = clear_head(A);
-  external_put_string_head(head, size);
-  make_entry(A, table, key, head, bytes, size);
+  external_put_string_head(head, v.size);
+  make_entry(A, table, key, head, v.as.bytes, v.size);
 }
 
 static void put_blob(Assignment *A, uint64_t table, int key, int index) {
@@ -308,19 +322,6 @@ static void put_blob(Assignment *A, uint64_t table, int key, int index) {
   buffer_byte(head, EXTERNAL_BLOB);
   make_entry(A, table, key, head, bytes, size);
   lua_pop(A->L, 1);
-}
-
-static void put_number(Assignment *A, uint64_t table, int key, int index) {
-  Value v = {.kind = VALUE_INTEGER};
-  lua_Number n;
-  if (lua_isinteger(A->L, index)) {
-    v.as.integer = (int64_t)lua_tointeger(A->L, index);
-  } else {
-    v.kind = VALUE_FLOAT;
-    n = lua_tonumber(A->L, index);
-    memcpy(&v.as.bits, &n, sizeof n);
-  }
-  put_value(A, table, key, &v);
 }
 
 static void put_userdata(Assignment *A, uint64_t table, int key, int index) {
@@ -419,13 +420,13 @@ static void put_table(Assignment *A, uint64_t table, int key, int index) {
 
 /* Makes the entry table[key] = value; key and value are absolute indices. */
 static void put(Assignment *A, uint64_t table, int key, int value) {
-  Value v = {.kind = VALUE_FALSE};
+  Value v;
   switch (lua_type(A->L, value)) {
     case LUA_TBOOLEAN:
-      if (lua_toboolean(A->L, value)) v.kind = VALUE_TRUE;
+    case LUA_TNUMBER:
+      v = scalar_at(A->L, value);
       put_value(A, table, key, &v);
       break;
-    case LUA_TNUMBER: put_number(A, table, key, value); break;
     case LUA_TSTRING: put_string(A, table, key, value); break;
     case LUA_TTABLE: put_table(A, table, key, value); break;
     case LUA_TFUNCTION: put_function(A, table, key, value); break;
@@ -438,6 +439,8 @@ static void put(Assignment *A, uint64_t table, int key, int value) {
 /* The entries of every copy; new copies join while this goes on. */
 static void fill_copies(Assignment *A) {
   lua_State *L = A->L;
+  ExternalKey k;
+  A->k = &k;
   for (uint32_t i = 0; i < copy_count(A); i++) {
     A->current = i;
     lua_rawgeti(L, A->sources, (lua_Integer)i + 1);
@@ -445,7 +448,7 @@ static void fill_copies(Assignment *A) {
     lua_pushnil(L);
     while (lua_next(L, source)) {
       int key = lua_gettop(L) - 1;
-      ExternalKeyFault fault = externals_to_key(L, key, &A->k);
+      ExternalKeyFault fault = externals_to_key(L, key, &k);
       if (fault != EXTERNAL_KEY_OK) refuse(A, key, "%s", key_fault_text(fault));
       put(A, copy_at(A, i)->number, key, key + 1);
       lua_settop(L, key);
@@ -500,6 +503,27 @@ static void delete(lua_State *L, hearth_store *S, uint64_t number, const Externa
   check_status(L, externals_delete(S->externals, t, k->bytes, k->size, &err), &err);
 }
 
+/*
+** t[key] = a boolean, number or string of few bytes: nothing here runs Lua. False: the value is another, or no entry of its
+** size is in the open batch; where one is, it is written over, without taking and giving back memory.
+*/
+static bool overwrite(lua_State *L, Externals *X, uint64_t number, const ExternalKey *k, int value) {
+  int type = lua_type(L, value);
+  if (type != LUA_TBOOLEAN && type != LUA_TNUMBER && type != LUA_TSTRING) return false;
+  MapEntry *e = map_find(&X->overlay, number, k->bytes, k->size);
+  if (e == NULL || e->mark == EXTERNAL_DELETED) return false;
+  Value v = scalar_at(L, value);
+  buffer_clear(&X->head);
+  if (type == LUA_TSTRING)
+    external_put_string_head(&X->head, v.size);
+  else
+    external_put_plain(&X->head, &v);
+  size_t size = type == LUA_TSTRING ? v.size : 0;
+  if (size > e->value_size || X->head.size + size != e->value_size) return false;
+  externals_overwrite(X, externals_check_table(L, X->S, number), e, X->head.data, v.as.bytes, size);
+  return true;
+}
+
 void externals_assign(lua_State *L, hearth_store *S, uint64_t number, int key, int value) {
   ExternalKey k;
   externals_check_key(L, key, externals_to_key(L, key, &k));
@@ -507,13 +531,8 @@ void externals_assign(lua_State *L, hearth_store *S, uint64_t number, int key, i
     delete(L, S, number, &k);
     return;
   }
-  Assignment A;
-  memset(&A, 0, sizeof A);
-  A.L = L;
-  A.S = S;
-  A.number = number;
-  A.current = COPY_NONE;
-  A.k = k;
+  if (overwrite(L, S->externals, number, &k, value)) return;
+  Assignment A = {.L = L, .S = S, .number = number, .current = COPY_NONE, .k = &k};
   uint64_t generation = S->externals->generation;
   int top = lua_gettop(L);
   luaL_checkstack(L, 2 * LUA_MINSTACK, "external tables");

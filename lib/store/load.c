@@ -163,7 +163,7 @@ static void begin_restoring(Loader *l) {
   hearth_store *S = l->S;
   struct Externals *before = S->externals;
   S->torn = true;
-  l->externals->generation = before->generation + 1;
+  externals_follow(l->externals, before);
   S->externals = l->externals;
   l->externals = before;
 }

@@ -29,6 +29,7 @@ enum {
   STORE_VALUES,       /* table: name -> value, their mirror */
   STORE_CELL_MAKER,   /* makes private closures for cells */
   STORE_HANDLES,      /* weak table: number -> handle of an external table */
+  STORE_CACHE,        /* number -> table: what was read from an external table: external_cache.h */
   STORE_EXT,          /* the table `ext` */
   STORE_ALIAS,        /* what the alias keeps: alias.c */
   STORE_WATCHED,      /* weak table: an object that the collector's next cycle takes */

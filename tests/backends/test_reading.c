@@ -128,9 +128,13 @@ static void memory_that_fails(void **state) {
   assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
   for (int scans = 0; scans < 2; scans++) {
     d.memory.fail_at = d.memory.calls;
-    assert_int_equal(scans ? scan(&found) : get("a", &found), HEARTH_NOMEM);
+    assert_int_equal(scans ? scan(&found) : get("c", &found), HEARTH_NOMEM);
     d.memory.fail_at = -1;
     assert_int_equal(found, 0);
+    d.memory.fail_at = d.memory.calls;
+    assert_int_equal(get("a", &found), HEARTH_OK); /* the cache can do without */
+    d.memory.fail_at = -1;
+    assert_int_equal(found, 1);
     assert_int_equal(get("b", &found), HEARTH_OK); /* the store goes on */
   }
 }
