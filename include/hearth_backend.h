@@ -191,9 +191,9 @@ typedef struct hearth_backend {
   hearth_status (*poll)(hearth_backend_store *store, hearth_error *err);
 
   /*
-  ** Gives back the space of dead entries; keep > 0 keeps that many last batches readable, and what they begin with. BUSY while a batch in parts
-  ** is open, of which there may be no more than checks so far. PENDING: it goes on between calls, batches may be
-  ** submitted meanwhile, and poll tells when it is done or why it failed.
+  ** Gives back the space of dead entries; keep > 0 keeps that many last batches, and what they begin with. BUSY while
+  ** a batch in parts is open, of which there may be no more than checks so far. PENDING: it goes on between calls,
+  ** batches may be submitted meanwhile, and poll tells when it is done or why it failed.
   */
   hearth_status (*compact)(hearth_backend_store *store, unsigned keep, hearth_error *err);
 

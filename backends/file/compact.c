@@ -38,7 +38,8 @@ static hearth_status written(Compaction *c, LogResult result, hearth_error *err)
 }
 
 /* One batch with all entries of an index: what was there after batch `sequence`, and as if it were that. */
-static hearth_status write_base(Compaction *c, const Index *index, uint64_t sequence, uint64_t time, hearth_error *err) {
+static hearth_status write_base(Compaction *c, const Index *index, uint64_t sequence, uint64_t time,
+                                hearth_error *err) {
   hearth_backend_store *store = c->store;
   Stretch stretch = {.at = 0};
   hearth_status status = HEARTH_OK;

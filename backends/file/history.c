@@ -28,8 +28,9 @@ static hearth_status walk(hearth_backend_store *store, LogScan *scan, hearth_bat
     batch = (hearth_batch){.size = sizeof batch};
   }
   if (step == LOG_STEP_BAD)
-    return hearth_fail_at(err, HEARTH_DAMAGED, scan->at, "%s: damaged at byte %" PRIu64 ": a frame has changed since it was read",
-                          store->names.path, scan->at);
+    return hearth_fail_at(err, HEARTH_DAMAGED, scan->at,
+                          "%s: damaged at byte %" PRIu64 ": a frame has changed since it was read", store->names.path,
+                          scan->at);
   return logfile_step_status(store->names.path, scan, step, err);
 }
 

@@ -323,7 +323,8 @@ static hearth_status judge_batch(const Recovery *r, hearth_error *err) {
   const hearth_backend_store *store = r->store;
   if (store->at == 0) return HEARTH_OK;
   if (scan->end <= LOG_HEADER_SIZE)
-    return hearth_fail(err, HEARTH_NOTFOUND, "%s: there is no batch %" PRIu64 ", nor any other", store->names.path, store->at);
+    return hearth_fail(err, HEARTH_NOTFOUND, "%s: there is no batch %" PRIu64 ", nor any other", store->names.path,
+                       store->at);
   if (scan->sequence == store->at) return HEARTH_OK;
   return hearth_fail(err, HEARTH_NOTFOUND, "%s: there is no batch %" PRIu64 ", but those from %" PRIu64 " to %" PRIu64,
                      store->names.path, store->at, scan->header.first, scan->sequence);

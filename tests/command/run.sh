@@ -12,10 +12,10 @@ ok 'version' 0 "$hearth" --version
 says out 'hearth '
 ok 'help' 0 "$hearth" --help
 says out 'usage: hearth'
-for command in run eval repl ls get dump verify salvage stat log compact export import copy; do
+for command in run eval repl ls get dump verify salvage stat log diff compact export import copy; do
   says out "  $command"
 done
-for command in run eval repl ls get dump verify salvage stat log compact export import copy; do
+for command in run eval repl ls get dump verify salvage stat log diff compact export import copy; do
   ok "help of $command" 0 "$hearth" "$command" --help
   says out "usage: hearth [--store URI] $command"
   ok "$command with an unknown option" 2 "$hearth" "$command" --nonsense

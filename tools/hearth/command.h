@@ -107,6 +107,7 @@ int command_verify(Call *call);
 int command_salvage(Call *call);
 int command_stat(Call *call);
 int command_log(Call *call);
+int command_diff(Call *call);
 int command_copy(Call *call);
 int command_compact(Call *call);
 int command_export(Call *call);

@@ -11,7 +11,7 @@
 
 #ifdef HEARTH_HAVE_JANSSON
 
-#include <jansson.h>
+#include "dump_json.h"
 
 #define PLAIN (JSON_COMPACT | JSON_ENCODE_ANY)
 
@@ -52,7 +52,7 @@ static json_t *real(uint64_t bits) {
                    json_sprintf("%016" PRIx64, bits));
 }
 
-static json_t *value(const ViewObject *o, const Value *v) {
+json_t *dump_json_value(const ViewObject *o, const Value *v) {
   switch (v->kind) {
     case VALUE_NIL: return json_null();
     case VALUE_FALSE: return json_false();
@@ -101,7 +101,7 @@ static void json_header(DumpSink *s, const BlobHeader *h, const Value *root) {
   json_t *j = json_pack("{s:s,s:i,s:i,s:b,s:b,s:i,s:i,s:i,s:o}", "item", "blob", "format", h->written_by, "readableBy",
                         h->readable_by, "canonical", h->flags & BLOB_CANONICAL, "stripped", h->flags & BLOB_STRIPPED,
                         "luaVersion", h->lua_version, "integerSize", h->sizes >> 4, "floatSize", h->sizes & 15, "root",
-                        value(NULL, root));
+                        dump_json_value(NULL, root));
   whole_element(s, j);
 }
 
@@ -152,11 +152,11 @@ static hearth_status add_kind(json_t *j, ViewObject *o, hearth_error *err) {
       if (o->late) (void)json_object_set_new(j, "weak", json_true());
       break;
     case OBJECT_PERMANENT:
-      (void)json_object_set_new(j, "name", value(o, &o->head.name));
+      (void)json_object_set_new(j, "name", dump_json_value(o, &o->head.name));
       (void)json_object_set_new(j, "of", json_string(permanents[o->head.flags]));
       break;
     case OBJECT_SPECIAL:
-      if (o->head.flags & HEAD_TYPED) (void)json_object_set_new(j, "type", value(o, &o->head.name));
+      if (o->head.flags & HEAD_TYPED) (void)json_object_set_new(j, "type", dump_json_value(o, &o->head.name));
       break;
     default: break;
   }
@@ -214,22 +214,22 @@ static hearth_status json_field(DumpSink *s, ViewObject *o, const ViewField *fie
   if (field->kind == VIEW_METATABLE) { /* the last field: the list ends before it */
     close_list(s);
     (void)fputs(",\"metatable\":", stdout);
-    put(s, value(o, &field->value), 0);
+    put(s, dump_json_value(o, &field->value), 0);
     s->metatable = true;
     return HEARTH_OK;
   }
   if (s->fields > 0) (void)putchar(',');
   if (field->kind == VIEW_ENTRY)
-    put(s, json_pack("[oo]", value(o, &field->key), value(o, &field->value)), 0);
+    put(s, json_pack("[oo]", dump_json_value(o, &field->key), dump_json_value(o, &field->value)), 0);
   else
-    put(s, value(o, field->kind == VIEW_KEY ? &field->key : &field->value), 0);
+    put(s, dump_json_value(o, field->kind == VIEW_KEY ? &field->key : &field->value), 0);
   return HEARTH_OK;
 }
 
 static void json_blob_begin(DumpSink *s, const ViewField *field) {
   if (s->fields > 0) (void)putchar(',');
   (void)putchar('[');
-  put(s, value(NULL, &field->key), 0);
+  put(s, dump_json_value(NULL, &field->key), 0);
   (void)fputs(",{\"blob\":[", stdout);
 }
 

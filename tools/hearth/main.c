@@ -50,6 +50,13 @@ const Command commands[] = {
    "The first one may be what a compaction made of all before it. Stores of the file backend keep commits until they\n"
    "are compacted, of the others none does.\n\n"
    "  --json          as one JSON array, an element a line\n", command_log},
+  {"diff", "Prints what differs between two stores, files that hold blobs, or commits, by path", "[A B]",
+   "A and B are URIs of stores, files of stores, or files that hold blobs; with --at alone, the store at that commit\n"
+   "and now. A line each: + added, - removed, ~ changed, & an object that stands at two paths on one side only.\n"
+   "The exit status is 0 where nothing differs, 1 where something does, 2 for all that failed.\n\n"
+   "  --at SEQ        A as it was after this commit, of those that log lists\n"
+   "  --to SEQ        B as it was after this commit\n"
+   "  --json          as one JSON array, an element a line\n", command_diff},
   {"compact", "Gives back the space of what is no longer in use", "",
    "  --keep N        keeps the last N commits readable\n", command_compact},
   {"export", "Writes everything to a new file in canonical form", "FILE", AT_OPTION, command_export},
