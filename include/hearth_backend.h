@@ -209,14 +209,14 @@ typedef struct hearth_backend {
   /*
   ** Calls found with every complete batch that can be opened (config.at), ascending and without gaps; the last is
   ** stat.sequence. A further opener of any of them gets what was there after it, or NOTFOUND when compaction has taken
-  ** it since, with the numbers that there are. The callback must not call the store. NULL, or beyond `size`: the backend
-  ** keeps no batches, and compact with keep > 0 is UNSUPPORTED.
+  ** it since, with the numbers that there are. The callback must not call the store. NULL, or beyond `size`: the
+  ** backend keeps no batches, and compact with keep > 0 is UNSUPPORTED.
   */
   hearth_status (*history)(hearth_backend_store *store, hearth_batch_found found, void *ud, int *result,
                            hearth_error *err);
 } hearth_backend;
 
-/* Does it keep earlier batches, so that config.at, config.keep and history may be used? */
+/* Does it keep earlier batches? Then config.at, config.keep and history may be used. */
 static inline bool hearth_backend_keeps_batches(const hearth_backend *backend) {
   return backend->size >= offsetof(hearth_backend, history) + sizeof backend->history && backend->history != NULL;
 }
