@@ -25,6 +25,9 @@ MATH(log10);
 __attribute__((import_module("hearth_math"), import_name("atan2"))) extern double js_atan2(double y, double x);
 __attribute__((import_module("hearth_math"), import_name("pow"))) extern double js_pow(double x, double y);
 
+/* JavaScript's operator %, which is exact. */
+__attribute__((import_module("hearth"), import_name("fmod"))) extern double js_fmod(double x, double y);
+
 /* The number that a decimal text is nearest to. */
 __attribute__((import_module("hearth"), import_name("number"))) extern double js_number(const char *text, size_t size);
 
@@ -42,6 +45,7 @@ double log2(double x) { return js_log2(x); }
 double log10(double x) { return js_log10(x); }
 double atan2(double y, double x) { return js_atan2(y, x); }
 double pow(double x, double y) { return js_pow(x, y); }
+double fmod(double x, double y) { return js_fmod(x, y); }
 
 /* ----------------------------------------------------------------- numbers */
 

@@ -2,6 +2,7 @@
  * One WebAssembly instance: its memory, its imports, and calls into it.
  */
 import * as noFiles from "./files.js";
+import { fixedDigits, significantDigits } from "./digits.js";
 import { HearthError, LuaError, codeName } from "./error.js";
 import { indexeddbImports } from "./indexeddb/imports.js";
 import { Lines, textOf } from "./lines.js";
@@ -168,6 +169,13 @@ export class Instance {
       random: (at, size) => void fillRandom(this.bytes(at, size)),
       clock: (kind) => (kind === 0 ? Date.now() : performance.now()),
       number: (at, size) => Number(this.text(at, size)),
+      digits: (value, count, fixed, at) => {
+        const [digits, before] = fixed !== 0 ? fixedDigits(value, count) : significantDigits(value, count);
+        const bytes = this.bytes(at, digits.length);
+        for (let i = 0; i < digits.length; i++) bytes[i] = digits.charCodeAt(i);
+        return before;
+      },
+      fmod: (x, y) => x % y,
       timezone: (milliseconds) => new Date(milliseconds).getTimezoneOffset() * -60,
       warn: (at, size, more) => {
         warning += this.text(at, size);
