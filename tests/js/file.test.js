@@ -1,6 +1,7 @@
 /** Node's files: the same files as the native library's, with the same owner and the same errors. */
 import assert from "node:assert/strict";
 import { spawn, spawnSync } from "node:child_process";
+import * as fs from "node:fs";
 import { chmodSync, existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import test, { describe } from "node:test";
@@ -104,6 +105,44 @@ describe("one file, two builds", () => {
       });
       assert.equal(native(path, "_home.n = _home.n + 1 return _home.log[#_home.log]()"), `${2 * i}\n`);
     }
+  });
+});
+
+describe("permissions", { skip: process.platform === "win32" }, () => {
+  const look = (path) => {
+    const { mode, uid, gid, ino } = fs.statSync(path);
+    return { permissions: (mode & 0o777).toString(8), uid, gid, ino };
+  };
+  for (const mode of [0o600, 0o640, 0o666])
+    test(`${mode.toString(8)} stays so when it is compacted`, async () => {
+      const path = join(newFolder(), "permissions.hearth");
+      await inNode(path, async (hearth) => {
+        hearth.run("_home.x = 1");
+        await hearth.commit();
+      });
+      fs.chmodSync(path, mode);
+      if (process.getuid() === 0) fs.chownSync(path, 1234, 2345);
+      const before = look(path);
+      await inNode(path, (hearth) => hearth.compact());
+      const { ino, ...after } = look(path);
+      assert.notEqual(ino, before.ino, "it is the same file");
+      assert.deepEqual(after, { permissions: mode.toString(8), uid: before.uid, gid: before.gid });
+    });
+  test("a torn tail is kept as the store is", async () => {
+    const folder = newFolder(), path = join(folder, "torn.hearth");
+    await inNode(path, async (hearth) => {
+      hearth.run("_home.x = 1");
+      await hearth.commit();
+    });
+    fs.chmodSync(path, 0o600);
+    fs.appendFileSync(path, "torn");
+    await inNode(path, async (hearth) => {
+      hearth.run("_home.x = 2");
+      await hearth.commit();
+    });
+    const tails = fs.readdirSync(folder).filter((name) => name.includes("tail"));
+    assert.equal(tails.length, 1);
+    assert.equal(look(join(folder, tails[0])).permissions, "600");
   });
 });
 

@@ -17,6 +17,7 @@ FILES(sync) int js_file_sync(int file);
 FILES(sync_folder) int js_file_sync_folder(const char *path, size_t size);
 FILES(truncate) int js_file_truncate(int file, double length);
 FILES(stat) int js_file_stat(const char *path, size_t size, int file, uint64_t out[5]);
+FILES(like) int js_file_like(int file, int model);
 FILES(rename) int js_file_rename(const char *from, size_t from_size, const char *to, size_t to_size);
 FILES(unlink) int js_file_unlink(const char *path, size_t size);
 FILES(realpath) int js_file_realpath(const char *path, size_t size, char *out, size_t room);
@@ -131,6 +132,11 @@ static bool node_alive(void *ud, uint64_t process) {
   return js_file_alive((double)process) != 0;
 }
 
+static int node_like(void *ud, hearth_file file, hearth_file model) {
+  (void)ud;
+  return js_file_like((int)file, (int)model);
+}
+
 /* The C library's texts are a hundredth of hearth.wasm. Valid until the next call, as its own. */
 char *strerror(int failure) {
   static char text[96];
@@ -161,4 +167,5 @@ const hearth_environment hearth_system_environment = {
     .process = node_process,
     .boot = node_boot,
     .alive = node_alive,
+    .like = node_like,
 };

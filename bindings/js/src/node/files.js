@@ -6,7 +6,7 @@ import * as fs from "node:fs";
 import { randomFillSync } from "node:crypto";
 import { errno, errnoOf, reasonImport } from "../errno.js";
 
-const FILE_WRITE = 1, FILE_EXCLUSIVE = 2; // hearth_environment.h
+const FILE_WRITE = 1, FILE_EXCLUSIVE = 2, FILE_PRIVATE = 4; // hearth_environment.h
 
 /** What every function here is wrapped in: nothing throws into WebAssembly. */
 function guarded(f) {
@@ -37,6 +37,31 @@ function syncFolder(path) {
   return 0;
 }
 
+/** Whether the system lets it. */
+function owned(file, owner, group) {
+  try {
+    fs.fchownSync(file, owner, group);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Gives a file the permissions of another, and its owner and group as far as the system lets this process. */
+function makeLike(file, model) {
+  const { mode, uid, gid } = fs.fstatSync(model);
+  let permissions = mode & 0o777;
+  if (!owned(file, uid, gid) && !owned(file, process.geteuid?.() ?? uid, gid)) {
+    const both = (permissions >> 3) & permissions & 0o7; // who is in one group alone gets what all others had as well
+    permissions = (permissions & 0o700) | (both << 3) | both;
+  }
+  try {
+    fs.fchmodSync(file, permissions);
+  } catch {
+    // a file system without permissions: it keeps those that it has for all files
+  }
+}
+
 /** Names the running system: another one after a restart. The same text that the native library reads. */
 function bootName() {
   try {
@@ -59,7 +84,8 @@ export function filesImports(instance) {
     open: guarded((path, size, flags, out) => {
       let mode = flags & FILE_WRITE ? fs.constants.O_RDWR : fs.constants.O_RDONLY;
       if (flags & FILE_EXCLUSIVE) mode |= fs.constants.O_CREAT | fs.constants.O_EXCL;
-      view(out, 4).setInt32(0, fs.openSync(text(path, size), mode, 0o666), true);
+      const permissions = flags & FILE_PRIVATE ? 0o600 : 0o666;
+      view(out, 4).setInt32(0, fs.openSync(text(path, size), mode, permissions), true);
     }),
     close: guarded((file) => fs.closeSync(file)),
     read: guarded((file, offset, to, size, got) => {
@@ -82,6 +108,7 @@ export function filesImports(instance) {
       const fields = [info.dev, info.ino, info.size, info.isFile() ? 1n : 0n, info.isDirectory() ? 1n : 0n];
       fields.forEach((field, i) => view(out, 40).setBigUint64(i * 8, BigInt.asUintN(64, field), true));
     }),
+    like: guarded(makeLike),
     rename: guarded((from, fromSize, to, toSize) => fs.renameSync(text(from, fromSize), text(to, toSize))),
     unlink: guarded((path, size) => fs.unlinkSync(text(path, size))),
     realpath: guarded((path, size, out, room) => {
