@@ -24,6 +24,10 @@ test("packed, installed in an empty project, imported and run there", () => {
   for (const name of ["package.json", "README.md", "LICENSE", "src/hearth.js", "src/hearth.d.ts", "src/hearth.wasm", "src/node/files.js", "src/files.js",
     "src/indexeddb/imports.js", "src/indexeddb/storage.js"])
     assert.ok(names.includes(name), `${name} is packed`);
+  const manifest = JSON.parse(readFileSync(join(packageFolder, "package.json"), "utf8"));
+  for (const target of Object.values(manifest.exports).flatMap((entry) => typeof entry === "string" ? [entry] : Object.values(entry)))
+    assert.ok(names.includes(target.slice(2)), `${target}, which is exported, is packed`);
+  assert.deepEqual(manifest.publishConfig, { access: "public", provenance: true });
   assert.deepEqual(names.filter((name) => !/^(src\/.*\.(js|d\.ts|wasm)|package\.json|README\.md|LICENSE)$/.test(name)), [], "nothing else is");
   writeFileSync(join(project, "package.json"), '{ "name": "empty", "version": "1.0.0", "private": true }');
   const installed = run("npm", ["install", join(folder, filename), "--offline", "--no-audit", "--no-fund"], project);

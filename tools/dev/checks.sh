@@ -28,11 +28,11 @@ coverage_report() {
 }
 
 # clang-tidy (.clang-tidy) and cppcheck (tools/dev/cppcheck.txt) over all C that is compiled here, fuzz targets included; the
-# scripts by shellcheck. HEARTH_LINT_NODES=225000 has clang's analyzer look as far as it can, in ten minutes more.
+# scripts by shellcheck, the documents by themselves. HEARTH_LINT_NODES=225000 has clang's analyzer look as far as it can, in ten minutes more.
 stage_lint() {
   local folder=$build/lint tool
   stage configure-lint configure_lint "$folder" || return 1
-  for tool in tidy cppcheck shellcheck; do
+  for tool in tidy cppcheck shellcheck documents; do
     counted_stage "$tool" "lint_$tool" "$folder"
   done
   echo "  $(tail -n 1 "$logs/tidy.log")"
@@ -68,6 +68,15 @@ lint_shellcheck() {
   mapfile -t scripts < <(git ls-files '*.sh' .ci/run dev)
   # On purpose: A && B || C; variables and files of who sources them; ls of a test's own folder; $ in JavaScript; words.
   shellcheck --exclude=SC2015,SC2154,SC1091,SC2012,SC2016,SC2206 "${scripts[@]}"
+}
+
+# Relative links, and spelling: of documents by aspell, with words of ours; of everything by codespell, which knows mistakes.
+lint_documents() {
+  local files
+  mapfile -t files < <(git ls-files '*.md' 'docs/*.[1-9]')
+  python3 tools/dev/documents.py "${files[@]}" || return 1
+  mapfile -t files < <(git ls-files | grep -vE '^(fuzz/corpus|tests/(golden|fixtures|planted))/|/package-lock\.json$|\.svg$')
+  codespell --ignore-words-list=nd,nam,calle,atleast,cannonical "${files[@]}"
 }
 
 # fuzz_target PROGRAM: the committed corpus, and what earlier runs found, for a while; what crashes it is kept beside that.

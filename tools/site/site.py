@@ -55,7 +55,10 @@ NAVIGATION = [
         ("The format", "FORMAT.md", "docs/FORMAT.md"),
         ("Legacy records", "LEGACY.md", "docs/LEGACY.md"),
         ("The design", "DESIGN.md", "docs/DESIGN.md"),
+        ("Versions of Lua", "LUA.md", "docs/LUA.md"),
         ("Fuzzing", "fuzz.md", "fuzz/README.md"),
+        ("Taking part", "contributing.md", "CONTRIBUTING.md"),
+        ("Changes", "changelog.md", "CHANGELOG.md"),
     ]),
 ]
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
