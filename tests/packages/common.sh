@@ -4,7 +4,7 @@
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 version=$(sed -n 's/^#define HEARTH_VERSION_STRING "\(.*\)"/\1/p' "$root/include/hearth.h")
-prefix=$1
+prefix=$(cd "$1" && pwd)
 rm -rf "$2"
 folder=$(mkdir -p "$2" && cd "$2" && pwd)
 cd "$folder"
