@@ -22,31 +22,48 @@ static size_t entry_size(size_t key_size, size_t value_size) {
 
 /* A key that is looked for. Its prefix: its first eight bytes, with zeros behind a shorter one. */
 typedef struct Sought {
-  uint64_t table, prefix;
+  uint64_t table, prefix, mask; /* the prefix's bits that are the key's */
   const unsigned char *key;
   size_t size;
 } Sought;
 
-static uint64_t load_prefix(const unsigned char *bytes) {
-  uint64_t prefix = 0;
-  for (unsigned i = 0; i < PREFIX_SIZE; i++) prefix = prefix << 8 | bytes[i]; /* compilers make one load of it */
-  return prefix;
+static uint64_t load(const unsigned char *bytes, unsigned count) {
+  uint64_t n = 0;
+  for (unsigned i = 0; i < count; i++) n = n << 8 | bytes[i]; /* compilers make one instruction of it */
+  return n;
 }
 
-static uint64_t entry_prefix(const MapEntry *e) {
-  uint64_t prefix = load_prefix(e->bytes);
-  if (e->key_size >= PREFIX_SIZE) return prefix;
-  return e->key_size == 0 ? 0 : prefix & (UINT64_MAX << (8 * (PREFIX_SIZE - (unsigned)e->key_size)));
+static uint64_t mask_of(size_t key_size) {
+  if (key_size >= PREFIX_SIZE) return UINT64_MAX;
+  return key_size == 0 ? 0 : UINT64_MAX << (8 * (PREFIX_SIZE - (unsigned)key_size));
+}
+
+/* Reads no byte behind the key, and takes no loop over its bytes: what is read twice is put in one place. */
+static uint64_t prefix_of(const unsigned char *key, size_t size) {
+  if (size >= PREFIX_SIZE) return load(key, PREFIX_SIZE);
+  unsigned unused = 8 * (PREFIX_SIZE - (unsigned)size);
+  if (size >= 4) return load(key, 4) << 32 | load(key + size - 4, 4) << unused;
+  if (size >= 2) return load(key, 2) << 48 | load(key + size - 2, 2) << unused;
+  return size == 1 ? load(key, 1) << 56 : 0;
 }
 
 static Sought seek(uint64_t table, const void *key, size_t size) {
-  unsigned char start[PREFIX_SIZE] = {0};
-  if (size > 0) memcpy(start, key, size < PREFIX_SIZE ? size : PREFIX_SIZE);
-  return (Sought){table, load_prefix(start), key, size};
+  return (Sought){table, prefix_of(key, size), mask_of(size), key, size};
+}
+
+/* An entry has eight bytes at least. */
+static uint64_t entry_prefix(const MapEntry *e) {
+  return load(e->bytes, PREFIX_SIZE) & mask_of(e->key_size);
 }
 
 static Sought seek_entry(const MapEntry *e) {
-  return (Sought){e->table, entry_prefix(e), e->bytes, e->key_size};
+  return (Sought){e->table, entry_prefix(e), mask_of(e->key_size), e->bytes, e->key_size};
+}
+
+static bool same(const MapEntry *e, const Sought *s) {
+  if (e->table != s->table || e->key_size != s->size) return false;
+  if (((load(e->bytes, PREFIX_SIZE) ^ s->prefix) & s->mask) != 0) return false;
+  return s->size <= PREFIX_SIZE || memcmp(e->bytes + PREFIX_SIZE, s->key + PREFIX_SIZE, s->size - PREFIX_SIZE) == 0;
 }
 
 static int compare(const MapEntry *e, const Sought *s) {
@@ -61,12 +78,11 @@ static int compare(const MapEntry *e, const Sought *s) {
 
 /* -------------------------------------------------------------- hashing */
 
+/* The top bits of a product with a secret odd number: two keys share a bucket as seldom as if by chance. */
 static MapEntry **bucket_of(const Map *m, const Sought *s) {
-  uint64_t hash = (s->prefix ^ m->seed) + (s->table * 31 + s->size) * UINT64_C(0x9e3779b97f4a7c15);
-  if (s->size > PREFIX_SIZE) hash ^= hash64(s->key + PREFIX_SIZE, s->size - PREFIX_SIZE, m->seed);
-  hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
-  hash = (hash ^ hash >> 32) * UINT64_C(0xd6e8feb86659fd93);
-  return &m->buckets[(hash ^ hash >> 32) & (m->bucket_count - 1)];
+  uint64_t key = s->prefix ^ s->table * UINT64_C(0x9e3779b97f4a7c15);
+  if (s->size > PREFIX_SIZE) key ^= hash64(s->key + PREFIX_SIZE, s->size - PREFIX_SIZE, m->seed);
+  return &m->buckets[key * m->seed >> m->shift];
 }
 
 static void enchain(const Map *m, MapEntry *e) {
@@ -93,10 +109,11 @@ static bool reserve(Map *m) {
   if (buckets == NULL) return false;
   hearth_free(&m->allocator, m->buckets, m->bucket_count * sizeof *buckets);
   memset(buckets, 0, count * sizeof *buckets);
-  if (m->buckets == NULL) m->seed = hash_key().low;
+  if (m->buckets == NULL) m->seed = hash_key().low | 1;
   m->bytes += (count - m->bucket_count) * sizeof *buckets;
   m->buckets = buckets;
   m->bucket_count = count;
+  for (m->shift = 64; count > 1; count /= 2) m->shift--;
   for (MapEntry *e = map_table(m, 0); e != NULL; e = map_next(e)) enchain(m, e);
   return true;
 }
@@ -199,7 +216,7 @@ MapEntry *map_find(const Map *m, uint64_t table, const void *key, size_t key_siz
   MapEntry *e = *bucket_of(m, &s);
   for (int steps = 0; steps < LONGEST_WALK; steps++, e = e->chain) {
     if (e == NULL) return NULL;
-    if (compare(e, &s) == 0) return e;
+    if (same(e, &s)) return e;
   }
   return find_in_tree(m, &s);
 }

@@ -45,7 +45,8 @@ typedef struct Map {
   size_t spare;        /* entries made, and not in the map now: there is to be room for them */
   MapEntry **buckets;  /* NULL in a small map */
   size_t bucket_count; /* a power of two */
-  uint64_t seed;       /* of the hash: who chooses the keys does not know it */
+  uint64_t seed;       /* of the hash, odd: who chooses the keys does not know it */
+  unsigned shift;      /* of a hash, to a bucket's number */
   hearth_allocator allocator;
 } Map;
 

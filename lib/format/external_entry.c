@@ -63,13 +63,21 @@ static bool integer_of(uint64_t bits, int64_t *n) {
   return true;
 }
 
+/* Zeros at the end are left out; no number is all zeros. */
 static size_t put_number(unsigned char out[NUMBER_SIZE], uint64_t bits, unsigned rest) {
   uint64_t ordered = (bits & SIGN) != 0 ? ~bits : bits | SIGN;
+  size_t size = 8;
   for (unsigned i = 0; i < 8; i++) out[i] = (unsigned char)(ordered >> (56 - 8 * i));
-  out[8] = (unsigned char)(rest >> 8);
-  out[9] = (unsigned char)rest;
-  size_t size = NUMBER_SIZE;
-  while (out[size - 1] == 0) size--; /* no number is all zeros */
+  if (rest != 0) {
+    out[8] = (unsigned char)(rest >> 8);
+    out[9] = (unsigned char)rest;
+    return out[9] != 0 ? NUMBER_SIZE : NUMBER_SIZE - 1;
+  }
+  for (unsigned half = 4; half > 0; half /= 2) { /* three steps instead of eight */
+    if ((ordered & ((UINT64_C(1) << (8 * half)) - 1)) != 0) continue;
+    size -= half;
+    ordered >>= 8 * half;
+  }
   return size;
 }
 

@@ -10,6 +10,8 @@
 /* Stands for "there is no value": its address, as a light userdata, which no entry can be. */
 static const char absent = 0;
 
+enum { ENTRY_WEIGHT = 64 }; /* bytes that Lua's table takes for an entry, at most */
+
 void external_cache_push(lua_State *L, hearth_store *S) {
   store_push_value(L, S, STORE_CACHE);
   if (lua_istable(L, -1)) return;
@@ -39,20 +41,15 @@ bool external_cache_find(lua_State *L, uint64_t number) {
   return type != LUA_TNIL;
 }
 
-/* How many bytes a value counts that is kept; 0: it is not kept. A light userdata is what stands for none. */
-static size_t weight_of(lua_State *L, int index) {
-  switch (lua_type(L, index)) {
-    case LUA_TNIL:
-    case LUA_TLIGHTUSERDATA:
-    case LUA_TBOOLEAN:
-    case LUA_TNUMBER: return 64;
-    case LUA_TSTRING: return lua_rawlen(L, index) <= EXTERNAL_CACHE_LONGEST ? 64 + lua_rawlen(L, index) : 0;
-    default: return 0;
-  }
+/* Is the value kept, and how many bytes does it count beside an entry's own? */
+static bool fits(lua_State *L, int index, int type, size_t *weight) {
+  *weight = type == LUA_TSTRING ? lua_rawlen(L, index) : 0;
+  return type == LUA_TNIL || type == LUA_TBOOLEAN || type == LUA_TNUMBER ||
+         (type == LUA_TSTRING && *weight <= EXTERNAL_CACHE_LONGEST);
 }
 
-static void push_kept(lua_State *L, int index) {
-  if (lua_isnil(L, index))
+static void push_kept(lua_State *L, int index, int type) {
+  if (type == LUA_TNIL)
     lua_pushlightuserdata(L, (void *)(uintptr_t)&absent);
   else
     lua_pushvalue(L, index);
@@ -86,10 +83,10 @@ static void clear(lua_State *L) {
 void external_cache_keep(lua_State *L, hearth_store *S, uint64_t number, const void *key, size_t key_size,
                          uint64_t changes) {
   ExternalCache *cache = &S->externals->cache;
-  int value = lua_gettop(L);
-  size_t weight = weight_of(L, value);
-  if (S->readonly || weight == 0 || !seen(cache, number, key, key_size)) return;
-  weight += key_size;
+  int value = lua_gettop(L), type = lua_type(L, value);
+  size_t weight;
+  if (S->readonly || !fits(L, value, type, &weight) || !seen(cache, number, key, key_size)) return;
+  weight += key_size + ENTRY_WEIGHT;
   lua_getiuservalue(L, 1, EXTERNAL_CACHES);
   if (!cache->valid || cache->bytes + weight > EXTERNAL_CACHE_BYTES) {
     clear(L);
@@ -104,7 +101,7 @@ void external_cache_keep(lua_State *L, hearth_store *S, uint64_t number, const v
   }
   if (S->externals != NULL && S->externals->cache.changes == changes && S->externals->cache.valid) {
     lua_pushvalue(L, 2);
-    push_kept(L, value);
+    push_kept(L, value, type);
     lua_rawset(L, -3); /* runs no finalizer, even if it takes memory */
     S->externals->cache.bytes += weight;
   }
@@ -113,22 +110,20 @@ void external_cache_keep(lua_State *L, hearth_store *S, uint64_t number, const v
 
 void external_cache_assign(lua_State *L, hearth_store *S, uint64_t number) {
   ExternalCache *cache = &S->externals->cache;
-  if (!cache->valid) return;
-  int top = lua_gettop(L);
-  if (push_own(L, number) == LUA_TTABLE) {
-    lua_pushvalue(L, 2);
-    if (lua_rawget(L, -2) != LUA_TNIL) { /* so setting it takes no memory */
-      size_t weight = weight_of(L, 3);
-      cache->bytes -= weight_of(L, -1);
-      if (cache->bytes + weight > EXTERNAL_CACHE_BYTES) weight = 0;
-      cache->bytes += weight;
-      lua_pushvalue(L, 2);
-      if (weight != 0)
-        push_kept(L, 3);
-      else
-        lua_pushnil(L);
-      lua_rawset(L, -4);
-    }
+  if (!cache->valid || push_own(L, number) != LUA_TTABLE) return;
+  lua_pushvalue(L, 2);
+  int before = lua_rawget(L, -2), type = lua_type(L, 3);
+  if (before == LUA_TNIL) return; /* else setting it takes no memory */
+  size_t weight;
+  bool kept = fits(L, 3, type, &weight);
+  if (before == LUA_TSTRING) cache->bytes -= lua_rawlen(L, -1);
+  if (cache->bytes + weight > EXTERNAL_CACHE_BYTES) kept = false;
+  lua_pushvalue(L, 2);
+  if (kept) {
+    cache->bytes += weight;
+    push_kept(L, 3, type);
+  } else {
+    lua_pushnil(L);
   }
-  lua_settop(L, top);
+  lua_rawset(L, -4);
 }

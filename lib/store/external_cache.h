@@ -50,7 +50,7 @@ bool external_cache_find(lua_State *L, uint64_t number);
 void external_cache_keep(lua_State *L, hearth_store *S, uint64_t number, const void *key, size_t key_size,
                          uint64_t changes);
 
-/* [-0, +0, -] t[key] = value, for what is kept under the key: key and value are at indices 2 and 3. As external_cache_find. */
+/* [-0, +0..5, -] t[key] = value, for what is kept under the key: key and value are at indices 2 and 3. As external_cache_find. */
 void external_cache_assign(lua_State *L, hearth_store *S, uint64_t number);
 
 #define EXTERNAL_CACHES 2 /* user value of a handle */

@@ -38,8 +38,11 @@ void externals_check_store(lua_State *L, hearth_store *S, bool writing) {
 }
 
 ExternalTable *externals_check_table(lua_State *L, const hearth_store *S, uint64_t number) {
-  ExternalTable *t = externals_find(S->externals, number);
+  Externals *X = S->externals;
+  if (X->recent < X->count && X->tables[X->recent].number == number) return &X->tables[X->recent];
+  ExternalTable *t = externals_find(X, number);
   if (t == NULL) luaL_error(L, "%s", stale_text);
+  X->recent = (uint32_t)(t - X->tables);
   return t;
 }
 
@@ -64,12 +67,11 @@ static Handle *check_handle(lua_State *L, int arg, bool writing) {
 
 /* The handle that a metamethod is called with: its upvalue is the metatable, which is quicker than asking the registry. */
 static Handle *own_handle(lua_State *L, int nargs) {
-  lua_settop(L, nargs);
+  if (lua_gettop(L) != nargs) lua_settop(L, nargs); /* Lua calls it with as many */
   Handle *h = lua_touserdata(L, 1);
   if (h == NULL || !lua_getmetatable(L, 1) || !lua_rawequal(L, -1, lua_upvalueindex(1)))
     luaL_typeerror(L, 1, "external table");
-  lua_settop(L, nargs);
-  return h;
+  return h; /* what is above the arguments harms nobody */
 }
 
 bool external_is_handle(lua_State *L, int index, uint64_t *number, const hearth_store **owner, bool *stale) {
@@ -115,7 +117,8 @@ static int handle_index(lua_State *L) {
 
 static int handle_newindex(lua_State *L) {
   const Handle *h = own_handle(L, 3);
-  externals_check_store(L, h->S, true);
+  const hearth_store *S = h->S;
+  if (!is_open(S) || S->unsettled || S->readonly || S->busy) externals_check_store(L, h->S, true);
   externals_assign(L, h->S, h->number, 2, 3);
   external_cache_assign(L, h->S, h->number);
   return 0;

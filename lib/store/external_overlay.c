@@ -88,7 +88,7 @@ void externals_put(Externals *X, ExternalTable *t, MapEntry *e, uint64_t old) {
 }
 
 void externals_overwrite(Externals *X, ExternalTable *t, MapEntry *e, const void *head, const void *bytes, size_t size) {
-  unrefer(X, t, externals_reference(map_value(e), e->value_size));
+  if (t->from != 0) unrefer(X, t, externals_reference(map_value(e), e->value_size));
   memcpy(map_value(e), head, e->value_size - size);
   if (size > 0) memcpy(map_value(e) + e->value_size - size, bytes, size);
   X->cache.changes++;

@@ -29,6 +29,7 @@ struct Externals {
   hearth_store *S;
   ExternalTable *tables;
   uint32_t count, capacity;
+  uint32_t recent;     /* index of the one that was used last; it may be gone */
   IntMap by_number;    /* number -> index in `tables` */
   Map overlay;         /* the open batch; an entry whose mark is EXTERNAL_DELETED deletes */
   Buffer read;         /* the value that was read last */

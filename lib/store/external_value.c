@@ -507,31 +507,35 @@ static void delete(lua_State *L, hearth_store *S, uint64_t number, const Externa
 ** t[key] = a boolean, number or string of few bytes: nothing here runs Lua. False: the value is another, or no entry of its
 ** size is in the open batch; where one is, it is written over, without taking and giving back memory.
 */
-static bool overwrite(lua_State *L, Externals *X, uint64_t number, const ExternalKey *k, int value) {
-  int type = lua_type(L, value);
+static bool overwrite(lua_State *L, Externals *X, uint64_t number, const ExternalKey *k, int value, int type) {
+  Value v = {.kind = VALUE_STRING};
   if (type != LUA_TBOOLEAN && type != LUA_TNUMBER && type != LUA_TSTRING) return false;
   MapEntry *e = map_find(&X->overlay, number, k->bytes, k->size);
   if (e == NULL || e->mark == EXTERNAL_DELETED) return false;
-  Value v = scalar_at(L, value);
   buffer_clear(&X->head);
-  if (type == LUA_TSTRING)
+  if (type == LUA_TSTRING) {
+    v.as.bytes = (const unsigned char *)lua_tolstring(L, value, &v.size);
     external_put_string_head(&X->head, v.size);
-  else
+  } else {
+    v = scalar_at(L, value);
+    v.size = 0;
     external_put_plain(&X->head, &v);
-  size_t size = type == LUA_TSTRING ? v.size : 0;
-  if (size > e->value_size || X->head.size + size != e->value_size) return false;
-  externals_overwrite(X, externals_check_table(L, X->S, number), e, X->head.data, v.as.bytes, size);
+  }
+  if (v.size > e->value_size || X->head.size + v.size != e->value_size) return false;
+  externals_overwrite(X, externals_check_table(L, X->S, number), e, X->head.data, v.as.bytes, v.size);
   return true;
 }
 
 void externals_assign(lua_State *L, hearth_store *S, uint64_t number, int key, int value) {
   ExternalKey k;
-  externals_check_key(L, key, externals_to_key(L, key, &k));
-  if (lua_isnil(L, value)) {
+  ExternalKeyFault fault = externals_to_key(L, key, &k);
+  int type = lua_type(L, value);
+  if (fault != EXTERNAL_KEY_OK) externals_check_key(L, key, fault);
+  if (type == LUA_TNIL) {
     delete(L, S, number, &k);
     return;
   }
-  if (overwrite(L, S->externals, number, &k, value)) return;
+  if (overwrite(L, S->externals, number, &k, value, type)) return;
   Assignment A = {.L = L, .S = S, .number = number, .current = COPY_NONE, .k = &k};
   uint64_t generation = S->externals->generation;
   int top = lua_gettop(L);
