@@ -10,11 +10,10 @@ void diff_walk_put_step(const Entry *step, Buffer *out) {
       view_print(out, "^key");
       break;
     case ENTRY_UPVALUE:
-      buffer_byte(out, '^');
       if (step->key.kind == VALUE_STRING)
-        buffer_put(out, step->key.as.bytes, step->key.size);
+        view_put_upvalue_step(out, step->key.as.bytes, step->key.size, 0);
       else
-        view_put_scalar(out, &step->key, 0);
+        view_put_upvalue_step(out, NULL, 0, (unsigned)step->key.as.integer);
   }
 }
 

@@ -30,6 +30,9 @@ hearth_status view_resolve(ViewTarget *t, const char *path, hearth_error *err);
 /* Appends the step for a scalar key: `.name`, `[3]`, `["a b"]`; without the dot at the beginning of a path. */
 void view_put_step(Buffer *out, const Value *key, bool first);
 
+/* Appends the step to an upvalue: `^name`, `^"no name"`, or `^2` where it has none. */
+void view_put_upvalue_step(Buffer *out, const unsigned char *name, size_t size, unsigned number);
+
 /* Appends a scalar as Lua would read it; a string quoted, at most `limit` bytes of it (0: all). */
 void view_put_scalar(Buffer *out, const Value *v, size_t limit);
 void view_put_quoted(Buffer *out, const unsigned char *bytes, size_t size, size_t limit);

@@ -107,6 +107,16 @@ void view_put_step(Buffer *out, const Value *key, bool first) {
   buffer_byte(out, ']');
 }
 
+void view_put_upvalue_step(Buffer *out, const unsigned char *name, size_t size, unsigned number) {
+  buffer_byte(out, '^');
+  if (size == 0)
+    view_print(out, "%u", number);
+  else if (is_name(name, size))
+    buffer_put(out, name, size);
+  else
+    view_put_quoted(out, name, size, 0); /* nobody's Lua wrote it: it may be anything */
+}
+
 /* ---------------------------------------------------------------- objects */
 
 static const char *permanent_kind(unsigned kind) {

@@ -26,11 +26,7 @@ static hearth_status put_name(Buffer *line, ViewObject *o, const ViewField *f, h
     case VIEW_UPVALUE:
       buffer_init(&name, &o->view->allocator);
       status = view_upvalue_name(o, (unsigned)f->number, &name, err);
-      view_print(line, "^");
-      if (name.size > 0)
-        buffer_put(line, name.data, name.size);
-      else
-        view_print(line, "%llu", (unsigned long long)f->number);
+      view_put_upvalue_step(line, name.data, name.size, (unsigned)f->number);
       buffer_free(&name);
       break;
     case VIEW_CONTENT: view_print(line, "content"); break;

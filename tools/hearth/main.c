@@ -45,7 +45,9 @@ const Command commands[] = {
    "  --whole-batches leaves out what is left of batches that are not whole, one half of a transfer, say\n",
    command_salvage},
   {"stat", "Prints the figures of a store", "",
-   "  --digest        reads everything, for the digest that copy prints\n" AT_OPTION, command_stat},
+   "  --digest        reads everything, for the digest that copy prints\n"
+   "  --html FILE     writes a page about what takes the space instead; FILE must not exist, - is standard output\n"
+   AT_OPTION, command_stat},
   {"log", "Lists the commits that are still in the store: number, time, bytes, operations", "",
    "The first one may be what a compaction made of all before it. Stores of the file backend keep commits until they\n"
    "are compacted, of the others none does.\n\n"

@@ -3,6 +3,7 @@
 
 #include "look.h"
 #include "progress.h"
+#include "stat_html.h"
 #include "totals.h"
 
 typedef struct Counting {
@@ -63,8 +64,8 @@ static int print_digest(const Storage *storage) {
 
 int command_stat(Call *call) {
   bool digest = false;
-  const char *at = NULL;
-  const Option options[] = {{"digest", &digest, NULL}, {"at", NULL, &at}, {NULL, NULL, NULL}};
+  const char *at = NULL, *html = NULL;
+  const Option options[] = {{"digest", &digest, NULL}, {"at", NULL, &at}, {"html", NULL, &html}, {NULL, NULL, NULL}};
   hearth_error err;
   Look look;
   Counting c = {0, 0, 0};
@@ -74,6 +75,7 @@ int command_stat(Call *call) {
   if (!option_at("at", at, &call->at)) return STATUS_USAGE;
   status = look_at_store(call, &look);
   if (status != STATUS_OK) return status;
+  if (html != NULL) return look_end(&look, stat_html(&look, html));
   const Storage *storage = &look.storage;
   const Metadata *m = &look.view.metadata;
   hearth_status outcome = storage->backend->stat(storage->store, &s, &err);
