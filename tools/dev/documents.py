@@ -1,5 +1,6 @@
 """documents.py FILE...: looks at Markdown and manual pages for relative links that lead nowhere, and for words that neither
-aspell nor tools/dev/words.txt knows. Code is no text, and a name that belongs to code stands in backquotes."""
+aspell nor tools/dev/words.txt knows. Code is no text, and a name that belongs to code stands in backquotes. A word with
+a capital is taken for a name."""
 import pathlib
 import re
 import subprocess
@@ -46,13 +47,13 @@ def unknown_words(path, known):
         text = LINK.sub("]", text)
     words = subprocess.run(["aspell", "--lang=en", "--ignore=3", "list"], input=text, capture_output=True, text=True, check=True)
     for word in sorted({word.removesuffix("'s") for word in words.stdout.split()}):
-        if word.lower() in known:
+        if not word.islower() or word in known:
             continue
         yield f"{path.relative_to(ROOT)}: {word}: no word of English, nor of tools/dev/words.txt"
 
 
 def main():
-    known = set((ROOT / "tools/dev/words.txt").read_text().lower().split())
+    known = set((ROOT / "tools/dev/words.txt").read_text().split())
     complaints = []
     for name in sys.argv[1:]:
         path = ROOT / name
