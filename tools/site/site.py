@@ -55,7 +55,7 @@ NAVIGATION = [
         ("The format", "FORMAT.md", "docs/FORMAT.md"),
         ("Legacy records", "LEGACY.md", "docs/LEGACY.md"),
         ("The design", "DESIGN.md", "docs/DESIGN.md"),
-        ("Versions of Lua", "LUA.md", "docs/LUA.md"),
+        ("Versions of Lua", "versions-of-lua.md", "docs/LUA.md"),
         ("Fuzzing", "fuzz.md", "fuzz/README.md"),
         ("Taking part", "contributing.md", "CONTRIBUTING.md"),
         ("Changes", "changelog.md", "CHANGELOG.md"),
@@ -99,9 +99,16 @@ def man_page(path):
     return f"# {path.stem}({path.suffix[1:]})\n\n{made.stdout}"
 
 
+def forgotten(places):
+    """Pages of docs/ that the navigation does not have."""
+    return [path for path in (ROOT / "docs").rglob("*") if path.suffix in (".md", ".1", ".5") and path.resolve() not in places]
+
+
 def gather(folder, headers):
     places = {(ROOT / source).resolve(): page for _, entries in NAVIGATION for _, page, source in entries if source}
     places.update({header.resolve(): header.stem + ".md" for header in headers})
+    if forgotten(places):
+        sys.exit(f"not in the navigation: {', '.join(str(path.relative_to(ROOT)) for path in forgotten(places))}")
     for source, page in places.items():
         if source.suffix == ".md":
             text = re.sub(r"(?m)^<!-- .*? -->\n", "", source.read_text(encoding="utf-8"))
