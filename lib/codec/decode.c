@@ -57,6 +57,7 @@ static void decode_heads(Decoder *D, const BlobHeader *h) {
   if (h->objects > SIZE_MAX / sizeof(Part) || /* GCOVR_EXCL_BR_LINE: true only where sizes have 32 bits */
       !buffer_reserve_exactly(&D->parts, (size_t)h->objects * sizeof(Part)))
     decoder_fail_memory(D);
+  decoder_begin_objects(D);
   HeadReader heads = {.left = h->objects};
   for (uint64_t i = 1; i <= h->objects; i++) decode_head_or_repeat(D, &heads, i);
   if (D->c.next != end) decoder_fail(D, HEARTH_DAMAGED, "the heads do not end where they should");
@@ -66,7 +67,7 @@ static void decode_bodies(Decoder *D) {
   uint32_t count = decoder_count(D);
   for (uint32_t i = 0; i < count; i++)
     if (decoder_part(D, i)->kind != OBJECT_LATE) decode_body(D, i);
-  for (uint32_t i = 0; i < count; i++)
+  for (uint32_t i = 0; D->late && i < count; i++)
     if (decoder_part(D, i)->kind == OBJECT_LATE) decode_body(D, i);
   if (cursor_left(&D->c) > 0) decoder_fail(D, HEARTH_DAMAGED, "bytes follow after its end");
 }
@@ -101,7 +102,7 @@ static int decode_protected(lua_State *L) {
   if (o->max_bytes != 0 && call->size > o->max_bytes)
     decoder_fail(D, HEARTH_LIMIT, "%zu bytes are more than max_bytes", call->size);
   read_header(D, &header);
-  decoder_push_tables(D, (size_t)header.objects); /* at most the bytes that remain */
+  decoder_push_tables(D, header.objects); /* at most the bytes that remain */
   decode_constants(D, &header);
   decode_heads(D, &header);
   uint32_t root_waits = decode_value(D, PLACE_ANY);
@@ -109,7 +110,7 @@ static int decode_protected(lua_State *L) {
   decode_bodies(D);
   decode_finish(D);
   if (root_waits != DECODER_NONE)
-    lua_rawgeti(L, D->objects, (lua_Integer)root_waits + 1);
+    decoder_push_object(D, root_waits);
   else
     lua_pushvalue(L, root);
   decoder_free(D);

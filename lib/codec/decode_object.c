@@ -18,13 +18,14 @@ static _Noreturn void raise_filled(lua_State *L) {
 }
 
 _Noreturn void decoder_fail(Decoder *D, hearth_status code, const char *format, ...) {
-  char text[384];
+  char text[384], number[32] = "";
   va_list args;
   va_start(args, format);
   (void)vsnprintf(text, sizeof text, format, args);
   va_end(args);
   uint64_t position = (D->c.why != NULL ? D->c.position : cursor_position(&D->c)) - D->bias;
-  hearth_fail_at(D->error, code, position, "%s: %s at byte %llu: %s", D->what, hearth_status_name(code),
+  if (D->what_number != 0) (void)snprintf(number, sizeof number, " #%llu", (unsigned long long)D->what_number);
+  hearth_fail_at(D->error, code, position, "%s%s: %s at byte %llu: %s", D->what, number, hearth_status_name(code),
                  (unsigned long long)position, text);
   raise_filled(D->L);
 }
@@ -49,6 +50,8 @@ void decoder_init(Decoder *D, lua_State *L, const hearth_allocator *a) {
   buffer_init(&D->order, a);
   buffer_init(&D->stack, a);
   buffer_init(&D->open, a);
+  buffer_init(&D->shapes_kept, a);
+  buffer_init(&D->prototypes_kept, a);
 }
 
 void decoder_free(Decoder *D) {
@@ -58,12 +61,31 @@ void decoder_free(Decoder *D) {
   buffer_free(&D->order);
   buffer_free(&D->stack);
   buffer_free(&D->open);
+  buffer_free(&D->shapes_kept);
+  buffer_free(&D->prototypes_kept);
 }
 
-void decoder_push_tables(Decoder *D, size_t objects) {
+static uint32_t least(uint64_t a, uint32_t b) {
+  return a < b ? (uint32_t)a : b;
+}
+
+/* What belongs on the stack in this decoding, if there is room. */
+static void make_room(Decoder *D, uint64_t objects) {
+  size_t left = cursor_left(&D->c);
+  if (D->relative) {
+    D->stacked = least(objects, STACKED_OBJECTS);
+    D->stacked_strings = least(left / 8, STACKED_STRINGS);
+  }
+  D->room = least(left, STACKED_CONSTANTS);
+  if (lua_checkstack(D->L, (int)(D->stacked + D->stacked_strings + D->room) + DECODER_STACK)) return;
+  D->stacked = D->stacked_strings = D->room = 0;
+  luaL_checkstack(D->L, DECODER_STACK, "decode");
+}
+
+void decoder_push_tables(Decoder *D, uint64_t objects) {
   lua_State *L = D->L;
-  luaL_checkstack(L, LUA_MINSTACK + 16, "decode");
-  lua_createtable(L, (int)(objects & INT_MAX), 0); /* it grows, should there be more */
+  make_room(D, objects);
+  lua_createtable(L, (int)((objects - D->stacked) & INT_MAX), 0); /* it grows, should there be more */
   D->objects = lua_gettop(L);
   lua_newtable(L);
   D->shapes = lua_gettop(L);
@@ -77,6 +99,25 @@ void decoder_push_tables(Decoder *D, size_t objects) {
   D->permanents = lua_gettop(L);
   lua_pushnil(L);
   D->cell_maker = lua_gettop(L);
+  D->first_string = D->cell_maker + 1;
+  lua_settop(L, D->cell_maker + (int)D->stacked_strings);
+}
+
+void decoder_begin_objects(Decoder *D) {
+  D->first_object = lua_gettop(D->L) + 1;
+}
+
+bool decoder_keep(Decoder *D, Buffer *kept, uint32_t index, uint32_t values, uint32_t count) {
+  bool room = values <= D->room;
+  const Kept k = {room ? lua_gettop(D->L) - (int)values + 1 : 0, count};
+  const size_t place = index * sizeof k, gap = place - kept->size; /* a store's constants of both kinds have one range */
+  unsigned char *p = buffer_reserve(kept, gap + sizeof k);
+  if (p == NULL) decoder_fail_memory(D);
+  memset(p, 0, gap);
+  memcpy(p + gap, &k, sizeof k);
+  kept->size = place + sizeof k;
+  if (room) D->room -= values;
+  return room;
 }
 
 /* ----------------------------------------------------------- prototypes */
@@ -100,42 +141,38 @@ void decode_prototype(Decoder *D, uint32_t index, size_t size) {
   } else if (prototype_load(L, &p, D->seal, base, D->error) != HEARTH_OK) {
     raise_filled(L);
   }
-  lua_rawseti(L, D->prototypes, (lua_Integer)index + 1);
-  lua_pushinteger(L, (lua_Integer)p.nupvalues); /* beside the maker, under a negative key */
-  lua_rawseti(L, D->prototypes, -(lua_Integer)index - 1);
+  if (!decoder_keep(D, &D->prototypes_kept, index, 1, p.nupvalues))
+    lua_rawseti(L, D->prototypes, (lua_Integer)index + 1);
 }
 
-static uint32_t upvalues_of(Decoder *D, uint32_t index) {
-  lua_rawgeti(D->L, D->prototypes, -(lua_Integer)index - 1);
-  uint32_t upvalues = (uint32_t)lua_tointeger(D->L, -1);
-  lua_pop(D->L, 1);
-  return upvalues;
-}
-
-/* Pushes a new closure of the prototype at index, or its stand-in; answers the number of upvalues. */
-static uint32_t push_closure(Decoder *D, uint32_t index) {
+/* Pushes a new closure of the prototype at p->constant, or its stand-in. */
+static void push_closure(Decoder *D, Part *p) {
   lua_State *L = D->L;
-  uint32_t upvalues = upvalues_of(D, index);
-  decoder_charge(D, 40 + 48 * (uint64_t)upvalues);
-  lua_rawgeti(L, D->prototypes, (lua_Integer)index + 1);
-  if (lua_type(L, -1) == LUA_TSTRING) {
-    prototype_push_placeholder(L, lua_gettop(L));
-  } else {
-    prototype_instantiate(L, lua_gettop(L));
+  const Kept *prototype = decoder_prototype(D, p->constant);
+  int maker = prototype->place;
+  decoder_charge(D, 40 + 48 * (uint64_t)prototype->count);
+  p->array = prototype->count;
+  if (maker == 0) {
+    lua_rawgeti(L, D->prototypes, (lua_Integer)p->constant + 1);
+    maker = lua_gettop(L);
   }
-  lua_remove(L, -2);
-  return upvalues;
+  if (lua_type(L, maker) == LUA_TSTRING) {
+    p->state = PART_STAND_IN;
+    prototype_push_placeholder(L, maker);
+  } else {
+    prototype_instantiate(L, maker, prototype->count);
+  }
+  if (prototype->place == 0) lua_remove(L, maker);
 }
 
-/* Pushes a private closure with one fresh cell. */
-static void push_private_cell(Decoder *D) {
+void decode_push_private_cell(Decoder *D) {
   lua_State *L = D->L;
   decoder_charge(D, 88);
   if (lua_isnil(L, D->cell_maker)) {
     if (prototype_push_cell_maker(L, D->error) != HEARTH_OK) raise_filled(L);
     lua_replace(L, D->cell_maker);
   }
-  prototype_instantiate(L, D->cell_maker);
+  prototype_instantiate(L, D->cell_maker, 1);
 }
 
 /* ------------------------------------------------------------ permanents */
@@ -181,7 +218,7 @@ static void push_permanent(Decoder *D, const Head *h, Part *p) {
   if (!(D->flags & HEARTH_PLACEHOLDERS)) decoder_fail(D, HEARTH_UNKNOWN, "the permanent '%s' is not known here", text);
   lua_pop(L, 1);
   if (h->flags == PERMANENT_CELL) { /* a cell that holds nil stands in; a store keeps its name */
-    push_private_cell(D);
+    decode_push_private_cell(D);
     lua_remove(L, name);
     p->upvalue = 1;
     return;
@@ -201,22 +238,23 @@ static void count_fields(Decoder *D, uint64_t fields) {
     decoder_fail(D, HEARTH_DAMAGED, "the objects are larger than the bytes that fill them");
 }
 
+static void push_table(Decoder *D, const Part *p) {
+  uint64_t fields = p->pairs;
+  if (p->flags & HEAD_SHAPE) fields += decoder_shape(D, p->constant)->count;
+  count_fields(D, p->array + fields + p->pairs);
+  decoder_charge(D, 56 + 16 * (uint64_t)p->array + 80 * fields); /* a node has 40 bytes or less, the count is rounded up */
+  lua_createtable(D->L, (int)p->array, (int)(fields & INT_MAX));
+}
+
 static void create_table(Decoder *D, const Head *h, Part *p) {
-  lua_State *L = D->L;
   if (h->array > INT_MAX || h->pairs > INT_MAX) decoder_fail(D, HEARTH_DAMAGED, "a table is too large");
-  uint64_t fields = h->pairs;
   if (h->flags & HEAD_SHAPE) {
     p->constant = D->ops->find_constant(D, OBJECT_SHAPE, h->shape);
     if (p->constant == DECODER_NONE) decoder_fail(D, HEARTH_DAMAGED, "a shape that is not there");
-    lua_rawgeti(L, D->shapes, (lua_Integer)p->constant + 1);
-    fields += lua_rawlen(L, -1);
-    lua_pop(L, 1);
   }
-  count_fields(D, h->array + fields + h->pairs);
-  decoder_charge(D, 56 + 16 * h->array + 80 * fields); /* a node has 40 bytes or less, the count is rounded up */
-  lua_createtable(L, (int)h->array, (int)(fields & INT_MAX));
   p->array = (uint32_t)h->array;
   p->pairs = (uint32_t)h->pairs;
+  push_table(D, p);
 }
 
 /* Pushes the new object, or nil for what comes into being later. */
@@ -230,13 +268,14 @@ static void create(Decoder *D, const Head *h, Part *p) {
     case OBJECT_LATE:
       if (!D->relative) decoder_fail(D, HEARTH_DAMAGED, "an object of a kind that belongs elsewhere");
       decoder_charge(D, 56);
+      D->late = true;
       lua_newtable(D->L);
       break;
     case OBJECT_CLOSURE:
       p->constant = D->ops->find_constant(D, OBJECT_PROTOTYPE, h->prototype);
       if (p->constant == DECODER_NONE) decoder_fail(D, HEARTH_DAMAGED, "a prototype that is not there");
-      count_fields(D, upvalues_of(D, p->constant));
-      p->array = push_closure(D, p->constant);
+      count_fields(D, decoder_prototype(D, p->constant)->count);
+      push_closure(D, p);
       break;
     case OBJECT_PERMANENT: push_permanent(D, h, p); break;
     case OBJECT_SPECIAL:
@@ -257,18 +296,26 @@ static void create(Decoder *D, const Head *h, Part *p) {
   }
 }
 
-static uint32_t add_object(Decoder *D, const Head *h, uint64_t number) {
-  Part p = {0};
-  p.number = number;
-  p.locals = D->locals;
-  p.kind = (uint8_t)h->kind;
-  p.flags = h->flags;
-  create(D, h, &p);
+/* The next part, which counts when its object is there. */
+static Part *next_part(Decoder *D) {
+  Part *p = (Part *)(void *)buffer_reserve(&D->parts, sizeof *p);
+  if (p == NULL) decoder_fail_memory(D);
+  return p;
+}
+
+/* The object of the next part is on the top: where it stays, if it has a place on the stack. */
+static uint32_t add_part(Decoder *D) {
   uint32_t index = decoder_count(D);
-  buffer_put(&D->parts, &p, sizeof p);
-  if (D->parts.failed) decoder_fail_memory(D);
-  lua_rawseti(D->L, D->objects, (lua_Integer)index + 1);
+  D->parts.size += sizeof(Part);
+  if (index >= D->stacked) decoder_set_object(D, index);
   return index;
+}
+
+static uint32_t add_object(Decoder *D, const Head *h, uint64_t number) {
+  Part *p = next_part(D);
+  *p = (Part){.number = number, .constant = decoder_count(D), .locals = D->locals, .kind = (uint8_t)h->kind, .flags = h->flags};
+  create(D, h, p);
+  return add_part(D);
 }
 
 uint32_t decode_head(Decoder *D, uint64_t number) {
@@ -282,17 +329,29 @@ void decode_head_or_repeat(Decoder *D, HeadReader *heads, uint64_t number) {
   Head h;
   unsigned before = heads_next(heads, &D->c, &h);
   decoder_check(D);
-  if (before > 0) { /* a table: its part says as much as its head; in a blob a shape's index is its number */
-    const Part *same = decoder_part(D, decoder_count(D) - before);
-    h = (Head){.kind = OBJECT_TABLE, .flags = same->flags, .array = same->array, .pairs = same->pairs,
-               .shape = same->constant};
+  if (before == 0) {
+    (void)add_object(D, &h, number);
+    return;
   }
-  (void)add_object(D, &h, number);
+  Part *p = next_part(D);
+  *p = p[-(ptrdiff_t)before]; /* a table: its part says as much as its head */
+  p->number = number;
+  push_table(D, p);
+  (void)add_part(D);
 }
 
 void decode_ensure_cell(Decoder *D, uint32_t index) {
   if (decoder_part(D, index)->upvalue != 0) return;
-  push_private_cell(D);
-  lua_rawseti(D->L, D->objects, (lua_Integer)index + 1);
+  decode_push_private_cell(D);
+  decoder_set_object(D, index);
   decoder_part(D, index)->upvalue = 1;
+}
+
+void decode_set_cell(Decoder *D, uint32_t index) {
+  lua_State *L = D->L;
+  const Part *p = decoder_part(D, index);
+  int value = lua_gettop(L), carrier = decoder_place(D, p->constant);
+  if (carrier > value) lua_pushvalue(L, value);
+  lua_setupvalue(L, carrier, p->upvalue);
+  lua_settop(L, value - 1);
 }

@@ -5,7 +5,6 @@
 ** reachable through tables comes before it where that is possible; tables may
 ** hold an object that is rebuilt later, and get it then.
 */
-#include <stdio.h>
 
 #include <lauxlib.h>
 
@@ -72,19 +71,18 @@ static void apply_patch(Decoder *D, uint32_t i) {
   lua_State *L = D->L;
   Patch p = *patch_at(D, i);
   if (is_waiting(D, p.key_waits) || is_waiting(D, p.value_waits)) return;
-  lua_rawgeti(L, D->objects, (lua_Integer)p.container + 1);
   if (p.is_cell) {
-    lua_rawgeti(L, D->objects, (lua_Integer)p.value_waits + 1);
-    lua_setupvalue(L, -2, decoder_part(D, p.container)->upvalue);
-    lua_pop(L, 1);
+    decoder_push_object(D, p.value_waits);
+    decode_set_cell(D, p.container);
     return;
   }
+  decoder_push_object(D, p.container);
   if (p.key_waits != DECODER_NONE)
-    lua_rawgeti(L, D->objects, (lua_Integer)p.key_waits + 1);
+    decoder_push_object(D, p.key_waits);
   else
     lua_rawgeti(L, D->waiting, 2 * (lua_Integer)i + 1);
   if (p.value_waits != DECODER_NONE)
-    lua_rawgeti(L, D->objects, (lua_Integer)p.value_waits + 1);
+    decoder_push_object(D, p.value_waits);
   else
     lua_rawgeti(L, D->waiting, 2 * (lua_Integer)i + 2);
   lua_rawset(L, -3);
@@ -101,7 +99,7 @@ static void apply_patches_of(Decoder *D, uint32_t index) {
 static void push_value_of(Decoder *D, uint32_t index) {
   uint32_t other = decoder_part(D, index)->constant;
   if (other != DECODER_NONE)
-    lua_rawgeti(D->L, D->objects, (lua_Integer)other + 1);
+    decoder_push_object(D, other);
   else
     lua_rawgeti(D->L, D->waiting, -(lua_Integer)index - 1);
 }
@@ -110,13 +108,13 @@ static void rebuild(Decoder *D, uint32_t index) {
   lua_State *L = D->L;
   Part *p = decoder_part(D, index);
   int top = lua_gettop(L), args = 0;
-  char what[48];
   const char *outer = D->what;
-  (void)snprintf(what, sizeof what, "%s object #%llu", D->relative ? "blob:" : "hooked", (unsigned long long)p->number);
-  D->what = what;
+  uint64_t outer_number = D->what_number;
+  D->what = D->relative ? "blob: object" : "hooked object";
+  D->what_number = p->number;
   D->c.next = D->c.begin + p->body; /* where errors say it is */
   if (p->flags & HEAD_TYPED) {
-    lua_rawgeti(L, D->objects, (lua_Integer)index + 1); /* the type's name, so far */
+    decoder_push_object(D, index); /* the type's name, so far */
     if (!permanents_type(L, D->permanents, top + 1))
       decoder_fail(D, HEARTH_UNKNOWN, "the type '%s' is not registered here", luaL_tolstring(L, top + 1, NULL));
     push_value_of(D, index);
@@ -133,8 +131,9 @@ static void rebuild(Decoder *D, uint32_t index) {
   if (lua_type(L, -1) < LUA_TTABLE) /* table, function, userdata, thread */
     decoder_fail(D, HEARTH_RAISED, "a rebuilding function returned a %s, not an object", luaL_typename(L, -1));
   D->what = outer;
+  D->what_number = outer_number;
   if (D->ops->adopt != NULL) D->ops->adopt(D, index);
-  lua_rawseti(L, D->objects, (lua_Integer)index + 1);
+  decoder_set_object(D, index);
   lua_settop(L, top);
   decoder_part(D, index)->state = PART_BUILT;
   apply_patches_of(D, index);
@@ -156,11 +155,7 @@ static Frame frame_of(Decoder *D, uint32_t index) {
   switch (p->kind) {
     case OBJECT_TABLE:
       f.left = p->array + 2 * p->pairs + ((p->flags & HEAD_METATABLE) != 0);
-      if (p->flags & HEAD_SHAPE) {
-        lua_rawgeti(D->L, D->shapes, (lua_Integer)p->constant + 1);
-        f.left += (uint32_t)lua_rawlen(D->L, -1);
-        lua_pop(D->L, 1);
-      }
+      if (p->flags & HEAD_SHAPE) f.left += decoder_shape(D, p->constant)->count;
       break;
     case OBJECT_CLOSURE: f.left = p->array; break;
     case OBJECT_CELL: f.left = 1; break;
@@ -341,7 +336,7 @@ static void check_metatables(Decoder *D) {
   for (size_t i = 0; i < D->metatables.size; i += 2 * sizeof(uint32_t)) {
     uint32_t pair[2];
     memcpy(pair, D->metatables.data + i, sizeof pair);
-    lua_rawgeti(D->L, D->objects, (lua_Integer)pair[1] + 1);
+    decoder_push_object(D, pair[1]);
     if (!lua_istable(D->L, -1)) decoder_fail(D, HEARTH_DAMAGED, "a metatable that is no table");
     lua_pop(D->L, 1);
   }
@@ -358,8 +353,8 @@ static void set_metatables(Decoder *D, bool last) {
     memcpy(pair, D->metatables.data + i, sizeof pair);
     bool late = decoder_part(D, pair[1])->kind == OBJECT_SPECIAL;
     if (late && !last) continue;
-    lua_rawgeti(L, D->objects, (lua_Integer)pair[0] + 1);
-    lua_rawgeti(L, D->objects, (lua_Integer)pair[1] + 1);
+    decoder_push_object(D, pair[0]);
+    decoder_push_object(D, pair[1]);
     late = late || has_finalizer(L, lua_gettop(L));
     if (late == last && (last || !has_metatable(L, -2, lua_gettop(L))))
       lua_setmetatable(L, -2);

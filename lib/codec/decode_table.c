@@ -13,11 +13,11 @@ void decode_shape(Decoder *D, uint32_t index) {
   size_t count = shape_get(&D->c, keys);
   decoder_check(D);
   decoder_charge(D, 56 + 56 * count);
+  for (size_t i = 0; i < count; i++) lua_pushlstring(L, (const char *)keys[i].as.bytes, keys[i].size);
+  if (decoder_keep(D, &D->shapes_kept, index, (uint32_t)count, (uint32_t)count)) return;
   lua_createtable(L, (int)count, 0);
-  for (size_t i = 0; i < count; i++) {
-    lua_pushlstring(L, (const char *)keys[i].as.bytes, keys[i].size);
-    lua_rawseti(L, -2, (lua_Integer)i + 1);
-  }
+  lua_insert(L, -(int)count - 1);
+  for (size_t i = count; i > 0; i--) lua_rawseti(L, -(int)i - 1, (lua_Integer)i);
   lua_rawseti(L, D->shapes, (lua_Integer)index + 1);
 }
 
@@ -31,7 +31,7 @@ void decode_metatable(Decoder *D, uint32_t index) {
   uint32_t pair[2] = {index, decode_ref(D, &v)};
   const Part *p = decoder_part(D, pair[1]);
   if (p->kind != OBJECT_SPECIAL) {
-    lua_rawgeti(D->L, D->objects, (lua_Integer)pair[1] + 1);
+    decoder_push_object(D, pair[1]);
     bool is_table = lua_istable(D->L, -1);
     lua_pop(D->L, 1);
     if (!is_table) decoder_fail(D, HEARTH_DAMAGED, "a metatable that is no table");
@@ -41,17 +41,16 @@ void decode_metatable(Decoder *D, uint32_t index) {
 }
 
 void decode_table_into(Decoder *D, uint32_t index, int t) {
-  Part p = *decoder_part(D, index); /* a copy: parts may move */
-  decode_array(D, index, t, 1, p.array);
-  if (p.flags & HEAD_SHAPE) decode_shaped(D, index, t);
-  decode_pairs(D, index, t, p.pairs);
-  if (p.flags & HEAD_METATABLE) decode_metatable(D, index);
+  const Part *p = decoder_part(D, index); /* parts do not move meanwhile */
+  if (p->array > 0) decode_array(D, index, t, 1, p->array);
+  if (p->flags & HEAD_SHAPE) decode_shaped(D, index, t);
+  if (p->pairs > 0) decode_pairs(D, index, t, p->pairs);
+  if (p->flags & HEAD_METATABLE) decode_metatable(D, index);
 }
 
 static void decode_table(Decoder *D, uint32_t index) {
-  lua_rawgeti(D->L, D->objects, (lua_Integer)index + 1);
-  decode_table_into(D, index, lua_gettop(D->L));
-  lua_pop(D->L, 1);
+  decode_table_into(D, index, decoder_place(D, index));
+  if (index >= D->stacked) lua_pop(D->L, 1);
 }
 
 /* A weak table's true head comes with its body. */
@@ -72,20 +71,18 @@ static void decode_late(Decoder *D, uint32_t index) {
 
 /* ------------------------------------------------------ closures and cells */
 
-static void decode_upvalue(Decoder *D, int f, int i, uint32_t cell) {
+static void decode_upvalue(Decoder *D, uint32_t closure, int i, uint32_t cell) {
   lua_State *L = D->L;
   Part *p = decoder_part(D, cell);
   if (p->kind == OBJECT_CELL && p->upvalue == 0) { /* the closure's own fresh cell is the cell */
     p->upvalue = (uint8_t)i;
-    lua_pushvalue(L, f);
-    lua_rawseti(L, D->objects, (lua_Integer)cell + 1);
+    p->constant = closure;
     return;
   }
-  int from = p->upvalue;
-  lua_rawgeti(L, D->objects, (lua_Integer)cell + 1);
-  assert(from != 0 && lua_isfunction(L, -1) && !lua_iscfunction(L, -1)); /* who sets the one sets the other */
-  lua_upvaluejoin(L, f, i, -1, from);
-  lua_pop(L, 1);
+  int top = lua_gettop(L), f = decoder_place(D, closure), from = decoder_place(D, p->constant);
+  assert(p->upvalue != 0 && lua_isfunction(L, from) && !lua_iscfunction(L, from)); /* who sets the one sets the other */
+  lua_upvaluejoin(L, f, i, from, p->upvalue);
+  lua_settop(L, top);
 }
 
 /* Reads a reference to a cell; answers the cell's index. */
@@ -107,38 +104,46 @@ void decode_check_closure(Decoder *D, uint32_t index) {
   for (uint32_t i = 0; i < count; i++) (void)decode_cell_ref(D);
 }
 
-static void decode_closure(Decoder *D, uint32_t index) {
+/* Pushes a function of which the cell is the first upvalue, and which no program has. */
+static void push_carrier(Decoder *D, uint32_t cell) {
   lua_State *L = D->L;
-  lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
-  int f = lua_gettop(L);
+  decode_ensure_cell(D, cell);
+  const Part *p = decoder_part(D, cell);
+  decode_push_private_cell(D);
+  decoder_push_object(D, p->constant);
+  lua_upvaluejoin(L, -2, 1, -1, p->upvalue);
+  lua_pop(L, 1);
+}
+
+/* A stand-in has a table for the cells' carriers. */
+static void decode_stand_in(Decoder *D, uint32_t index) {
+  lua_State *L = D->L;
   uint32_t count = decoder_part(D, index)->array;
-  bool placeholder = lua_iscfunction(L, f);
-  if (placeholder) lua_getupvalue(L, f, 2); /* its table for the cells' carriers */
+  decoder_push_object(D, index);
+  lua_getupvalue(L, -1, 2);
   for (uint32_t i = 1; i <= count; i++) {
-    uint32_t cell = decode_cell_ref(D);
-    if (placeholder) {
-      decode_ensure_cell(D, cell);
-      lua_rawgeti(L, D->objects, (lua_Integer)cell + 1);
-      lua_rawseti(L, -2, (lua_Integer)i);
-    } else {
-      decode_upvalue(D, f, (int)i, cell);
-    }
+    push_carrier(D, decode_cell_ref(D));
+    lua_rawseti(L, -2, (lua_Integer)i);
   }
-  lua_settop(L, f - 1);
+  lua_pop(L, 2);
+}
+
+static void decode_closure(Decoder *D, uint32_t index) {
+  const Part *p = decoder_part(D, index);
+  if (p->state == PART_STAND_IN) {
+    decode_stand_in(D, index);
+    return;
+  }
+  for (uint32_t i = 1; i <= p->array; i++) decode_upvalue(D, index, (int)i, decode_cell_ref(D));
 }
 
 static void decode_cell(Decoder *D, uint32_t index) {
-  lua_State *L = D->L;
   decode_ensure_cell(D, index);
   uint32_t waits = decode_value(D, PLACE_ANY);
-  if (waits != DECODER_NONE) {
+  if (waits != DECODER_NONE)
     decode_wait_cell(D, index, waits);
-    return;
-  }
-  lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
-  lua_insert(L, -2);
-  lua_setupvalue(L, -2, decoder_part(D, index)->upvalue);
-  lua_pop(L, 1);
+  else
+    decode_set_cell(D, index);
 }
 
 static void decode_special(Decoder *D, uint32_t index) {

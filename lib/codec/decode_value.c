@@ -12,13 +12,20 @@ static inline void push_string(Decoder *D, const Value *v) {
 
 static void push_define(Decoder *D, const Value *v) {
   push_string(D, v);
+  if (D->known < D->stacked_strings) {
+    lua_copy(D->L, -1, D->first_string + (int)D->known++);
+    return;
+  }
   lua_pushvalue(D->L, -1);
-  lua_rawseti(D->L, D->dictionary, (lua_Integer)++D->known);
+  lua_rawseti(D->L, D->dictionary, (lua_Integer)(++D->known - D->stacked_strings));
 }
 
 static void push_known(Decoder *D, const Value *v) {
   if (v->as.number >= D->known) decoder_fail(D, HEARTH_DAMAGED, "a string that is not in the dictionary");
-  lua_rawgeti(D->L, D->dictionary, (lua_Integer)v->as.number + 1);
+  if (v->as.number < D->stacked_strings)
+    lua_pushvalue(D->L, D->first_string + (int)v->as.number);
+  else
+    lua_rawgeti(D->L, D->dictionary, (lua_Integer)(v->as.number - D->stacked_strings) + 1);
 }
 
 uint32_t decode_ref(Decoder *D, const Value *v) {
@@ -44,7 +51,7 @@ static uint32_t push_object(Decoder *D, const Value *v) {
     lua_pushnil(D->L);
     return index;
   }
-  lua_rawgeti(D->L, D->objects, (lua_Integer)index + 1);
+  decoder_push_object(D, index);
   return DECODER_NONE;
 }
 
@@ -110,18 +117,30 @@ void decode_array(Decoder *D, uint32_t index, int t, uint64_t first, uint64_t co
   }
 }
 
+/* Puts the keys of a shape that has no place on the stack on its top; answers the first one's index. */
+static int push_keys(Decoder *D, uint32_t shape) {
+  lua_State *L = D->L;
+  lua_Integer count = (lua_Integer)decoder_shape(D, shape)->count;
+  lua_rawgeti(L, D->shapes, (lua_Integer)shape + 1);
+  int keys = lua_gettop(L);
+  for (lua_Integer i = 1; i <= count; i++) lua_rawgeti(L, keys, i);
+  return keys + 1;
+}
+
 void decode_shaped(Decoder *D, uint32_t index, int t) {
   lua_State *L = D->L;
-  lua_rawgeti(L, D->shapes, (lua_Integer)decoder_part(D, index)->constant + 1);
-  int keys = lua_gettop(L);
-  for (lua_Integer i = 1; lua_rawgeti(L, keys, i) != LUA_TNIL; i++) {
+  uint32_t constant = decoder_part(D, index)->constant;
+  const Kept *shape = decoder_shape(D, constant);
+  int first = shape->place != 0 ? shape->place : push_keys(D, constant);
+  for (int key = first, end = first + (int)shape->count; key < end; key++) {
+    lua_pushvalue(L, key);
     uint32_t waits = push_value(D, PLACE_VALUE);
     if (waits == DECODER_NONE)
       lua_rawset(L, t);
     else
       decode_wait_field(D, index, DECODER_NONE, waits);
   }
-  lua_pop(L, 2);
+  if (shape->place == 0) lua_settop(L, first - 2);
 }
 
 void decode_pairs(Decoder *D, uint32_t index, int t, uint64_t count) {

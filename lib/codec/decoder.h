@@ -30,16 +30,32 @@ typedef struct Part {
   uint64_t top;      /* Decoder.top there */
   uint64_t number;   /* store: its number; blob: index + 1 */
   uint32_t array, pairs;
-  uint32_t constant; /* table: index of the shape; closure: of the prototype; special: of the special that is its value, or DECODER_NONE */
+  uint32_t constant; /* table: index of the shape; closure: of the prototype; cell: of the object of which it is an upvalue;
+                        special: of the special that is its value, or DECODER_NONE */
   uint32_t locals;   /* index of the first local object of the special that it belongs to, or DECODER_NONE */
   uint32_t mark;     /* of the last search that came by */
   uint8_t kind;      /* ObjectKind */
   uint8_t flags;     /* HEAD_... */
-  uint8_t upvalue;   /* cell: which upvalue of the function in `objects` it is; 0: none yet */
-  uint8_t state;     /* special: PART_... */
+  uint8_t upvalue;   /* cell: which upvalue of the function it is; 0: of none yet */
+  uint8_t state;     /* special: PART_...; closure: PART_STAND_IN or 0 */
 } Part;
 
-enum { PART_WAITING = 0, PART_BUILDING = 1, PART_BUILT = 2 };
+enum { PART_WAITING = 0, PART_BUILDING = 1, PART_BUILT = 2, PART_STAND_IN = 3 };
+
+/*
+** What is used all the time is on Lua's stack, as much of it as its room is for: pushing it from there takes half the
+** instructions of a table's field. The rest is in tables.
+*/
+#define DECODER_STACK (LUA_MINSTACK + SHAPE_MAX_KEYS + 16) /* what any part of it needs besides */
+#define STACKED_OBJECTS 262144 /* a quarter of Lua's stack */
+#define STACKED_STRINGS 128    /* of the dictionary */
+#define STACKED_CONSTANTS 1024 /* keys of shapes, and makers */
+
+/* What is kept of a shape or a prototype. */
+typedef struct Kept {
+  int place;      /* on the stack: the first key; the maker. 0: in the table */
+  uint32_t count; /* keys; upvalues */
+} Kept;
 
 /* What a value is to be: of a table no value and no key is nil, no key is NaN. */
 typedef enum ValuePlace { PLACE_ANY, PLACE_VALUE, PLACE_KEY } ValuePlace;
@@ -61,7 +77,8 @@ struct Decoder {
   void *owner;
   hearth_error *error;
   const hearth_seal *seal;
-  const char *what;        /* "blob" or "store", for messages */
+  const char *what;        /* what is read, for messages: "blob", "the store", "object" */
+  uint64_t what_number;    /* of it, or 0: "object #17" */
   Cursor c;                /* the input at work */
   size_t bias;             /* positions in errors count from here */
   unsigned flags;          /* HEARTH_ALLOW_..., HEARTH_PLACEHOLDERS */
@@ -72,16 +89,23 @@ struct Decoder {
   Buffer patches;          /* what waits for special objects */
   Buffer metatables;       /* pairs of indices: object, metatable */
   Buffer order, stack, open; /* searches over special objects */
+  Buffer shapes_kept, prototypes_kept; /* Kept, by index */
   uint32_t known;          /* strings in the dictionary */
   uint32_t locals;         /* index of the first local object of the special at work, or DECODER_NONE */
   uint32_t local_count;
   bool relative;           /* blobs: NEXT and the dictionary are allowed */
   bool specials;           /* there are special objects */
+  bool late;               /* there are late ones */
   uint32_t mark;           /* of the search at work */
   /* Stack indices, absolute. */
-  int objects;             /* table: index + 1 -> object; for a cell, a function that captured it */
-  int shapes;              /* table: index + 1 -> table of keys */
-  int prototypes;          /* table: index + 1 -> maker, or the record of one that does not fit */
+  int first_object;        /* those below `stacked`, one after the other */
+  uint32_t stacked;        /* blobs; 0 in stores */
+  int first_string;        /* those of the dictionary below `stacked_strings` */
+  uint32_t stacked_strings;
+  uint32_t room;           /* for constants on the stack */
+  int objects;             /* table: index - stacked + 1 -> object; of cells only those that are of no closure: a function */
+  int shapes;              /* table: index + 1 -> table of keys; of those that are not on the stack */
+  int prototypes;          /* table: index + 1 -> maker, or the record of one that does not fit; as shapes */
   int dictionary;          /* table: strings of the dictionary */
   int permanents, overlay; /* overlay: name -> value, or 0 */
   int waiting;             /* table: keys and values of patches from 1 up, the values of specials under -index - 1 */
@@ -113,11 +137,47 @@ static inline uint32_t decoder_count(const Decoder *D) {
   return (uint32_t)(D->parts.size / sizeof(Part));
 }
 
+static inline void decoder_push_object(Decoder *D, uint32_t index) {
+  if (index < D->stacked)
+    lua_pushvalue(D->L, D->first_object + (int)index);
+  else
+    lua_rawgeti(D->L, D->objects, (lua_Integer)(index - D->stacked) + 1);
+}
+
+/* Where on the stack the object is: on the top, if it has no place there. */
+static inline int decoder_place(Decoder *D, uint32_t index) {
+  if (index < D->stacked) return D->first_object + (int)index;
+  decoder_push_object(D, index);
+  return lua_gettop(D->L);
+}
+
+/* What is on the top is the object from now on. Pops it. */
+static inline void decoder_set_object(Decoder *D, uint32_t index) {
+  if (index < D->stacked)
+    lua_replace(D->L, D->first_object + (int)index);
+  else
+    lua_rawseti(D->L, D->objects, (lua_Integer)(index - D->stacked) + 1);
+}
+
+static inline const Kept *decoder_shape(const Decoder *D, uint32_t index) {
+  return (const Kept *)(const void *)D->shapes_kept.data + index;
+}
+
+static inline const Kept *decoder_prototype(const Decoder *D, uint32_t index) {
+  return (const Kept *)(const void *)D->prototypes_kept.data + index;
+}
+
+/* The `values` on the top are the constant with this index, and stay where they are: true, or there is no room for them. */
+bool decoder_keep(Decoder *D, Buffer *kept, uint32_t index, uint32_t values, uint32_t count);
+
 void decoder_init(Decoder *D, lua_State *L, const hearth_allocator *allocator);
 void decoder_free(Decoder *D);
 
 /* Pushes the tables that the decoder works with, after decoder_init and inside the protected function. */
-void decoder_push_tables(Decoder *D, size_t objects);
+void decoder_push_tables(Decoder *D, uint64_t objects);
+
+/* Of a blob: the objects come, and are pushed from now on. */
+void decoder_begin_objects(Decoder *D);
 
 /* ----------------------------------------------------- chapter by chapter */
 
@@ -158,8 +218,14 @@ void decode_shaped(Decoder *D, uint32_t index, int t);
 void decode_pairs(Decoder *D, uint32_t index, int t, uint64_t count);
 void decode_metatable(Decoder *D, uint32_t index);
 
+/* Pushes a private closure with one fresh cell, for one to be joined to. */
+void decode_push_private_cell(Decoder *D);
+
 /* A carrier for the cell at index, if it has none: a private closure. */
 void decode_ensure_cell(Decoder *D, uint32_t index);
+
+/* Sets the cell at index, which has a carrier, to the value on the top. Pops it. */
+void decode_set_cell(Decoder *D, uint32_t index);
 
 /*
 ** Something waits for special objects: a field (key and value are on the stack; nil stands for

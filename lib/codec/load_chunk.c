@@ -18,7 +18,7 @@ static int load_protected(lua_State *L) {
     lua_pushnil(L);
     return lua_error(L);
   }
-  prototype_instantiate(L, lua_gettop(L));
+  prototype_instantiate(L, lua_gettop(L), call->prototype->nupvalues);
   lua_pushvalue(L, 2);
   if (lua_setupvalue(L, -2, 1) == NULL) lua_pop(L, 1);
   return 1;

@@ -176,12 +176,13 @@ hearth_status prototype_load(lua_State *L, const Prototype *p, const hearth_seal
   return load_maker(L, p->body, p->body_size, p->nupvalues, err);
 }
 
-void prototype_instantiate(lua_State *L, int maker) {
+void prototype_instantiate(lua_State *L, int maker, unsigned nupvalues) {
   luaL_checkstack(L, 3, NULL);
   lua_pushvalue(L, maker);
   lua_call(L, 0, 1);
-  lua_pushnil(L); /* the 255th cell, if there is one, holds the closure (chunk.h) */
-  if (lua_setupvalue(L, -2, CHUNK_MAX_UPVALUES) == NULL) lua_pop(L, 1);
+  if (nupvalues < CHUNK_MAX_UPVALUES) return;
+  lua_pushnil(L); /* the last cell holds the closure (chunk.h) */
+  lua_setupvalue(L, -2, CHUNK_MAX_UPVALUES);
 }
 
 hearth_status prototype_push_cell_maker(lua_State *L, hearth_error *err) {

@@ -41,11 +41,11 @@ hearth_status prototype_load(lua_State *L, const Prototype *p, const hearth_seal
                              hearth_error *err);
 
 /*
-** [-0, +1, m] Pushes a new closure made by the maker at `maker`. Each of its upvalues is a
+** [-0, +1, m] Pushes a new closure made by the maker at `maker` of a prototype with so many upvalues. Each of its upvalues is a
 ** fresh cell of its own that holds nil. It runs three instructions of bytecode: a debug hook of the host
 ** that raises makes it raise.
 */
-void prototype_instantiate(lua_State *L, int maker);
+void prototype_instantiate(lua_State *L, int maker, unsigned nupvalues);
 
 /*
 ** [-0, +1, -] Pushes a maker (for prototype_instantiate) of closures `function() return x end` with one

@@ -86,7 +86,7 @@ static void anchor_cell(Encoder *E, uint32_t slot, int function, int upvalue) {
   lua_State *L = E->L;
   Committer *C = E->owner;
   store_push_value(L, C->S, STORE_CELL_MAKER);
-  prototype_instantiate(L, lua_gettop(L));
+  prototype_instantiate(L, lua_gettop(L), 1);
   lua_upvaluejoin(L, -1, 1, function, upvalue);
   lua_rawseti(L, E->objects, (lua_Integer)slot + 1);
   lua_pop(L, 1);

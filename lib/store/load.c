@@ -4,7 +4,6 @@
 ** only what differs, so that a loop over one skips and repeats nothing.
 */
 #include <lauxlib.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "blob.h"
@@ -43,11 +42,8 @@ _Noreturn static void raise_filled(Loader *l) {
 }
 
 void loader_look_at(Loader *l, const char *what, uint64_t number, size_t at, size_t size) {
-  if (number != 0)
-    (void)snprintf(l->what, sizeof l->what, "%s #%llu", what, (unsigned long long)number);
-  else
-    (void)snprintf(l->what, sizeof l->what, "%s", what);
-  l->D.what = l->what;
+  l->D.what = what;
+  l->D.what_number = number;
   l->D.bias = at;
   l->D.c.next = l->D.c.begin + at;
   l->D.c.end = l->D.c.next + size;

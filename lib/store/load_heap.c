@@ -15,7 +15,7 @@ static void make_private(Loader *l, uint32_t index) {
   uint8_t upvalue = decoder_part(D, index)->upvalue;
   if (origin_of(l, index)->slot != HEAP_NONE) return;
   store_push_value(L, l->S, STORE_CELL_MAKER);
-  prototype_instantiate(L, lua_gettop(L));
+  prototype_instantiate(L, lua_gettop(L), 1);
   lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
   lua_upvaluejoin(L, -2, 1, -1, upvalue);
   lua_pop(L, 1);

@@ -220,11 +220,11 @@ static void reuse(Loader *l, const Head *h, uint64_t number, uint32_t slot) {
   } else if (h->kind == OBJECT_CLOSURE) {
     p.constant = find_constant(D, OBJECT_PROTOTYPE, h->prototype);
     if (p.constant == DECODER_NONE) decoder_fail(D, HEARTH_DAMAGED, "a prototype that is not there");
-    lua_rawgeti(D->L, D->prototypes, -(lua_Integer)p.constant - 1);
-    p.array = (uint32_t)lua_tointeger(D->L, -1);
-    lua_pop(D->L, 1);
+    p.array = decoder_prototype(D, p.constant)->count;
+    if (lua_iscfunction(D->L, -1)) p.state = PART_STAND_IN;
   } else if (h->kind == OBJECT_CELL || (h->kind == OBJECT_PERMANENT && h->flags == PERMANENT_CELL)) {
     p.upvalue = o->upvalue;
+    p.constant = decoder_count(D);
   }
   lua_rawseti(D->L, D->objects, (lua_Integer)decoder_count(D) + 1);
   buffer_put(&D->parts, &p, sizeof p);

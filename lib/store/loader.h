@@ -44,7 +44,6 @@ typedef struct Loader {
   IntMap numbers;       /* number -> index of an object */
   IntMap constants;     /* number -> index of a constant */
   IntMap slots;         /* number -> slot in the store's present heap */
-  char what[64];        /* the entry at work, for messages: "object #17" */
   Metadata metadata;
   bool found_metadata;
   Probes probes;        /* of the special objects that the backend has as they were committed */
@@ -69,7 +68,7 @@ static inline size_t loader_entries(const Loader *l) {
   return l->entries.size / sizeof(Loaded);
 }
 
-/* The input at work is one entry; positions in errors are relative to it. number 0: it has none. */
+/* The input at work is one entry, which `what` names; positions in errors are relative to it. number 0: it has none. */
 void loader_look_at(Loader *l, const char *what, uint64_t number, size_t at, size_t size);
 
 /* The same for an object's body; positions in errors count from the record's first byte, as those in its head do. */

@@ -74,7 +74,7 @@ static void instantiate(lua_State *L, const Buffer *record, const hearth_seal *s
   const Prototype p = parse(record);
   hearth_error err;
   if (prototype_load(L, &p, seal, 0, &err) != HEARTH_OK) fail_msg("%s", err.message);
-  prototype_instantiate(L, -1);
+  prototype_instantiate(L, -1, p.nupvalues);
   lua_remove(L, -2);
 }
 
@@ -180,7 +180,7 @@ static void test_many_closures_have_cells_of_their_own(void **state) {
   lua_createtable(L, CLOSURES, 0);
   lua_newtable(L); /* the cells */
   for (int i = 1; i <= CLOSURES; i++) {
-    prototype_instantiate(L, maker);
+    prototype_instantiate(L, maker, 2);
     for (int n = 1; n <= 2; n++) {
       assert_non_null(lua_getupvalue(L, -1, n));
       assert_true(lua_isnil(L, -1));
@@ -272,8 +272,8 @@ static void test_cell_maker(void **state) {
   lua_State *L = luaL_newstate(); /* no libraries */
   hearth_error err;
   assert_int_equal(prototype_push_cell_maker(L, &err), HEARTH_OK);
-  prototype_instantiate(L, 1);
-  prototype_instantiate(L, 1);
+  prototype_instantiate(L, 1, 1);
+  prototype_instantiate(L, 1, 1);
   assert_ptr_not_equal(lua_upvalueid(L, 2, 1), lua_upvalueid(L, 3, 1));
   lua_pushinteger(L, 42);
   assert_non_null(lua_setupvalue(L, 2, 1));
@@ -300,8 +300,8 @@ static void exercise(lua_State *L, const Prototype *p) {
     assert_int_equal(lua_gettop(L), top);
     return;
   }
-  prototype_instantiate(L, -1);
-  prototype_instantiate(L, -2);
+  prototype_instantiate(L, -1, p->nupvalues);
+  prototype_instantiate(L, -2, p->nupvalues);
   const int function = lua_gettop(L);
   for (int i = 1; i <= (int)p->nupvalues; i++) {
     assert_non_null(lua_getupvalue(L, function, i));
@@ -788,11 +788,11 @@ static int use_prototypes(lua_State *L) {
     status = prototype_load(L, &p, NULL, 0, &err);
   buffer_free(&record);
   if (status == HEARTH_OK) {
-    prototype_instantiate(L, -1);
+    prototype_instantiate(L, -1, p.nupvalues);
     status = prototype_push_cell_maker(L, &err);
   }
   if (status == HEARTH_OK) {
-    prototype_instantiate(L, -1);
+    prototype_instantiate(L, -1, 1);
     lua_pushliteral(L, "record");
     prototype_push_placeholder(L, lua_gettop(L));
   }
