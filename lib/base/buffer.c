@@ -56,3 +56,14 @@ bool buffer_reserve_exactly(Buffer *b, size_t n) {
   b->capacity = n;
   return true;
 }
+
+void buffer_trim(Buffer *b) {
+  if (b->size == 0) {
+    buffer_free(b);
+    return;
+  }
+  unsigned char *data = hearth_realloc(&b->allocator, b->data, b->capacity, b->size);
+  if (data == NULL) return; /* it stays as it is */
+  b->data = data;
+  b->capacity = b->size;
+}

@@ -48,6 +48,9 @@ static inline unsigned char *buffer_reserve(Buffer *b, size_t n) {
 /* Makes room for exactly n bytes in an empty buffer: for what is large and known. False: memory exhausted, as if by a put. */
 bool buffer_reserve_exactly(Buffer *b, size_t n);
 
+/* Gives back the room behind what is there. */
+void buffer_trim(Buffer *b);
+
 static inline void buffer_byte(Buffer *b, unsigned char byte) {
   unsigned char *p = buffer_reserve(b, 1);
   if (p != NULL) {

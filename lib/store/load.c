@@ -88,7 +88,9 @@ static void make_room(Loader *l) {
   (void)S->backend->tables(S->storage, is_external, NULL, &externals, NULL); /* the scan tells what fails */
   if (externals) return;
   (void)S->backend->stat(S->storage, &stat, NULL);
-  if (!buffer_reserve_exactly(&l->arena, (size_t)stat.live_bytes)) decoder_fail_memory(&l->D);
+  if (!buffer_reserve_exactly(&l->arena, (size_t)stat.live_bytes) ||
+      !buffer_reserve_exactly(&l->entries, (size_t)stat.entries * sizeof(Loaded)))
+    decoder_fail_memory(&l->D);
 }
 
 static void read_all(Loader *l) {

@@ -13,7 +13,7 @@ static void make_private(Loader *l, uint32_t index) {
   Decoder *D = &l->D;
   lua_State *L = D->L;
   uint8_t upvalue = decoder_part(D, index)->upvalue;
-  if (origin_of(l, index)->slot != HEAP_NONE) return;
+  if (loader_slot(l, index) != HEAP_NONE) return;
   store_push_value(L, l->S, STORE_CELL_MAKER);
   prototype_instantiate(L, lua_gettop(L), 1);
   lua_rawgeti(L, D->objects, (lua_Integer)index + 1);
@@ -46,8 +46,6 @@ static void add_object(Loader *l, uint32_t index) {
   o->upvalue = is_cell(p) ? p->upvalue : 0;
   o->constant = p->kind == OBJECT_CLOSURE ? p->constant : HEAP_NONE;
   o->fresh = 0;
-  l->saved[slot].hash = origin_of(l, index)->hash;
-  l->saved[slot].written = 1;
 }
 
 static void add_pages(Loader *l) {
@@ -70,15 +68,20 @@ static void add_pages(Loader *l) {
   }
 }
 
+/* Where nothing was there before, and nothing is left to be rebuilt. */
+static void forget_origins(Loader *l) {
+  buffer_free(&l->entries);
+  if (l->slots.count > 0 || l->D.specials) return;
+  buffer_free(&l->origins);
+  intmap_free(&l->numbers);
+}
+
 /* Objects get the slots 0, 1, ... in the order of their numbers, which is the order of parts. */
 void loader_build_heap(Loader *l) {
-  size_t count = l->object_count; /* the home table at least */
   for (uint32_t i = 0; i < l->object_count; i++)
     if (is_cell(decoder_part(&l->D, i))) make_private(l, i);
-  l->saved = hearth_realloc(&l->S->allocator, NULL, 0, count * sizeof *l->saved);
-  if (l->saved == NULL) decoder_fail_memory(&l->D);
-  memset(l->saved, 0, count * sizeof *l->saved);
-  l->saved_capacity = count;
+  forget_origins(l);
+  if (!intmap_reserve(&l->heap.by_pointer, l->object_count)) decoder_fail_memory(&l->D);
   for (uint32_t i = 0; i < l->object_count; i++) add_object(l, i);
   add_pages(l);
 }

@@ -49,7 +49,7 @@ static void drop_finalizer(lua_State *L, int object) {
 /* A local object that was given as the object itself is the live table from now on: fields that still wait go there. */
 static void redirect_local(Loader *l, uint32_t index, int rebuilt, int former) {
   Decoder *D = &l->D;
-  uint32_t first = decoder_part(D, index)->locals, count = origin_of(l, index)->local_count;
+  uint32_t first = decoder_part(D, index)->locals, count = (uint32_t)origin_of(l, index)->count;
   for (uint32_t i = first; i < first + count; i++) {
     lua_rawgeti(D->L, D->objects, (lua_Integer)i + 1);
     bool same = lua_rawequal(D->L, -1, rebuilt);
@@ -241,8 +241,8 @@ static void load_head(Loader *l, const Loaded *e) {
   head_get(&D->c, &head);
   decoder_check(D);
   origin.body = cursor_position(&D->c);
-  origin.expected = head.kind == OBJECT_PAGED ? head.array + head.pairs : 0;
-  origin.hash = heap_hash(&l->heap, l->arena.data + e->at, e->size);
+  l->saved[index].hash = heap_hash(&l->heap, l->arena.data + e->at, e->size);
+  l->saved[index].written = 1;
   if (!intmap_put(&l->numbers, e->key.number, index)) decoder_fail_memory(D);
   uint32_t slot = intmap_get(&l->slots, e->key.number);
   if (slot != INTMAP_NONE && is_reusable(l, slot, &head, e)) {
@@ -279,7 +279,7 @@ static void load_local_heads(Loader *l, uint32_t index) {
   }
   Origin *o = origin_of(l, index);
   o->body = cursor_position(&D->c);
-  o->local_count = (uint32_t)count;
+  o->count = count;
   D->locals = DECODER_NONE;
 }
 
@@ -301,9 +301,9 @@ static void load_body(Loader *l, uint32_t index) {
   if (kind == OBJECT_SPECIAL) {
     if (o->slot != HEAP_NONE) return; /* as it was committed */
     D->locals = decoder_part(D, index)->locals;
-    D->local_count = o->local_count;
+    D->local_count = (uint32_t)o->count;
     decode_body(D, index);
-    for (uint32_t i = 0; i < o->local_count; i++) decode_body(D, D->locals + i);
+    for (uint32_t i = 0; i < (uint32_t)o->count; i++) decode_body(D, D->locals + i);
     D->locals = DECODER_NONE;
     D->local_count = 0;
   } else if (kind == OBJECT_PAGED) {
@@ -334,7 +334,7 @@ static void load_runs(Loader *l, uint32_t index, int t) {
     if (first.kind != VALUE_INTEGER || count == 0 || first.as.integer > INT64_MAX - (int64_t)(count - 1))
       decoder_fail(D, HEARTH_DAMAGED, "a run of integer keys that is none");
     decode_array(D, index, t, (uint64_t)first.as.integer, count);
-    origin_of(l, index)->entries += count;
+    origin_of(l, index)->count += count;
   }
 }
 
@@ -350,7 +350,7 @@ static void load_page(Loader *l, const Loaded *e) {
   if (e->key.section == 0) {
     load_runs(l, index, t);
   } else {
-    for (; cursor_left(&D->c) > 0; origin_of(l, index)->entries++) decode_pairs(D, index, t, 1);
+    for (; cursor_left(&D->c) > 0; origin_of(l, index)->count++) decode_pairs(D, index, t, 1);
   }
   lua_pop(D->L, 1);
   PageOf p;
@@ -367,10 +367,14 @@ static void load_page(Loader *l, const Loaded *e) {
 static void check_pages(Loader *l) {
   for (uint32_t i = 0; i < l->object_count; i++) {
     const Origin *o = origin_of(l, i);
-    loader_look_at(l, "table", decoder_part(&l->D, i)->number, o->at, 0);
-    if (o->entries != o->expected)
+    if (decoder_part(&l->D, i)->kind != OBJECT_PAGED) continue;
+    Head head;
+    loader_look_at(l, "table", decoder_part(&l->D, i)->number, o->at, o->end - o->at);
+    head_get(&l->D.c, &head); /* it was read before */
+    l->D.c.next = l->D.c.begin + o->at;
+    if (o->count != head.array + head.pairs)
       decoder_fail(&l->D, HEARTH_DAMAGED, "it has %llu entries in its pages instead of %llu",
-                   (unsigned long long)o->entries, (unsigned long long)o->expected);
+                   (unsigned long long)o->count, (unsigned long long)(head.array + head.pairs));
   }
 }
 
@@ -446,14 +450,41 @@ static void probe_specials(Loader *l) {
   lua_pop(l->D.L, 1);
 }
 
+/* Room for exactly so many objects as there are: growing would take half as much again. */
+static void make_room(Loader *l) {
+  Decoder *D = &l->D;
+  size_t count = 0;
+  for (size_t i = 0; i < loader_entries(l); i++) count += loader_entry(l, i).key.kind == LAYOUT_OBJECT;
+  l->saved = hearth_realloc(&l->S->allocator, NULL, 0, (count + 1) * sizeof *l->saved);
+  if (l->saved == NULL) decoder_fail_memory(D);
+  l->saved_capacity = count + 1; /* not 0 */
+  memset(l->saved, 0, l->saved_capacity * sizeof *l->saved);
+  if (!buffer_reserve_exactly(&D->parts, count * sizeof(Part)) ||
+      !buffer_reserve_exactly(&l->origins, count * sizeof(Origin)) || !intmap_reserve(&l->numbers, count))
+    decoder_fail_memory(D);
+}
+
+/* The others were read. */
+static void keep_pages(Loader *l) {
+  size_t kept = 0;
+  for (size_t i = 0; i < loader_entries(l); i++) {
+    Loaded e = loader_entry(l, i);
+    if (e.key.kind == LAYOUT_PAGE) memcpy(l->entries.data + kept++ * sizeof e, &e, sizeof e);
+  }
+  l->entries.size = kept * sizeof(Loaded);
+  buffer_trim(&l->entries);
+}
+
 void load_objects(Loader *l) {
   Decoder *D = &l->D;
   probe_specials(l);
+  make_room(l);
   for (size_t i = 0; i < loader_entries(l); i++) {
     Loaded e = loader_entry(l, i);
     if (e.key.kind == LAYOUT_OBJECT) load_head(l, &e);
   }
   l->object_count = decoder_count(D);
+  keep_pages(l);
   D->c.end = D->c.begin + l->arena.size;
   for (uint32_t i = 0; i < l->object_count; i++)
     if (decoder_part(D, i)->kind == OBJECT_SPECIAL && origin_of(l, i)->slot == HEAP_NONE) load_local_heads(l, i);
@@ -462,7 +493,7 @@ void load_objects(Loader *l) {
   for (uint32_t i = 0; i < l->object_count; i++) load_body(l, i);
   for (size_t i = 0; i < loader_entries(l); i++) {
     Loaded e = loader_entry(l, i);
-    if (e.key.kind == LAYOUT_PAGE) load_page(l, &e);
+    load_page(l, &e);
   }
   check_pages(l);
 }

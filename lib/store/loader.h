@@ -10,12 +10,9 @@
 /* What is remembered of an object beside its Part. */
 typedef struct Origin {
   size_t at, body, end; /* of the record, in the arena; body: behind the head */
+  uint64_t count;       /* paged: entries seen in pages so far; special: local objects */
   uint32_t slot;        /* of the object that is kept, or HEAP_NONE: it is made anew */
   uint32_t former;      /* special: slot of the object that had the number, or HEAP_NONE */
-  uint32_t local_count; /* special */
-  uint64_t entries;     /* paged: seen in pages so far */
-  uint64_t expected;    /* paged: as its head says */
-  Hash128 hash;         /* of the record */
 } Origin;
 
 /* One entry of the layout's table, copied to the arena. */
@@ -34,9 +31,9 @@ typedef struct Loader {
   hearth_store *S;
   struct Externals *externals; /* what the store's will be; afterwards what they were */
   Heap heap;            /* the same */
-  Saved *saved;
+  Saved *saved;         /* one an object, in their order */
   size_t saved_capacity;
-  Buffer arena, entries;
+  Buffer arena, entries; /* entries: from the bodies on only those of pages */
   unsigned char last[LAYOUT_MAX_KEY]; /* the key read last */
   size_t last_size;
   Buffer origins;       /* Origin, one an object; not for local ones */
@@ -56,6 +53,11 @@ typedef struct Loader {
 
 static inline Origin *origin_of(Loader *l, uint32_t index) {
   return (Origin *)(void *)l->origins.data + index;
+}
+
+/* The slot of the object that is kept, or HEAP_NONE. A store that was just opened has none, and forgets its origins early. */
+static inline uint32_t loader_slot(Loader *l, uint32_t index) {
+  return l->origins.size > 0 ? origin_of(l, index)->slot : HEAP_NONE;
 }
 
 static inline Loaded loader_entry(const Loader *l, size_t i) {
@@ -92,7 +94,10 @@ void load_objects(Loader *l);
 
 /* ----------------------------------------------------------- load_heap.c */
 
-/* Makes the heap that the store will have. */
+/*
+** Makes the heap that the store will have. What nothing asks for any more goes first: at its most, opening so takes
+** two thirds of the memory that it would with it.
+*/
 void loader_build_heap(Loader *l);
 
 /* The store takes over what was built. Cannot fail. */

@@ -49,7 +49,7 @@ void restore_table(lua_State *L, int live, int wanted) {
 }
 
 static bool is_live(Loader *l, uint32_t index) {
-  return origin_of(l, index)->slot != HEAP_NONE;
+  return loader_slot(l, index) != HEAP_NONE;
 }
 
 static bool is_table(Loader *l, uint32_t index) {
