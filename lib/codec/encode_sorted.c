@@ -8,20 +8,14 @@
 
 #include "encode_sorted.h"
 
-/* What encode_value writes goes to entry_bytes, until this is called again. */
+/*
+** What encode_value writes goes to entry_bytes, until this is called again. A failure leaves them so: each still
+** belongs to the encoder, once.
+*/
 static void swap_output(Encoder *E) {
   Buffer body = E->body;
   E->body = E->entry_bytes;
   E->entry_bytes = body;
-}
-
-/* Writes the value at `index` to entry_bytes; answers where it begins. */
-static size_t encode_aside(Encoder *E, int index) {
-  size_t begin = E->entry_bytes.size;
-  swap_output(E); /* a failure leaves them so: each still belongs to the encoder, once */
-  encode_value(E, index);
-  swap_output(E);
-  return begin;
 }
 
 Entry *encode_sorted_entries(const Encoder *E) {
@@ -33,7 +27,7 @@ static bool has_identity(lua_State *L, int index) {
   return type == LUA_TTABLE || type == LUA_TFUNCTION || type == LUA_TUSERDATA || type == LUA_TTHREAD;
 }
 
-/* Writes the key at `index` to entry_bytes as it is without a dictionary; an object, which has no such form, not at all. */
+/* Writes the key at `index` to entry_bytes as it is without a dictionary; an object, which has no such form, not. */
 static void put_plain_key(Encoder *E, int index) {
   lua_State *L = E->L;
   Buffer *b = &E->entry_bytes;
@@ -78,48 +72,62 @@ uint64_t encode_identity(const Encoder *E, int index, uint8_t *type) {
   return (uint64_t)(uintptr_t)lua_topointer(L, index);
 }
 
-/* Notes what the entry is whose key and value are the topmost. A string that is a constant must be reached anew each time. */
-static void put_identity(Encoder *E, uint32_t page) {
+/* Fills in what follows from the key at `index`, whose bytes are in `bytes` from e->key on. */
+static void fill_key(Encoder *E, Entry *e, int index, const Buffer *bytes) {
+  size_t size = bytes->size - e->key;
+  if (size > UINT32_MAX) encoder_fail(E, HEARTH_LIMIT, 0, "a key is larger than 4 GiB");
+  e->key_size = (uint32_t)size;
+  if (lua_type(E->L, index) == LUA_TNUMBER && lua_isinteger(E->L, index)) {
+    e->order = (uint64_t)lua_tointeger(E->L, index) ^ (uint64_t)1 << 63; /* negative ones first */
+  } else {
+    e->other = 1;
+    e->order = bytes->failed ? 0 : hash64(bytes->data + e->key, size, 0);
+  }
+}
+
+/* Gathers the entry whose key is at top - 1 and whose value is at `top`. The output is swapped. */
+static void gather_entry(Encoder *E, int top, size_t index) {
+  Entry e = {.key = E->body.size};
+  e.index = (index < ENTRY_MOST_INDEX ? (uint32_t)index : ENTRY_MOST_INDEX) & ENTRY_MOST_INDEX;
+  encode_value(E, top - 1);
+  fill_key(E, &e, top - 1, &E->body);
+  e.value = E->body.size;
+  encode_value(E, top);
+  e.value_size = E->body.size - e.value;
+  buffer_put(&E->entries, &e, sizeof e);
+}
+
+/* A string that is a constant, and so was written as a reference, must be reached anew each time. */
+static uint8_t unless_constant(const Encoder *E, uint8_t type, size_t at) {
+  return type == IDENTITY_STRING && !E->body.failed && E->body.data[at] == TAG_REF ? IDENTITY_NONE : type;
+}
+
+/* Notes what the entry is that was gathered last. */
+static void put_identity(Encoder *E, int top, uint32_t page) {
   Identity id;
-  int top = lua_gettop(E->L);
+  if (E->entries.failed) return; /* it is not there */
+  const Entry *e = encode_sorted_entries(E) + E->entries.size / sizeof *e - 1;
   memset(&id, 0, sizeof id);
   id.page = page;
   id.key = encode_identity(E, top - 1, &id.key_type);
   id.value = encode_identity(E, top, &id.value_type);
-  if (id.key_type == IDENTITY_STRING && lua_rawlen(E->L, top - 1) > E->page_size / 2) id.key_type = IDENTITY_NONE;
-  if (id.value_type == IDENTITY_STRING && lua_rawlen(E->L, top) > E->page_size / 2) id.value_type = IDENTITY_NONE;
+  id.key_type = unless_constant(E, id.key_type, e->key);
+  id.value_type = unless_constant(E, id.value_type, e->value);
   buffer_put(&E->identities, &id, sizeof id);
 }
 
-/* Gathers the entry whose key is at top - 1 and whose value is at the top; with `keys` only the key, in that list. */
-static void gather_entry(Encoder *E, size_t index, int keys) {
+/* Gathers only the key at `index`, in the list at `keys`. */
+static void gather_key(Encoder *E, int index, int keys) {
   lua_State *L = E->L;
-  int top = lua_gettop(L);
-  Entry e = {.key = E->entry_bytes.size};
-  e.index = (index < ENTRY_MOST_INDEX ? (uint32_t)index : ENTRY_MOST_INDEX) & ENTRY_MOST_INDEX;
-  if (keys != 0)
-    put_plain_key(E, top - 1);
-  else
-    (void)encode_aside(E, top - 1);
-  size_t key_size = E->entry_bytes.size - e.key;
-  if (key_size > UINT32_MAX) encoder_fail(E, HEARTH_LIMIT, 0, "a key is larger than 4 GiB");
-  e.key_size = (uint32_t)key_size;
-  if (lua_isinteger(L, top - 1)) {
-    e.order = (uint64_t)lua_tointeger(L, top - 1) ^ (uint64_t)1 << 63; /* negative ones first */
-  } else if (keys != 0 && has_identity(L, top - 1)) {
+  Entry e = {.key = E->entry_bytes.size, .value = E->entries.size / sizeof e};
+  put_plain_key(E, index);
+  fill_key(E, &e, index, &E->entry_bytes);
+  if (has_identity(L, index)) {
     e.other = 2; /* after all others */
-  } else {
-    e.other = 1;
-    e.order = E->entry_bytes.failed ? 0 : hash64(E->entry_bytes.data + e.key, e.key_size, 0);
+    e.order = 0;
   }
-  if (keys != 0) {
-    e.value = E->entries.size / sizeof e;
-    lua_pushvalue(L, top - 1);
-    lua_rawseti(L, keys, (lua_Integer)e.value + 1);
-  } else {
-    e.value = encode_aside(E, top);
-    e.value_size = E->entry_bytes.size - e.value;
-  }
+  lua_pushvalue(L, index);
+  lua_rawseti(L, keys, (lua_Integer)e.value + 1);
   buffer_put(&E->entries, &e, sizeof e);
 }
 
@@ -132,12 +140,24 @@ static int compare_entries(const Encoder *E, const Entry *x, const Entry *y) {
   return value_compare_bytes(bytes + x->key, x->key_size, bytes + y->key, y->key_size);
 }
 
+#define RUN 8 /* entries that are sorted by insertion: fewer are moved than by three rounds of merging */
+
+static void insertion_sort(const Encoder *E, Entry *entries, size_t count) {
+  for (size_t i = 1; i < count; i++) {
+    Entry e = entries[i];
+    size_t j = i;
+    for (; j > 0 && compare_entries(E, &e, &entries[j - 1]) < 0; j--) entries[j] = entries[j - 1];
+    entries[j] = e;
+  }
+}
+
 /*
 ** Merge sort, bottom-up: stable, no recursion, and qsort has no context
 ** argument. `spare` has room for all.
 */
 static void merge_sort(const Encoder *E, Entry *entries, Entry *spare, size_t count) {
-  for (size_t width = 1; width < count; width *= 2) {
+  for (size_t i = 0; i < count; i += RUN) insertion_sort(E, entries + i, count - i < RUN ? count - i : RUN);
+  for (size_t width = RUN; width < count; width *= 2) {
     for (size_t low = 0; low < count; low += 2 * width) {
       size_t middle = low + width < count ? low + width : count;
       size_t high = low + 2 * width < count ? low + 2 * width : count;
@@ -200,24 +220,32 @@ size_t encode_gather(Encoder *E, int t, int weak, int keys) {
   lua_State *L = E->L;
   size_t objects = 0, index = 0;
   bool identify = E->ops->known != NULL && keys == 0 && E->page_size > 0;
+  int top = lua_gettop(L) + 2;
   encode_gather_begin(E);
+  if (keys == 0) swap_output(E);
   lua_pushnil(L);
   while (lua_next(L, t)) {
-    int top = lua_gettop(L);
     if (weak == 0 || encode_weak_keeps(E, weak, top - 1, top)) {
       if (E->canonical && !E->nested && has_identity(L, top - 1) && ++objects == 2)
         encoder_fail(E, HEARTH_UNSTORABLE, 0, "a table with two or more object keys has no canonical form");
-      if (identify) put_identity(E, 0);
-      gather_entry(E, index++, keys);
+      if (keys == 0)
+        gather_entry(E, top, index++);
+      else
+        gather_key(E, top - 1, keys);
+      if (identify) put_identity(E, top, 0);
     }
-    lua_pop(L, 1);
+    lua_settop(L, top - 1);
   }
+  if (keys == 0) swap_output(E);
   return sort_gathered(E);
 }
 
 void encode_gather_entry(Encoder *E, size_t index) {
-  put_identity(E, (uint32_t)index);
-  gather_entry(E, index, 0);
+  int top = lua_gettop(E->L);
+  swap_output(E);
+  gather_entry(E, top, index);
+  put_identity(E, top, (uint32_t)index);
+  swap_output(E);
 }
 
 size_t encode_gather_end(Encoder *E) {

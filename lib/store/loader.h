@@ -55,7 +55,7 @@ static inline Origin *origin_of(Loader *l, uint32_t index) {
   return (Origin *)(void *)l->origins.data + index;
 }
 
-/* The slot of the object that is kept, or HEAP_NONE. A store that was just opened has none, and forgets its origins early. */
+/* The slot of the object that is kept, or HEAP_NONE. A store that is opened keeps none, and forgets its origins early. */
 static inline uint32_t loader_slot(Loader *l, uint32_t index) {
   return l->origins.size > 0 ? origin_of(l, index)->slot : HEAP_NONE;
 }

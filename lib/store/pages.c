@@ -64,6 +64,10 @@ void page_put(Buffer *b, uint8_t section, const Entry *entries, size_t count, co
   size_t i = 0;
   if (section == 1) {
     for (; i < count; i++) {
+      if (entries[i].value == entries[i].key + entries[i].key_size) { /* as they are gathered */
+        buffer_put(b, bytes + entries[i].key, entries[i].key_size + entries[i].value_size);
+        continue;
+      }
       buffer_put(b, bytes + entries[i].key, entries[i].key_size);
       buffer_put(b, bytes + entries[i].value, entries[i].value_size);
     }
