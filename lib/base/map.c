@@ -27,10 +27,14 @@ typedef struct Sought {
   size_t size;
 } Sought;
 
-static uint64_t load(const unsigned char *bytes, unsigned count) {
-  uint64_t n = 0;
-  for (unsigned i = 0; i < count; i++) n = n << 8 | bytes[i]; /* compilers make one instruction of it */
-  return n;
+/* Written out, compilers make one instruction of each, and none of a loop. */
+static uint64_t load4(const unsigned char *b) {
+  return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+static uint64_t load8(const unsigned char *b) {
+  return (uint64_t)b[0] << 56 | (uint64_t)b[1] << 48 | (uint64_t)b[2] << 40 | (uint64_t)b[3] << 32 |
+         (uint64_t)b[4] << 24 | (uint64_t)b[5] << 16 | (uint64_t)b[6] << 8 | b[7];
 }
 
 static uint64_t mask_of(size_t key_size) {
@@ -38,13 +42,14 @@ static uint64_t mask_of(size_t key_size) {
   return key_size == 0 ? 0 : UINT64_MAX << (8 * (PREFIX_SIZE - (unsigned)key_size));
 }
 
-/* Reads no byte behind the key, and takes no loop over its bytes: what is read twice is put in one place. */
+/* Reads no byte behind the key: from four on, its ends, which may overlap. */
 static uint64_t prefix_of(const unsigned char *key, size_t size) {
-  if (size >= PREFIX_SIZE) return load(key, PREFIX_SIZE);
+  if (size >= PREFIX_SIZE) return load8(key);
   unsigned unused = 8 * (PREFIX_SIZE - (unsigned)size);
-  if (size >= 4) return load(key, 4) << 32 | load(key + size - 4, 4) << unused;
-  if (size >= 2) return load(key, 2) << 48 | load(key + size - 2, 2) << unused;
-  return size == 1 ? load(key, 1) << 56 : 0;
+  if (size >= 4) return load4(key) << 32 | load4(key + size - 4) << unused;
+  uint64_t prefix = 0;
+  for (size_t i = 0; i < size; i++) prefix = prefix << 8 | key[i];
+  return size == 0 ? 0 : prefix << unused;
 }
 
 static Sought seek(uint64_t table, const void *key, size_t size) {
@@ -53,7 +58,7 @@ static Sought seek(uint64_t table, const void *key, size_t size) {
 
 /* An entry has eight bytes at least. */
 static uint64_t entry_prefix(const MapEntry *e) {
-  return load(e->bytes, PREFIX_SIZE) & mask_of(e->key_size);
+  return load8(e->bytes) & mask_of(e->key_size);
 }
 
 static Sought seek_entry(const MapEntry *e) {
@@ -62,7 +67,7 @@ static Sought seek_entry(const MapEntry *e) {
 
 static bool same(const MapEntry *e, const Sought *s) {
   if (e->table != s->table || e->key_size != s->size) return false;
-  if (((load(e->bytes, PREFIX_SIZE) ^ s->prefix) & s->mask) != 0) return false;
+  if (((load8(e->bytes) ^ s->prefix) & s->mask) != 0) return false;
   return s->size <= PREFIX_SIZE || memcmp(e->bytes + PREFIX_SIZE, s->key + PREFIX_SIZE, s->size - PREFIX_SIZE) == 0;
 }
 

@@ -154,6 +154,99 @@ static void a_reader_of_a_file_that_was_replaced(void **state) {
   assert_int_equal(found, 3);
 }
 
+/* ------------------------------------------------------- how much is read */
+
+#define MANY 2000
+#define EACH 100
+#define STORED ((uint64_t)MANY * (EACH + 30)) /* bytes in the file, at most */
+
+static uint64_t bytes_read, calls_read;
+
+static int count_read(uint64_t offset, size_t size) {
+  (void)offset;
+  bytes_read += size;
+  calls_read++;
+  return 0;
+}
+
+static void make_key(char key[8], int number) {
+  (void)snprintf(key, 8, "%05d", number);
+}
+
+/* Many entries, one behind the other, in a store that was just opened. */
+static void open_many(void) {
+  static const char value[EACH];
+  char key[8];
+  assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
+  for (int i = 0; i < MANY; i++) {
+    make_key(key, i);
+    hearth_op op = {HEARTH_PUT, 2, key, 5, value, EACH};
+    assert_int_equal(file->submit(d.store, &op, 1, i + 1 < MANY ? HEARTH_BATCH_MORE : 0, HEARTH_COMPLETE, NULL, &d.err),
+                     HEARTH_OK);
+  }
+  assert_int_equal(diskstore_close(&d), HEARTH_OK);
+  assert_int_equal(diskstore_open(&d, 0), HEARTH_OK);
+  meddler.pread = count_read;
+  bytes_read = calls_read = 0;
+}
+
+static int count_to_40(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t size) {
+  (void)table, (void)key, (void)key_size, (void)value;
+  assert_int_equal(size, EACH);
+  return ++*(int *)ud % 40 == 0;
+}
+
+/* As a whole, and as an iterator of an external table asks for it. */
+static void a_scan_reads_little_more_than_it_gives(void **state) {
+  (void)state;
+  int found = 0;
+  char from[8];
+  open_many();
+  for (int result = 1; result != 0;) {
+    make_key(from, found);
+    assert_int_equal(file->scan(d.store, 2, from, 5, NULL, 0, false, count_to_40, &found, &result, &d.err), HEARTH_OK);
+  }
+  assert_int_equal(found, MANY);
+  assert_in_range(bytes_read, (uint64_t)MANY * EACH, 3 * STORED);
+  assert_in_range(calls_read, 1, MANY / 40 * 4);
+  meddler.pread = NULL;
+}
+
+static int count_whole(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t size) {
+  (void)table, (void)key, (void)key_size, (void)value, (void)size;
+  ++*(int *)ud;
+  return 0;
+}
+
+static void a_whole_scan_reads_in_large_pieces(void **state) {
+  (void)state;
+  int found = 0;
+  open_many();
+  assert_int_equal(file->scan(d.store, 2, NULL, 0, NULL, 0, false, count_whole, &found, NULL, &d.err), HEARTH_OK);
+  assert_int_equal(found, MANY);
+  assert_in_range(bytes_read, (uint64_t)MANY * EACH, 3 * STORED / 2);
+  assert_in_range(calls_read, 1, 12);
+  meddler.pread = NULL;
+}
+
+/* Values that are read in turns find their places beside each other. */
+static void values_read_in_turns_are_read_once(void **state) {
+  (void)state;
+  open_many();
+  for (int round = 0; round < 3; round++) {
+    calls_read = 0;
+    for (int i = 0; i < 64; i++) {
+      int found = 0;
+      char key[8];
+      make_key(key, (i * i * 17 + i * 5) % MANY);
+      assert_int_equal(file->get(d.store, 2, key, 5, count_whole, &found, &d.err), HEARTH_OK);
+      assert_int_equal(found, 1);
+    }
+    if (round > 0) assert_int_equal(calls_read, 0);
+  }
+  meddler.pread = NULL;
+}
+
 int main(void) {
 #define CHECK(name) cmocka_unit_test_setup_teardown(name, begin, end)
   const struct CMUnitTest tests[] = {
@@ -162,6 +255,9 @@ int main(void) {
       CHECK(reads_of_a_reader_that_fail),
       CHECK(memory_that_fails),
       CHECK(a_reader_of_a_file_that_was_replaced),
+      CHECK(a_scan_reads_little_more_than_it_gives),
+      CHECK(a_whole_scan_reads_in_large_pieces),
+      CHECK(values_read_in_turns_are_read_once),
   };
   return cmocka_run_group_tests_name("reading", tests, NULL, NULL);
 }
