@@ -24,9 +24,9 @@ struct hearth_backend_store {
   Names names;
   Owner owner;
   uint64_t process;       /* who opened it; a forked child is somebody else */
-  bool readonly;
   uint64_t at;            /* the batch after which a reader reads no more; 0: all */
   unsigned keep;          /* batches that compaction by itself keeps */
+  bool readonly;
   bool dead;
   char dead_reason[512];
 

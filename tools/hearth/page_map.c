@@ -76,16 +76,17 @@ bool page_put_map(Buffer *out, const Account *a) {
   return ok;
 }
 
-/* To base 2, of one more; between powers of two a straight line. */
+/* To base 2, and 0 of 0; between powers of two a straight line. */
 static double logarithm(uint64_t n) {
-  double left = (double)n + 1, whole = 0;
-  for (; left >= 2; left /= 2) whole++;
-  return whole + left - 1;
+  int whole = 0;
+  if (n == 0) return 0;
+  while (n >> whole > 1) whole++;
+  return whole + (double)n / (double)((uint64_t)1 << whole) - 1;
 }
 
 void page_put_chart(Buffer *out, const hearth_batch *batches, size_t count) {
   size_t first = count > MOST_BARS ? count - MOST_BARS : 0;
-  uint64_t most = 1;
+  uint64_t most = 2;
   for (size_t i = first; i < count; i++)
     if (batches[i].bytes > most) most = batches[i].bytes;
   double step = CHART_WIDTH / (double)(count - first), width = step > 60 ? 60 : step;
