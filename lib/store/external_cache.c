@@ -43,7 +43,7 @@ bool external_cache_find(lua_State *L, uint64_t number) {
 
 /* Is the value kept, and how many bytes does it count beside an entry's own? */
 static bool fits(lua_State *L, int index, int type, size_t *weight) {
-  *weight = type == LUA_TSTRING ? lua_rawlen(L, index) : 0;
+  *weight = type == LUA_TSTRING ? (size_t)lua_rawlen(L, index) : 0;
   return type == LUA_TNIL || type == LUA_TBOOLEAN || type == LUA_TNUMBER ||
          (type == LUA_TSTRING && *weight <= EXTERNAL_CACHE_LONGEST);
 }
