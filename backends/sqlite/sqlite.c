@@ -152,13 +152,20 @@ static bool on_readonly_device(const char *path) {
   return statvfs(path, &info) == 0 && (info.f_flag & ST_RDONLY) != 0;
 }
 
+/* The database is there: what SQLite cannot find are files beside it, which it cannot make either. */
+static bool lacks_files_beside(hearth_backend_store *store, hearth_status status) {
+  hearth_file_info info;
+  return status == HEARTH_READONLY ||
+         (status == HEARTH_NOTFOUND && store->env->stat(store->env->ud, store->names.path, &info) == 0);
+}
+
 static hearth_status connect_reader(hearth_backend_store *store, hearth_error *err) {
   const ConnectionKind kind = store->unchanging ? TO_READ_UNCHANGING : TO_READ;
   hearth_status status = connect(store, &store->read, kind, err);
   if (status == HEARTH_OK) status = connect(store, &store->write, kind, err);
   if (status == HEARTH_OK) status = sqlite_snapshot_begin(store, err);
   if (status == HEARTH_OK) status = sqlite_check_length(store, err);
-  if (status != HEARTH_READONLY) return status;
+  if (!lacks_files_beside(store, status)) return status;
   return hearth_fail(err, HEARTH_READONLY,
                      "%s: cannot read it: SQLite needs files beside it, and cannot write the folder",
                      store->names.path);

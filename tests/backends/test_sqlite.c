@@ -263,6 +263,7 @@ static hearth_status live(Place *p, uint64_t *done, long n) {
   }
   if (status == HEARTH_OK) status = sqlite->compact(p->store, 0, &p->err);
   fail_at = -1;
+  (void)sqlite3_hard_heap_limit64(0);
   if (p->store != NULL) { /* nothing of what failed is there, and the store goes on */
     hearth_error err;
     if (scenario_text(sqlite, p->store, text, &err) != HEARTH_OK)
@@ -297,6 +298,32 @@ static void every_allocation_of_sqlite_fails(void **state) {
   vfs_uninstall();
   assert_true(failed > 100);
   printf("figure: sqlite: %zu failures of SQLite's memory, each told, nothing lost\n", failed);
+}
+
+/* SQLite's own limit of memory: whatever it refuses is told, and nothing is lost. */
+static void a_limit_of_memory(void **state) {
+  Place *p = *state;
+  static unsigned char fresh[1 << 15];
+  size_t failed = 0;
+  bool lived = false;
+  vfs_install();
+  make(p, 0);
+  const size_t size = bytes_of(p->path, fresh, sizeof fresh);
+  const sqlite3_int64 step = rounds(100) < 100 ? 32768 : 1024;
+  for (sqlite3_int64 limit = sqlite3_memory_used() + 1; !lived; limit += step) {
+    uint64_t done = 0;
+    put_bytes(p->path, fresh, size);
+    (void)sqlite3_hard_heap_limit64(limit);
+    hearth_status status = live(p, &done, -1);
+    lived = status == HEARTH_OK;
+    if (!lived && status != HEARTH_NOMEM)
+      fail_msg("limit %lld: %s: %s", (long long)limit, hearth_status_name(status), p->err.message);
+    failed += !lived;
+    if (!lived) assert_int_equal(live(p, &done, -1), HEARTH_OK);
+  }
+  vfs_uninstall();
+  assert_true(failed > 10);
+  printf("figure: sqlite: %zu limits of its memory, each told, nothing lost\n", failed);
 }
 
 static int ignore_entry(void *ud, uint64_t table, const void *key, size_t key_size, const void *value, size_t size) {
@@ -351,7 +378,7 @@ int main(void) {
       TEST(files_of_others),           TEST(newer_and_damaged_ones), TEST(every_prefix_and_every_page),
       TEST(an_empty_file_becomes_a_store), TEST(readers_keep_their_commit), TEST(a_file_that_is_moved),
       TEST(a_database_brings_no_code), TEST(limits),
-      TEST(nothing_changes_under_a_read), TEST(every_allocation_of_sqlite_fails),
+      TEST(nothing_changes_under_a_read), TEST(every_allocation_of_sqlite_fails), TEST(a_limit_of_memory),
   };
   configure_memory();
   return cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);

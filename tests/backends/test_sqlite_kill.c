@@ -3,7 +3,9 @@
 ** readers beside a writer see one commit or are told; a second writer is told who has the store.
 */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -348,12 +350,99 @@ static void a_folder_that_cannot_be_written(void **state) {
   assert_int_equal(in_child(p, read_as_nobody, NULL), 2);
 }
 
+enum { CANNOT_MOUNT = 77 };
+
+/* The folder is mounted once more, read-only, where only this process sees it: everything there is as it was. */
+static bool mount_readonly(const Place *p) {
+  return unshare(CLONE_NEWNS) == 0 && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+         mount(p->folder, p->folder, NULL, MS_BIND, NULL) == 0 &&
+         mount("none", p->folder, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) == 0;
+}
+
+static int read_whole(const Place *p, uint64_t expected) {
+  hearth_backend_store *store;
+  hearth_error err;
+  hearth_op op = {HEARTH_PUT, 1, "k", 1, "v", 1};
+  if (open_store(p->path, HEARTH_OPEN_READONLY, &store, &err) != HEARTH_OK) return 2;
+  if (scenario_verify(sqlite, store) != expected) return 3;
+  if (sqlite->submit(store, &op, 1, 0, HEARTH_DURABLE, NULL, &err) != HEARTH_READONLY) return 4;
+  if (sqlite->poll(store, &err) != HEARTH_OK || sqlite->refresh(store, &err) != HEARTH_OK) return 5;
+  if (scenario_verify(sqlite, store) != expected) return 6;
+  return sqlite->close(store, &err) == HEARTH_OK ? 0 : 7;
+}
+
+static int read_on_readonly_mount(const Place *p, hearth_backend_store *ignored) {
+  hearth_backend_store *store;
+  hearth_error err;
+  char other[640];
+  (void)ignored;
+  if (!mount_readonly(p)) return CANNOT_MOUNT;
+  if (open_store(p->path, 0, &store, &err) != HEARTH_READONLY) return 1; /* nothing can be written there */
+  (void)snprintf(other, sizeof other, "%s.other", p->path);
+  if (open_store(other, 0, &store, &err) != HEARTH_READONLY) return 8; /* nor made */
+  return read_whole(p, 3);
+}
+
+/* The log has batches, and no shared memory can be made: that is said, and nothing is read without the log. */
+static int refuse_the_log(const Place *p, hearth_backend_store *ignored) {
+  hearth_backend_store *store;
+  hearth_error err;
+  (void)ignored;
+  if (!mount_readonly(p)) return CANNOT_MOUNT;
+  hearth_status status = open_store(p->path, HEARTH_OPEN_READONLY, &store, &err);
+  if (status == HEARTH_READONLY) return strstr(err.message, "cannot write the folder") != NULL ? 0 : 1;
+  return status == HEARTH_OK && scenario_verify(sqlite, store) == 4 ? 0 : 2; /* SQLite had what it needs */
+}
+
+static int read_beside_a_writer(const Place *p, hearth_backend_store *ignored) {
+  (void)ignored;
+  return mount_readonly(p) ? read_whole(p, 4) : CANNOT_MOUNT;
+}
+
+static int commit_the_fourth_and_vanish(const Place *p, hearth_backend_store *ignored) {
+  hearth_backend_store *store;
+  hearth_error err;
+  (void)ignored;
+  if (open_store(p->path, 0, &store, &err) != HEARTH_OK) return 1;
+  return scenario_submit(sqlite, store, 4, false, HEARTH_DURABLE, &err) == HEARTH_OK ? 0 : 2;
+}
+
+static void a_mount_that_is_readonly(void **state) {
+  Place *p = *state;
+  char shared[640];
+  hearth_backend_store *store;
+  hearth_error err;
+  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
+  for (uint64_t n = 1; n <= 3; n++)
+    assert_int_equal(scenario_submit(sqlite, store, n, false, HEARTH_DURABLE, &err), HEARTH_OK);
+  assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
+  int answer = in_child(p, read_on_readonly_mount, NULL);
+  if (answer == CANNOT_MOUNT) { /* needs root, and a system that lets it */
+    printf("skipped: this process may not mount\n");
+    skip();
+  }
+  assert_int_equal(answer, 0);
+  assert_int_equal(in_child(p, commit_the_fourth_and_vanish, NULL), 0);
+  (void)snprintf(shared, sizeof shared, "%s-shm", p->path);
+  (void)unlink(shared);
+  assert_int_equal(in_child(p, refuse_the_log, NULL), 0);
+  Child child = child_begin(p, read_beside_a_writer, NULL); /* forked before there is a store open */
+  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
+  assert_int_equal(scenario_verify(sqlite, store), 4);
+  assert_int_equal(child_end(child), 0);
+  assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
+  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
+  assert_int_equal(scenario_verify(sqlite, store), 4);
+  assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
   const struct CMUnitTest tests[] = {
       TEST(killed_at_any_moment), TEST(readers_beside_a_writer), TEST(one_writer),
       TEST(the_log_of_a_store_that_is_gone), TEST(the_log_is_removed),
       TEST(two_writers),          TEST(a_full_device),           TEST(a_folder_that_cannot_be_written),
+      TEST(a_mount_that_is_readonly),
   };
   return cmocka_run_group_tests_name("sqlite kill", tests, NULL, NULL);
 }
