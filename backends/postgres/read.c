@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "entry_check.h"
 #include "store.h"
 
 #define FIRST_PAGE 16            /* entries */
@@ -9,6 +10,18 @@
 static const void *value_of(const PGresult *r, int column, size_t *size) {
   *size = (size_t)PQgetlength(r, 0, column);
   return PQgetvalue(r, 0, column);
+}
+
+/* The row's key may be longer than any that has a check. */
+static bool is_right(const PGresult *r, int column, uint64_t table, const void *key, size_t key_size, const void *value,
+                     size_t value_size) {
+  return key_size <= HEARTH_MAX_KEY && PQgetlength(r, 0, column) == 8 &&
+         postgres_number(PQgetvalue(r, 0, column), 8) == entry_check(table, key, key_size, value, value_size);
+}
+
+static hearth_status damaged(const hearth_backend_store *store, uint64_t table, hearth_error *err) {
+  return hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: table %llu has an entry whose checksum is wrong",
+                     store->location.label, (unsigned long long)table);
 }
 
 hearth_status postgres_read_get(hearth_backend_store *store, uint64_t table, const void *key, size_t key_size,
@@ -31,7 +44,8 @@ hearth_status postgres_read_get(hearth_backend_store *store, uint64_t table, con
                          (unsigned long long)table);
   } else {
     const void *value = value_of(r, 0, &size);
-    (void)found(ud, table, key, key_size, value, size);
+    if (is_right(r, 1, table, key, key_size, value, size)) (void)found(ud, table, key, key_size, value, size);
+    else status = damaged(store, table, err);
   }
   PQclear(r);
   return status;
@@ -47,7 +61,8 @@ typedef struct Scan {
   hearth_found found;
   void *ud;
   int answer;             /* of the callback */
-  bool damaged;           /* an entry that no store has */
+  bool too_long;          /* a key that no store has */
+  bool damaged;           /* an entry that has another checksum */
   size_t limit, rows, bytes; /* of the page */
   unsigned char from[HEARTH_MAX_KEY + 1], to[HEARTH_MAX_KEY + 1];
   size_t from_size, to_size;
@@ -66,8 +81,10 @@ static void take_entry(Scan *s, const PGresult *r) {
   const void *key = value_of(r, 0, &key_size), *value = value_of(r, 1, &value_size);
   s->rows++;
   s->bytes += key_size + value_size;
-  s->damaged = s->damaged || key_size > HEARTH_MAX_KEY;
-  if (s->answer != 0 || s->damaged) return;
+  if (s->answer != 0 || s->damaged || s->too_long) return;
+  s->too_long = key_size > HEARTH_MAX_KEY;
+  s->damaged = !is_right(r, 2, s->table, key, key_size, value, value_size);
+  if (s->damaged) return;
   unsigned char *bound = s->reverse ? s->to : s->from;
   memcpy(bound, key, key_size);
   if (!s->reverse) bound[key_size] = 0;
@@ -128,7 +145,8 @@ hearth_status postgres_read_scan(hearth_backend_store *store, uint64_t table, co
     s.rows = s.bytes = 0;
     status = send_page(&s, err);
     if (status == HEARTH_OK) status = take_rows(s.c, take_page_entry, &s, err);
-    if (status == HEARTH_OK && s.damaged)
+    if (status == HEARTH_OK && s.damaged && !s.too_long) status = damaged(store, table, err);
+    if (status == HEARTH_OK && s.too_long)
       status = hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: a key of table %llu is longer than %d bytes",
                            store->location.label, (unsigned long long)table, HEARTH_MAX_KEY);
     if (status == HEARTH_OK && s.rows == 0) status = postgres_store_holds(store, s.c, err);

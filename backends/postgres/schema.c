@@ -25,7 +25,7 @@ static const char look_text[] =
     " LEFT JOIN pg_catalog.pg_class e ON e.relname = 'hearth_entry' AND e.relnamespace = s.relnamespace";
 
 static const char store_columns[] = "format integer, id bigint, name text, owner uuid, seq bigint";
-static const char entry_columns[] = "key bytea, store bigint, tab bigint, value bytea";
+static const char entry_columns[] = "checksum bigint, key bytea, store bigint, tab bigint, value bytea";
 
 /*
 ** A client that is gone without a word must not keep the store's lock for the two hours that systems wait by default.

@@ -10,5 +10,6 @@ CREATE TABLE IF NOT EXISTS hearth_entry (
   tab bigint NOT NULL,
   key bytea NOT NULL,
   value bytea NOT NULL,
+  checksum bigint NOT NULL,
   PRIMARY KEY (store, tab, key)
 );

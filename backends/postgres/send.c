@@ -1,5 +1,7 @@
 #include "send.h"
 
+#include "entry_check.h"
+
 #define CHUNK_BYTES ((size_t)4 << 20)
 #define CHUNK_ROWS 10000
 
@@ -8,12 +10,14 @@ void postgres_send_init(Send *s, Pipeline *p, uint64_t id, const hearth_allocato
   buffer_init(&s->tables, allocator);
   buffer_init(&s->keys, allocator);
   buffer_init(&s->values, allocator);
+  buffer_init(&s->checks, allocator);
 }
 
 void postgres_send_free(Send *s) {
   buffer_free(&s->tables);
   buffer_free(&s->keys);
   buffer_free(&s->values);
+  buffer_free(&s->checks);
 }
 
 static void add(Send *s, const hearth_op *op) {
@@ -22,6 +26,8 @@ static void add(Send *s, const hearth_op *op) {
   if (op->kind == HEARTH_PUT || op->kind == HEARTH_CHECK_EQUAL)
     postgres_array_bytes(&s->values, op->value, op->value_size);
   if (op->kind == HEARTH_CHECK_ABSENT) postgres_array_null(&s->values);
+  if (op->kind == HEARTH_PUT)
+    postgres_array_number(&s->checks, entry_check(op->table, op->key, op->key_size, op->value, op->value_size));
 }
 
 /* Fills the arrays with as many operations as one statement should have; how many. */
@@ -30,6 +36,7 @@ static size_t fill(Send *s, const hearth_op *const *ops, size_t count) {
   postgres_array_begin(&s->tables, TYPE_NUMBER);
   postgres_array_begin(&s->keys, TYPE_BYTES);
   postgres_array_begin(&s->values, TYPE_BYTES);
+  postgres_array_begin(&s->checks, TYPE_NUMBER);
   while (n < count && n < CHUNK_ROWS) {
     size_t more = ops[n]->kind == HEARTH_PUT || ops[n]->kind == HEARTH_CHECK_EQUAL ? ops[n]->value_size : 0;
     if (n > 0 && s->keys.size + s->values.size + more > CHUNK_BYTES) break;
@@ -38,12 +45,13 @@ static size_t fill(Send *s, const hearth_op *const *ops, size_t count) {
   postgres_array_end(&s->tables, n);
   postgres_array_end(&s->keys, n);
   postgres_array_end(&s->values, n);
-  s->failed = s->failed || s->tables.failed || s->keys.failed || s->values.failed;
+  postgres_array_end(&s->checks, n);
+  s->failed = s->failed || s->tables.failed || s->keys.failed || s->values.failed || s->checks.failed;
   s->written += s->keys.size + s->values.size;
   return n;
 }
 
-/* `arrays`: how many of tables, keys and values the statement takes. */
+/* `arrays`: how many of tables, keys, values and checks the statement takes. */
 static void run(Send *s, Statement statement, int arrays, Expect expect) {
   Params p = {0};
   if (s->failed) return;
@@ -51,6 +59,7 @@ static void run(Send *s, Statement statement, int arrays, Expect expect) {
   postgres_params_array(&p, &s->tables);
   if (arrays > 1) postgres_params_array(&p, &s->keys);
   if (arrays > 2) postgres_params_array(&p, &s->values);
+  if (arrays > 3) postgres_params_array(&p, &s->checks);
   postgres_pipeline_run(s->pipeline, statement, &p, expect);
 }
 
@@ -76,5 +85,5 @@ void postgres_send_checks(Send *s, const Batch *b, const hearth_op **wrong) {
 void postgres_send_changes(Send *s, const Batch *b) {
   run_all(s, DROPS, 1, b->ops, b->drops);
   run_all(s, DELS, 2, b->ops + b->drops, b->dels);
-  run_all(s, PUTS, 3, b->ops + b->drops + b->dels, b->puts);
+  run_all(s, PUTS, 4, b->ops + b->drops + b->dels, b->puts);
 }

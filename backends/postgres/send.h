@@ -8,7 +8,7 @@
 typedef struct Send {
   Pipeline *pipeline;
   uint64_t id;              /* of the store */
-  Buffer tables, keys, values;
+  Buffer tables, keys, values, checks;
   bool failed;              /* no memory */
   uint64_t written;         /* bytes of keys and values */
 } Send;

@@ -8,8 +8,8 @@ typedef enum Statement {
   TAKE,     /* id -> seq, owner: a new token, after whatever transaction holds the row has ended */
   LOOK,     /* id -> seq */
   HOLDS,    /* id, seq, owner or NULL -> a row if the store is still at that batch and has that owner */
-  GET,      /* id, seq, owner or NULL, table, key -> the value, NULL without one; no row: as for HOLDS */
-  UP,       /* id, seq, owner or NULL, table, from, to, limit -> key, value */
+  GET,      /* id, seq, owner or NULL, table, key -> value, checksum, NULL without them; no row: as for HOLDS */
+  UP,       /* id, seq, owner or NULL, table, from, to, limit -> key, value, checksum */
   DOWN,     /* the same from the last one down */
   TABLES,   /* id, seq, owner or NULL -> table */
   COUNT,    /* id -> entries, bytes of keys and values, bytes that they occupy */
@@ -18,7 +18,7 @@ typedef enum Statement {
   TOUCH,    /* id: adds an entry that no store has */
   UNTOUCH,  /* id: and takes it away */
   CHECK,    /* id, tables, keys, values (NULL: absent) -> the number of the first that does not hold */
-  PUTS,     /* id, tables, keys, values */
+  PUTS,     /* id, tables, keys, values, checksums */
   DELS,     /* id, tables, keys */
   DROPS,    /* id, tables */
   STATEMENTS
