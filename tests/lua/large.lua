@@ -14,7 +14,8 @@ local function large(scheme, count, most)
     local entries, bytes, seconds, memory, read = answer:match "^(%d+)\t(%d+)\t(%d+)\t(%d+)\t(%d+)\n$"
     assert(entries, answer)
     if measured then
-      assert(what ~= "fill" or read + 0 < 20 * count, "a commit reads what was there before: " .. read .. " bytes")
+      local each = all and scheme == "sqlite" and 200 or 20 -- SQLite reads its log to take it into the database
+      assert(what ~= "fill" or read + 0 < each * count, "a commit reads what was there before: " .. read .. " bytes")
       assert(memory + 0 > 1024, "the memory is not known: " .. answer)
       assert(memory + 0 <= most, what .. ": " .. memory .. " KiB, " .. most .. " KiB are allowed")
     end
