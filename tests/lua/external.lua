@@ -566,7 +566,11 @@ test("what is read again: another program's commits", function()
   theirs.e.z = 3
   assert(writer:commit())
   assert(writer:compact())
-  raises("has changed", function() return ours.e.x end)
+  if os.getenv "HEARTH_TEST_SCHEME" then -- a database still has the commit; a file that was compacted is another one
+    equal(ours.e.x, 2)
+  else
+    raises("has changed", function() return ours.e.x end)
+  end
   assert(reader:refresh())
   equal(often(ours.e, "z"), 3)
 end)

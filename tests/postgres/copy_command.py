@@ -93,7 +93,8 @@ def copy_killed(source, to, kill):
             break
         text = look(to)
         seen_unfinished += "unfinished copy" in text
-        check(text in ("", whole) or "unfinished copy" in text or "there is no such" in text, f"{to}: {text}")
+        none = "there is no such" in text or "nothing was ever committed" in text
+        check(none or text in ("", whole) or "unfinished copy" in text, f"{to}: {text}")
     check(seen_unfinished > 0, f"{to}: it was interrupted")
     print(f"  {to.split(':')[0]}: interrupted {attempt}, unfinished {seen_unfinished} times, then whole")
     look(to)
