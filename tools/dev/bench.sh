@@ -8,7 +8,7 @@ bench_build() {
   configure "$folder" "$source" --buildtype=release -Db_ndebug=true -Dtests=disabled -Dcommand=disabled \
     -Dlua_module=disabled && ninja -C "$folder" libhearth.a || return 1
   # shellcheck disable=SC2046 # words, on purpose
-  ${CC:-cc} -std=c11 -O2 -DNDEBUG -D_GNU_SOURCE -I"$source/include" bench/*.c "$folder/libhearth.a" \
+  ${CC:-cc} -std=c11 -O2 -DNDEBUG -D_GNU_SOURCE -I"$source/include" bench/*.c "$folder/libhearth.a" -L"$folder" \
     $(PKG_CONFIG_PATH=$folder/meson-uninstalled pkg-config --static --cflags --libs hearth lua5.4 sqlite3) \
     -Wl,--export-dynamic -o "$folder/hearth-bench"
 }
