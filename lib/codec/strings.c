@@ -3,12 +3,19 @@
 ** first sighting, defined at its second and referred to from the third on, so
 ** that unique strings pay nothing; a long one is defined at its first, which
 ** costs no byte.
+**
+** What was seen once is four bits under the hash of its bytes, not an entry of a map (a Bloom filter): for 100,000 strings
+** that are all different they take 0.5 MB instead of 4. A string whose bits others have set, one in some thousands, is
+** defined too early, which takes a byte or two more. The hash is of the content, so that equal values give equal bytes.
 */
 #include "encoder.h"
 
 /* Below this length a far reference is no shorter than the string. */
 #define WORTH_A_FAR_REFERENCE 3
 #define SEEN_ONCE (UINT32_MAX - 1)
+#define LEVELS 5
+#define LEVEL_WORDS(level) ((size_t)256 << 4 * (level)) /* 2 KiB, then 16 times as much each */
+#define LEVEL_STRINGS(level) (2 * LEVEL_WORDS(level))   /* then one in 8 bits is set */
 
 typedef struct LongString {
   const char *bytes;
@@ -18,7 +25,10 @@ typedef struct LongString {
 
 typedef struct StringDictionary {
   uint32_t bytes[256];  /* by the byte of a string of one: 0, or its number + 1, or SEEN_ONCE + 1 */
-  IntMap short_strings; /* address (short strings are interned) -> number, or SEEN_ONCE */
+  uint64_t *seen[LEVELS]; /* NULL: not yet needed */
+  size_t free;          /* strings that the last of these has room for */
+  int level;            /* which that is */
+  IntMap short_strings; /* address (short strings are interned) -> number */
   IntMap long_strings;  /* hash of the content -> index in `longs` */
   Buffer longs;
   uint32_t count;
@@ -31,6 +41,9 @@ StringDictionary *strings_new(const hearth_allocator *a) {
   intmap_init(&s->long_strings, a);
   buffer_init(&s->longs, a);
   memset(s->bytes, 0, sizeof s->bytes);
+  memset(s->seen, 0, sizeof s->seen);
+  s->free = 0;
+  s->level = -1;
   s->count = 0;
   return s;
 }
@@ -40,6 +53,7 @@ void strings_free(StringDictionary *s) {
   hearth_allocator a = s->longs.allocator;
   intmap_free(&s->short_strings);
   intmap_free(&s->long_strings);
+  for (int i = 0; i <= s->level; i++) hearth_free(&a, s->seen[i], LEVEL_WORDS(i) * sizeof(uint64_t));
   buffer_free(&s->longs);
   hearth_free(&a, s, sizeof *s);
 }
@@ -65,22 +79,39 @@ static void encode_byte(Encoder *E, StringDictionary *s, int index, const char *
   }
 }
 
+static void add_level(Encoder *E, StringDictionary *s) {
+  int level = s->level + 1;
+  size_t size = LEVEL_WORDS(level) * sizeof(uint64_t);
+  uint64_t *words = hearth_realloc(&s->longs.allocator, NULL, 0, size);
+  if (words == NULL) encoder_fail_memory(E);
+  memset(words, 0, size);
+  s->seen[level] = words;
+  s->level = level;
+  s->free = LEVEL_STRINGS(level);
+}
+
+/* Was a string with this hash here before? From now on it was. */
+static bool seen_before(Encoder *E, StringDictionary *s, uint64_t hash) {
+  uint64_t one = 1, bits = one << (hash & 63) | one << (hash >> 6 & 63) | one << (hash >> 12 & 63) | one << (hash >> 18 & 63);
+  for (int i = 0; i <= s->level; i++)
+    if ((s->seen[i][hash >> 24 & (LEVEL_WORDS(i) - 1)] & bits) == bits) return true;
+  if (s->free == 0 && s->level < LEVELS - 1) add_level(E, s);
+  s->seen[s->level][hash >> 24 & (LEVEL_WORDS(s->level) - 1)] |= bits;
+  if (s->free > 0) s->free--;
+  return false;
+}
+
 static void encode_short(Encoder *E, StringDictionary *s, int index, const char *bytes, size_t size) {
   uint64_t key = (uint64_t)(uintptr_t)bytes;
   uint32_t number = intmap_get(&s->short_strings, key);
-  if (number == INTMAP_NONE) {
-    if (!intmap_put(&s->short_strings, key, SEEN_ONCE)) encoder_fail_memory(E);
-    value_put_string(&E->body, bytes, size);
-  } else if (number == SEEN_ONCE) {
-    /* (It may be another string than the one that was here once: what is written is right all the same.) */
-    if (size < WORTH_A_FAR_REFERENCE && s->count >= TAG_FUSED) {
-      value_put_string(&E->body, bytes, size);
-    } else {
-      (void)intmap_put(&s->short_strings, key, define(E, s, index)); /* replaces: cannot fail */
-      value_put_define(&E->body, bytes, size);
-    }
-  } else {
+  if (number != INTMAP_NONE) {
     value_put_known(&E->body, number);
+  } else if (!seen_before(E, s, hash64(bytes, size, 0)) || (size < WORTH_A_FAR_REFERENCE && s->count >= TAG_FUSED)) {
+    value_put_string(&E->body, bytes, size);
+  } else {
+    if (!intmap_put(&s->short_strings, key, s->count)) encoder_fail_memory(E);
+    (void)define(E, s, index);
+    value_put_define(&E->body, bytes, size);
   }
 }
 
