@@ -2,6 +2,8 @@
 
 #include <assert.h>
 
+#define GROWS_FAST 32768 /* entries: below it is worth more to move a map's entries a third as often than to keep it small */
+
 void intmap_init(IntMap *m, const hearth_allocator *allocator) {
   memset(m, 0, sizeof *m);
   m->allocator = *allocator;
@@ -21,7 +23,7 @@ static size_t place_of(const IntMap *m, uint64_t key) {
 
 bool intmap_reserve(IntMap *m, size_t more) {
   size_t capacity = m->capacity == 0 ? 32 : m->capacity;
-  while ((m->count + more) > capacity - capacity / 4) capacity *= 2;
+  while ((m->count + more) > capacity - capacity / 4) capacity *= capacity < GROWS_FAST ? 4 : 2;
   if (capacity == m->capacity) return true;
   IntMap larger = *m;
   larger.capacity = capacity;
@@ -42,6 +44,12 @@ bool intmap_put(IntMap *m, uint64_t key, uint32_t value) {
   if (m->entries[i].key == 0) m->count++;
   m->entries[i] = (IntMapEntry){key, value};
   return true;
+}
+
+void intmap_add(IntMap *m, uint64_t key, uint32_t value) {
+  assert(key != 0 && m->count < m->capacity - 1);
+  m->entries[place_of(m, key)] = (IntMapEntry){key, value};
+  m->count++;
 }
 
 void intmap_remove(IntMap *m, uint64_t key) {

@@ -32,6 +32,8 @@ bool intmap_reserve(IntMap *m, size_t more);
 
 /* Sets key to value. False: memory exhausted, nothing changed. */
 bool intmap_put(IntMap *m, uint64_t key, uint32_t value);
+/* The same for a key that is not there, when room was reserved. */
+void intmap_add(IntMap *m, uint64_t key, uint32_t value);
 void intmap_remove(IntMap *m, uint64_t key);
 
 static inline size_t intmap_home(const IntMap *m, uint64_t key) {

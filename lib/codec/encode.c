@@ -12,11 +12,13 @@
 #include "permanents.h"
 #include "protect.h"
 
+#define FRONT 256 /* bytes: room before the bodies for header, shapes and heads, which moves them no more if it is enough */
+
 typedef struct BlobEncoder {
   Encoder E;
   Heap heap;
   HeadWriter heads;
-  Buffer shapes, prototypes, out;
+  Buffer shapes, prototypes, front;
   uint64_t shape_count, prototype_count;
 } BlobEncoder;
 
@@ -31,7 +33,7 @@ static int release(lua_State *L) {
   heap_free(&B->heap);
   buffer_free(&B->shapes);
   buffer_free(&B->prototypes);
-  buffer_free(&B->out);
+  buffer_free(&B->front);
   return 0;
 }
 
@@ -108,25 +110,52 @@ static void encode_all(BlobEncoder *B, int root) {
   encode_check_needs(E);
 }
 
-static void assemble(BlobEncoder *B, unsigned char flags) {
+/* What goes before the root and the bodies. */
+static void put_front(BlobEncoder *B, unsigned char flags) {
   Encoder *E = &B->E;
   BlobHeader h = {FORMAT_VERSION, FORMAT_READABLE_BY, flags, LUA_VERSION_NUM / 100 * 16 + LUA_VERSION_NUM % 100,
                   sizeof(lua_Integer) << 4 | sizeof(lua_Number), B->shape_count, B->prototype_count,
                   heap_queued(&B->heap), E->head.size};
-  Buffer *out = &B->out;
-  (void)buffer_reserve(out, BLOB_HEADER_SIZE + 4 * VARINT_MAX_SIZE + B->shapes.size + B->prototypes.size +
-                                E->head.size + E->body.size);
-  blob_header_put(out, &h);
-  buffer_put(out, B->shapes.data, B->shapes.size);
-  buffer_put(out, B->prototypes.data, B->prototypes.size);
-  buffer_put(out, E->head.data, E->head.size);
-  buffer_put(out, E->body.data, E->body.size);
+  blob_header_put(&B->front, &h);
+  buffer_put(&B->front, B->shapes.data, B->shapes.size);
+  buffer_put(&B->front, B->prototypes.data, B->prototypes.size);
+  buffer_put(&B->front, E->head.data, E->head.size);
   encoder_check(E);
-  if (out->failed) encoder_fail_memory(E);
-  if (E->max_bytes != 0 && out->size > E->max_bytes) {
+  if (B->front.failed) encoder_fail_memory(E);
+}
+
+/* The blob, whole, in E->body from the offset that it answers on: the front is moved into the room before the bodies. */
+static size_t assemble(BlobEncoder *B, unsigned char flags) {
+  Encoder *E = &B->E;
+  put_front(B, flags);
+  size_t size = B->front.size, bodies = E->body.size - E->front;
+  if (E->max_bytes != 0 && size + bodies > E->max_bytes) {
     E->current = HEAP_NONE;
     encoder_fail(E, HEARTH_LIMIT, 0, "the encoded value is larger than max_bytes");
   }
+  if (size > E->front) {
+    if (buffer_reserve(&E->body, size - E->front) == NULL) encoder_fail_memory(E);
+    memmove(E->body.data + size, E->body.data + E->front, bodies);
+    E->body.size = size + bodies;
+    E->front = size;
+  }
+  memcpy(E->body.data + E->front - size, B->front.data, size);
+  return E->front - size;
+}
+
+/* Pushes the blob. Its copy is the last thing that takes memory, so all else is given back before. */
+static void push_blob(BlobEncoder *B, size_t begin) {
+  Buffer blob = B->E.body;
+  buffer_init(&B->E.body, &blob.allocator);
+  encoder_free(&B->E);
+  heap_free(&B->heap);
+  buffer_free(&B->shapes);
+  buffer_free(&B->prototypes);
+  buffer_free(&B->front);
+  buffer_trim(&blob);
+  B->E.body = blob;
+  lua_pushlstring(B->E.L, (const char *)blob.data + begin, blob.size - begin);
+  buffer_free(&B->E.body);
 }
 
 static void apply_options(Encoder *E, const hearth_codec_options *o) {
@@ -148,7 +177,7 @@ static int encode_protected(lua_State *L) {
   heap_init(&B->heap, &a, hash_key());
   buffer_init(&B->shapes, &a);
   buffer_init(&B->prototypes, &a);
-  buffer_init(&B->out, &a);
+  buffer_init(&B->front, &a);
   memset(&B->heads, 0, sizeof B->heads);
   B->E.error = call->error;
   if (!made) encoder_fail_memory(&B->E);
@@ -168,12 +197,10 @@ static int encode_protected(lua_State *L) {
     permanents_push_modules(L);
     B->E.modules = lua_gettop(L);
   }
+  if (buffer_reserve(&B->E.body, 4 * FRONT) == NULL) encoder_fail_memory(&B->E);
+  B->E.body.size = B->E.front = FRONT;
   encode_all(B, 2);
-  assemble(B, (unsigned char)((B->E.canonical ? BLOB_CANONICAL : 0) | (B->E.strip ? BLOB_STRIPPED : 0)));
-  lua_pushlstring(L, (const char *)B->out.data, B->out.size);
-  encoder_free(&B->E);
-  heap_free(&B->heap);
-  buffer_free(&B->out);
+  push_blob(B, assemble(B, (unsigned char)((B->E.canonical ? BLOB_CANONICAL : 0) | (B->E.strip ? BLOB_STRIPPED : 0))));
   return 1;
 }
 

@@ -19,10 +19,8 @@ typedef struct TableState {
   bool streamed;     /* its pages are made */
 } TableState;
 
-static bool is_shape_key(lua_State *L, int index, ShapeKey *key) {
-  if (lua_type(L, index) != LUA_TSTRING) return false;
-  key->bytes = lua_tolstring(L, index, &key->size);
-  return key->size <= SHAPE_MAX_KEY_SIZE;
+static bool is_shape_key(lua_State *L, int index) {
+  return lua_type(L, index) == LUA_TSTRING && lua_rawlen(L, index) <= SHAPE_MAX_KEY_SIZE;
 }
 
 /* Would the record outgrow a page? Then there is no use in going on. */
@@ -33,69 +31,92 @@ static bool outgrown(const TableState *T) {
 /* Writes the sequence; leaves the next key and value on the stack and answers true, or false: no entry is left. */
 static bool encode_sequence(TableState *T) {
   lua_State *L = T->E->L;
+  int top = lua_gettop(L);
   lua_pushnil(L);
   while (lua_next(L, T->t)) {
-    if (!lua_isinteger(L, -2) || (uint64_t)lua_tointeger(L, -2) != T->sequence + 1 || outgrown(T)) return true;
-    encode_value(T->E, lua_gettop(L));
-    lua_pop(L, 1);
+    if (!lua_isinteger(L, top + 1) || (uint64_t)lua_tointeger(L, top + 1) != T->sequence + 1 || outgrown(T)) return true;
+    encode_value(T->E, top + 2);
+    lua_settop(L, top + 1);
     T->sequence++;
   }
   return false;
+}
+
+/* Keys and values that gather on the stack, from base on, while lua_next goes through the table. */
+typedef struct Gathered {
+  int base;
+  size_t count;
+  const void *keys[SHAPE_MAX_KEYS];
+  const struct CachedShape *guess; /* its keys need not be looked at */
+} Gathered;
+
+static void gather_begin(TableState *T, Gathered *g, int base) {
+  luaL_checkstack(T->E->L, 2 * SHAPE_MAX_KEYS + LUA_MINSTACK, "shape");
+  g->base = base;
+  g->count = 0;
+}
+
+/* Adds the key and the value at the top, and leaves the key there for lua_next. False: no shape has it. */
+static bool gather_field(TableState *T, Gathered *g) {
+  lua_State *L = T->E->L;
+  if (g->count == SHAPE_MAX_KEYS) return false;
+  const void *key = lua_topointer(L, -2);
+  if (g->count == 0) g->guess = shapes_guess(T->E->shapes, key);
+  if ((g->guess == NULL || !shapes_has_key(g->guess, g->count, key)) && !is_shape_key(L, -2)) return false;
+  g->keys[g->count++] = key;
+  lua_pushvalue(L, -2);
+  return true;
+}
+
+static int gathered_value(const Gathered *g, size_t i) {
+  return g->base + 2 * (int)i + 2;
 }
 
 /*
 ** Will the record with these values, behind what is written already, fit its page? A shape is made only
 ** then: one that no record uses would be stored all the same.
 */
-static bool values_fit(TableState *T, int first, size_t count) {
+static bool values_fit(TableState *T, const Gathered *g) {
   Encoder *E = T->E;
   size_t most = E->body.size - T->body, mark = E->body.size;
   uint64_t top = E->top;
   if (E->page_size == 0) return true;
-  for (size_t i = 0; i < count; i++) /* a tag and 10 bytes at most; a string's length and bytes */
-    most += 11 + (lua_type(E->L, first + (int)i) == LUA_TSTRING ? (size_t)lua_rawlen(E->L, first + (int)i) : 0);
+  for (size_t i = 0; i < g->count; i++) { /* a tag and 10 bytes at most; a string's length and bytes */
+    int value = gathered_value(g, i);
+    most += 11 + (lua_type(E->L, value) == LUA_TSTRING ? (size_t)lua_rawlen(E->L, value) : 0);
+  }
   if (most <= E->page_size) return true;
-  for (size_t i = 0; i < count; i++) encode_value(E, first + (int)i);
+  for (size_t i = 0; i < g->count; i++) encode_value(E, gathered_value(g, i));
   bool fit = !outgrown(T);
   E->body.size = mark;
   E->top = top;
   return fit;
 }
 
-/* Writes a shape and its values, which are the topmost on the stack, in the order of the keys. False: too much. */
-static bool put_shaped(TableState *T, Head *head, const ShapeKey keys[], size_t count) {
+/* Writes a shape and its values in the order of the keys. False: too much. */
+static bool put_shaped(TableState *T, Head *head, const Gathered *g) {
   Encoder *E = T->E;
-  int base = lua_gettop(E->L) - (int)count;
   const uint8_t *order;
-  if (!values_fit(T, base + 1, count)) return false;
-  head->shape = encode_shape(E, keys, count, &order);
+  if (!values_fit(T, g)) return false;
+  head->shape = encode_shape(E, g->base, g->keys, g->count, &order);
   head->flags |= HEAD_SHAPE;
-  for (size_t i = 0; i < count; i++) encode_value(E, base + 1 + order[i]);
+  for (size_t i = 0; i < g->count; i++) encode_value(E, gathered_value(g, order[i]));
   return true;
 }
 
 /*
 ** With a first key and value on the stack, tries to write what is left as
-** values of a shape. The values gather on the stack while the keys are looked at. Leaves
-** the stack as it was without key and value.
+** values of a shape. Leaves the stack as it was without key and value.
 */
 static bool encode_shaped(TableState *T, Head *head) {
   lua_State *L = T->E->L;
-  ShapeKey keys[SHAPE_MAX_KEYS];
-  size_t count = 0;
-  int base = lua_gettop(L) - 2;
-  luaL_checkstack(L, SHAPE_MAX_KEYS + LUA_MINSTACK, "shape");
-  do {
-    if (count == SHAPE_MAX_KEYS || !is_shape_key(L, -2, &keys[count])) {
-      lua_settop(L, base);
-      return false;
-    }
-    count++;
-    lua_insert(L, -2); /* value below key: it stays */
-  } while (lua_next(L, T->t));
-  bool put = put_shaped(T, head, keys, count);
-  lua_settop(L, base);
-  return put;
+  Gathered g;
+  gather_begin(T, &g, lua_gettop(L) - 2);
+  bool shaped = gather_field(T, &g);
+  while (shaped && lua_next(L, T->t)) shaped = gather_field(T, &g);
+  shaped = shaped && put_shaped(T, head, &g);
+  lua_settop(L, g.base);
+  return shaped;
 }
 
 /* What is left after the sequence, in the order of lua_next; of a weak table, what stays. */
@@ -122,28 +143,20 @@ static void encode_pairs(TableState *T, Head *head) {
 
 /* The values whose keys are not 1..T->sequence, as a shape. False: these keys make none. */
 static bool encode_rest_shaped(TableState *T, Head *head) {
-  Encoder *E = T->E;
-  lua_State *L = E->L;
-  ShapeKey keys[SHAPE_MAX_KEYS];
-  size_t count = 0;
-  int base = lua_gettop(L);
-  luaL_checkstack(L, SHAPE_MAX_KEYS + LUA_MINSTACK, "shape");
+  lua_State *L = T->E->L;
+  Gathered g;
+  gather_begin(T, &g, lua_gettop(L));
+  bool shaped = true;
   lua_pushnil(L);
-  while (lua_next(L, T->t)) {
-    if (lua_isinteger(L, -2) && (uint64_t)lua_tointeger(L, -2) - 1 < T->sequence) {
+  while (shaped && lua_next(L, T->t)) {
+    if (lua_isinteger(L, -2) && (uint64_t)lua_tointeger(L, -2) - 1 < T->sequence)
       lua_pop(L, 1);
-      continue;
-    }
-    if (count == SHAPE_MAX_KEYS || !is_shape_key(L, -2, &keys[count])) {
-      lua_settop(L, base);
-      return false;
-    }
-    count++;
-    lua_insert(L, -2);
+    else
+      shaped = gather_field(T, &g);
   }
-  bool put = put_shaped(T, head, keys, count);
-  lua_settop(L, base);
-  return put;
+  shaped = shaped && put_shaped(T, head, &g);
+  lua_settop(L, g.base);
+  return shaped;
 }
 
 /*
@@ -215,12 +228,11 @@ static bool is_plain(const TableState *T) {
   bool plain = T->weak == 0;
   lua_pushnil(L);
   while (plain && lua_next(L, T->t)) {
-    ShapeKey key;
     lua_pop(L, 1);
     if (keys == 0 && lua_isinteger(L, -1) && (uint64_t)lua_tointeger(L, -1) == sequence + 1)
       sequence++;
     else
-      plain = is_shape_key(L, -1, &key) && ++keys <= SHAPE_MAX_KEYS;
+      plain = is_shape_key(L, -1) && ++keys <= SHAPE_MAX_KEYS;
     if (!plain) lua_pop(L, 1);
   }
   if (T->weak != 0) lua_pop(L, 1);
@@ -259,10 +271,9 @@ static void encode_canonical(TableState *T, Head *head) {
   encode_find_sequence(encode_sorted_entries(E), count, &first, &last);
   bool shaped = T->weak == 0 && count - (last - first) <= SHAPE_MAX_KEYS;
   for (size_t i = 0; i < count && shaped; i++) {
-    ShapeKey key;
     if (i >= first && i < last) continue;
     lua_rawgeti(E->L, keys, (lua_Integer)i + 1);
-    shaped = is_shape_key(E->L, -1, &key);
+    shaped = is_shape_key(E->L, -1);
     lua_pop(E->L, 1);
   }
   if (!shaped || !encode_mixed(T, head, last - first, count - (last - first)))

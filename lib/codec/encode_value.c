@@ -113,6 +113,6 @@ void encoder_check(Encoder *E) {
   if (E->head.failed || E->body.failed || E->scratch.failed || E->entries.failed || E->entry_bytes.failed || E->identities.failed ||
       E->weak.failed || E->heap->queue.failed)
     encoder_fail_memory(E);
-  if (E->max_bytes != 0 && E->body.size + E->head.size > E->max_bytes)
+  if (E->max_bytes != 0 && E->body.size - E->front + E->head.size > E->max_bytes)
     encoder_fail(E, HEARTH_LIMIT, 0, "the encoded value is larger than max_bytes");
 }

@@ -89,6 +89,7 @@ struct Encoder {
   uint64_t max_bytes;       /* 0: no limit */
   uint64_t top;             /* highest object referred to so far, for NEXT */
   uint32_t current;         /* slot whose body is being written */
+  size_t front;             /* bytes at the beginning of `body` that are no output: room for what goes before it */
   bool relative;            /* NEXT and the dictionary may be used: blobs */
   bool sorted;              /* records depend on content alone */
   bool canonical;           /* numbers too */
@@ -140,15 +141,19 @@ struct StringDictionary *strings_new(const hearth_allocator *allocator);
 void strings_free(struct StringDictionary *s);
 void encode_string(Encoder *E, int index);
 
-/* Shapes: the number of the shape of these keys, and how the delivered order maps to the shape's: value order[i] is i-th. */
-typedef struct ShapeKey {
-  const char *bytes; /* a short string's address: equal strings have equal addresses */
-  size_t size;
-} ShapeKey;
+/*
+** Shapes. A key is known by its address (lua_topointer): equal short strings have equal ones. Keys and values stand on
+** the stack in the order of lua_next, key i at base + 2 * i + 1.
+*/
+struct CachedShape;
 struct ShapeCache *shapes_new(const hearth_allocator *allocator);
 void shapes_free(struct ShapeCache *s);
 void shapes_forget(struct ShapeCache *s);
-uint64_t encode_shape(Encoder *E, const ShapeKey keys[], size_t count, const uint8_t **order);
+/* The shape that a table with this first key most likely has, NULL: not known; and whether its key i is this one. */
+const struct CachedShape *shapes_guess(const struct ShapeCache *s, const void *first);
+bool shapes_has_key(const struct CachedShape *shape, size_t i, const void *key);
+/* The number of the shape of these keys, and how the delivered order maps to the shape's: value order[i] is i-th. */
+uint64_t encode_shape(Encoder *E, int base, const void *const keys[], size_t count, const uint8_t **order);
 
 /* Tables; pops nothing. `index` absolute. Whether it has a metatable is known: most have none. */
 void encode_table(Encoder *E, int index, bool has_metatable);

@@ -54,7 +54,7 @@ uint32_t heap_add(Heap *h, uint64_t pointer, uint64_t number) {
   if (pointer != 0 && !intmap_reserve(&h->by_pointer, 1)) return HEAP_NONE;
   uint32_t slot = take_object(h);
   if (slot == HEAP_NONE) return HEAP_NONE;
-  if (pointer != 0) (void)intmap_put(&h->by_pointer, pointer, slot); /* room was reserved */
+  if (pointer != 0) intmap_add(&h->by_pointer, pointer, slot);
   Object *o = &h->objects[slot];
   memset(o, 0, sizeof *o);
   o->number = number != 0 ? number : h->next_number++;
