@@ -111,7 +111,7 @@ static void get_float32(Cursor *c, Value *v) {
 }
 
 void value_get_rare(Cursor *c, unsigned char tag, Value *v) {
-  if (tag >= TAG_KNOWN && tag < TAG_NIL) {
+  if (tag < TAG_NIL) { /* TAG_KNOWN: those below were read */
     v->kind = VALUE_KNOWN;
     v->as.number = tag - (uint64_t)TAG_KNOWN;
     return;
