@@ -76,6 +76,8 @@ def cases():
             "_home.big[1500][1] = 'changed' _home.big.k1500 = nil _home.big[3001] = true")
     found = lines(run("diff", "--at", "1", status=1))
     assert found == sorted(['~ big[1500][1]: 1500 -> "changed"', "- big.k1500 = 1500", "+ big[3001] = true"]), found
+    commits("_home.big = {} for i = 1, 3000 do _home.big[i] = i end", "_home.big[1500] = 'x'")
+    assert lines(run("diff", "--at", "1", status=1)) == ['~ big[1500]: 1500 -> "x"']
     # large strings, as values and keys
     expect("_home.s = ('x'):rep(200000) _home.t = ('y'):rep(200000)", "_home.s = ('x'):rep(199999) .. 'z'",
            "~ s: string of 200000 bytes -> string of 200000 bytes", blobs=False)

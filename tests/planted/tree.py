@@ -80,7 +80,7 @@ class Tree:
                     os.remove(path)
         if not os.path.isfile(os.path.join(self.build, "build.ninja")):
             called(["meson", "setup", self.build, self.source, "-Doptimization=1", "-Ddebug=false", "-Dfuzz=enabled"],
-                   env={**os.environ, "CC": "gcc"})
+                   cwd=self.source, env={**os.environ, "CC": "gcc"})  # there cmake leaves a folder for a moment
         elif not os.path.isdir(os.path.join(self.build, "fuzz")):  # from before there were bugs for its targets
             called(["meson", "configure", self.build, "-Dfuzz=enabled"])
         self.read_build()
