@@ -8,7 +8,7 @@
 ** begins. An entry never moves while it is in the map, so a pointer to one is
 ** a cursor that survives changes to other entries. One entry costs MAP_ENTRY_BYTES
 ** and its key and value: with a key of 24 bytes and a value of 12 that is 84 bytes
-** on a 64-bit machine, 96 with what a C library's malloc adds; and 4 to 8 in the hash table.
+** on a 64-bit machine, and 4 to 8 in the hash table: 92 at most; a C library's malloc adds 8 to 16.
 **
 ** Only map_make allocates, for the hash table too. Linking and unlinking cannot fail, so a caller that
 ** makes all its entries first can change the map all or nothing.

@@ -514,7 +514,7 @@ static void compaction_forgets_what_it_has_moved(void **state) {
 
 /* ---------------------------------------------------------------- index */
 
-static void an_entry_costs_at_most_108_bytes(void **state) {
+static void an_entry_costs_at_most_96_bytes(void **state) {
   DiskStore *d = *state;
   opens(d, 0);
   uint64_t before = diskstore_stat(d).index_bytes;
@@ -531,7 +531,7 @@ static void an_entry_costs_at_most_108_bytes(void **state) {
   }
   hearth_backend_stat stat = diskstore_stat(d);
   assert_int_equal(stat.entries, 20000);
-  assert_true((stat.index_bytes - before) / 20000 + 2 * sizeof(void *) <= 108); /* with what malloc adds */
+  assert_true((stat.index_bytes - before) / 20000 <= 96); /* asked of the allocator; malloc may add 8 to 16 */
   assert_true(d->memory.bytes < stat.index_bytes + 4096); /* and nothing is held besides */
 }
 
@@ -560,7 +560,7 @@ int main(void) {
       CHECK(a_full_disk_can_shrink),
       CHECK(a_full_disk_lets_a_store_be_opened),
       CHECK(compaction_forgets_what_it_has_moved),
-      CHECK(an_entry_costs_at_most_108_bytes),
+      CHECK(an_entry_costs_at_most_96_bytes),
   };
   return cmocka_run_group_tests_name("file", tests, NULL, NULL);
 }

@@ -202,7 +202,7 @@ static void a_hash_table_without_memory(void **state) {
   assert_int_equal(memory.bytes, 0);
 }
 
-static void an_entry_costs_at_most_108_bytes(void **state) {
+static void an_entry_costs_at_most_96_bytes(void **state) {
   (void)state;
   Counting memory = {.fail_at = -1};
   hearth_allocator allocator = counting_allocator(&memory);
@@ -214,7 +214,7 @@ static void an_entry_costs_at_most_108_bytes(void **state) {
     assert_true(map_put(&map, 1, key, 24, "123456789012", 12));
   }
   assert_int_equal(map.count, 1000);
-  assert_true(memory.bytes / 1000 + 2 * sizeof(void *) <= 108); /* with what malloc adds */
+  assert_true(memory.bytes / 1000 <= 96); /* asked of the allocator; malloc may add 8 to 16 */
   map_free(&map);
 }
 
@@ -225,7 +225,7 @@ int main(void) {
       cmocka_unit_test(a_failed_allocation_changes_nothing),
       cmocka_unit_test(entries_of_another_map),
       cmocka_unit_test(a_hash_table_without_memory),
-      cmocka_unit_test(an_entry_costs_at_most_108_bytes),
+      cmocka_unit_test(an_entry_costs_at_most_96_bytes),
   };
   return cmocka_run_group_tests_name("map", tests, NULL, NULL);
 }
