@@ -15,8 +15,8 @@ static bool column(Connection *c, sqlite3_stmt *statement, int index, const void
 }
 
 /*
-** DAMAGED unless the checksum in a column is the entry's, and what is before it are blobs: text of the same bytes would be
-** elsewhere in SQLite's order, and so would keys near it that somebody looks for.
+** DAMAGED unless the checksum in a column is the entry's, and what is before it are blobs: text of the same bytes would
+** be elsewhere in SQLite's order, and so would keys near it that somebody looks for.
 */
 static hearth_status check(hearth_backend_store *store, sqlite3_stmt *statement, int index, uint64_t computed,
                            uint64_t table, hearth_error *err) {

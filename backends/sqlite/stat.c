@@ -1,4 +1,4 @@
-/* The figures of a store. Counting entries adds up the totals of all tables: only for a caller who has room for them. */
+/* The figures of a store. Counting entries adds up the totals of all tables: only for a caller who has room. */
 #include <stdio.h>
 
 #include "store.h"

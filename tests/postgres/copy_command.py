@@ -1,5 +1,5 @@
-"""copy_command.py HEARTH SCHEMES: hearth copy between files, SQLite and a server, whose URIs begin with HEARTH_TEST_STORES;
-the command and the server are killed meanwhile. Run by with_server."""
+"""copy_command.py HEARTH SCHEMES: hearth copy between files, SQLite and a server, whose URIs begin with
+HEARTH_TEST_STORES; the command and the server are killed meanwhile. Run by with_server."""
 import os
 import signal
 import subprocess
