@@ -81,7 +81,7 @@ static void fill_key(Encoder *E, Entry *e, int index, const Buffer *bytes) {
     e->order = (uint64_t)lua_tointeger(E->L, index) ^ (uint64_t)1 << 63; /* negative ones first */
   } else {
     e->other = 1;
-    e->order = bytes->failed ? 0 : hash64(bytes->data + e->key, size, 0);
+    e->order = bytes->failed || size == 0 ? 0 : hash64(bytes->data + e->key, size, 0);
   }
 }
 
