@@ -31,3 +31,11 @@ stage_bench() {
   fi
   python3 -B bench/run.py --program "$folder/build/hearth-bench" --folder "$folder" "${arguments[@]}" "$@"
 }
+
+# Encoding and decoding in WebAssembly, beside the Lua module built for speed.
+stage_bench_wasm() {
+  stage build-bench-wasm configure_and_compile "$build/bench-wasm" --buildtype=release -Db_ndebug=true -Dtests=disabled \
+    -Dcommand=disabled || return 1
+  node --expose-gc bench/wasm/run.mjs --module "$build/bench-wasm/bindings/lua/hearth.so" \
+    --package "$build/package/hearth-lua" --modules "$build/bench-wasm-node/node_modules" --output "$build/bench/wasm.json"
+}

@@ -11,5 +11,5 @@ lua_defines=(-DLUA_COMPAT_5_3)
 lua_libraries=
 # For size, but for the files in which programs spend most of their time.
 lua_level=-Oz
-lua_hot='ltable lvm'
-lua_hot_level='-O2 -fno-unroll-loops'
+lua_hot='lapi ltable lvm'
+lua_hot_level='-O2 -fno-unroll-loops -fno-inline-functions'
