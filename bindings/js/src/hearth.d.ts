@@ -85,7 +85,10 @@ export interface Options {
   alias?: "off" | "on" | "track";
   /** Commits after each run, call, set and call of a LuaFunction: soon, several at once. `true` reports failures to `warn`. */
   autocommit?: boolean | { durability?: Durability; onError(error: HearthError): void };
-  /** In a page: commits when it is hidden or left. Default: true with autocommit. */
+  /**
+   * In a page: commits when it is hidden or left. Default: true with autocommit. No page is waited for: the browser may
+   * lose that last commit, whole; certain is what a commit() has resolved for.
+   */
   flushOnHide?: boolean;
   /** One line of what Lua prints; default console.log. */
   print?: (line: string) => void; // neither this nor warn nor seal may go back to Lua: "busy"
