@@ -19,7 +19,7 @@ bool blob_header_get(Cursor *c, BlobHeader *h, bool *newer) {
   *newer = false;
   memset(h, 0, sizeof *h);
   const unsigned char *m = cursor_bytes(c, sizeof magic);
-  if (m != NULL && memcmp(m, magic, sizeof magic) != 0) {
+  if (c->why == NULL && memcmp(m, magic, sizeof magic) != 0) {
     c->next = m;
     cursor_fail(c, "it does not begin as a Hearth blob does");
   }

@@ -1,5 +1,7 @@
 #include "external_entry.h"
 
+#include <assert.h>
+
 #define SIGN (UINT64_C(1) << 63)
 #define MANTISSA ((UINT64_C(1) << 52) - 1)
 #define NUMBER_SIZE 10
@@ -34,7 +36,9 @@ static void split_integer(int64_t n, uint64_t *bits, unsigned *rest) {
   }
   uint64_t magnitude = n < 0 ? 0 - (uint64_t)n : (uint64_t)n;
   *rest = 0;
-  uint64_t unit = UINT64_C(1) << (top_bit(magnitude) - 52); /* distance of neighbouring doubles there */
+  unsigned top = top_bit(magnitude);
+  assert(top > 52);
+  uint64_t unit = UINT64_C(1) << (top - 52); /* distance of neighbouring doubles there */
   uint64_t low = magnitude & (unit - 1);
   if (low != 0 && n > 0) {
     *rest = (unsigned)low;

@@ -440,6 +440,7 @@ static void put(Assignment *A, uint64_t table, int key, int value) {
 static void fill_copies(Assignment *A) {
   lua_State *L = A->L;
   ExternalKey k;
+  const ExternalKey *assigned = A->k;
   A->k = &k;
   for (uint32_t i = 0; i < copy_count(A); i++) {
     A->current = i;
@@ -455,6 +456,7 @@ static void fill_copies(Assignment *A) {
     }
     lua_settop(L, source - 1);
   }
+  A->k = assigned;
 }
 
 static void check_status(lua_State *L, hearth_status status, const hearth_error *err) {

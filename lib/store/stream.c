@@ -4,6 +4,8 @@
 */
 #include "stream.h"
 
+#include <assert.h>
+
 #include "encode_sorted.h"
 #include "memo.h"
 
@@ -106,12 +108,12 @@ static void end_page(Stream *s, size_t count) {
 
 /* ---------------------------------------------------------------- division */
 
-/* What waits from here on is in that half of the least range with both orders which the second is in. */
-static void enter(Stream *s, uint64_t first, uint64_t order) {
+/* What waits from here on is in that half of the least range with both orders which `within` is in. */
+static void enter(Stream *s, uint64_t beyond, uint64_t within) {
   s->depth = 1;
-  while (first >> (64 - s->depth) == order >> (64 - s->depth)) s->depth++;
+  while (beyond >> (64 - s->depth) == within >> (64 - s->depth)) s->depth++;
   s->mask = ~UINT64_C(0) << (64 - s->depth);
-  s->prefix = order & s->mask;
+  s->prefix = within & s->mask;
 }
 
 /* What waits outweighs a page: its lower half is one. */
@@ -137,6 +139,7 @@ static void add(Stream *s, uint64_t order) {
   const Item *last = s->count > 0 ? last_of(s) : NULL;
   size_t end = E->body.size - s->values;
   uint64_t weight = (last != NULL ? last->weight : 0) + s->key_size + end - (last != NULL ? last->end : 0);
+  assert(s->C->items.data != NULL); /* there is room for as many as may wait */
   Item *item = (Item *)(void *)(s->C->items.data + s->count * sizeof *item);
   s->count++;
   *item = (Item){order, weight, end};
