@@ -112,7 +112,7 @@ bool decoder_keep(Decoder *D, Buffer *kept, uint32_t index, uint32_t values, uin
   const Kept k = {room ? lua_gettop(D->L) - (int)values + 1 : 0, count};
   const size_t place = index * sizeof k, gap = place - kept->size; /* a store's constants of both kinds have one range */
   unsigned char *p = buffer_reserve(kept, gap + sizeof k);
-  if (p == NULL) decoder_fail_memory(D);
+  if (kept->failed) decoder_fail_memory(D);
   memset(p, 0, gap);
   memcpy(p + gap, &k, sizeof k);
   kept->size = place + sizeof k;

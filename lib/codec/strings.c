@@ -84,6 +84,7 @@ static void add_level(Encoder *E, StringDictionary *s) {
   size_t size = LEVEL_WORDS(level) * sizeof(uint64_t);
   uint64_t *words = hearth_realloc(&s->longs.allocator, NULL, 0, size);
   if (words == NULL) encoder_fail_memory(E);
+  // cppcheck-suppress nullPointerRedundantCheck ; encoder_fail_memory does not come back
   memset(words, 0, size);
   s->seen[level] = words;
   s->level = level;
