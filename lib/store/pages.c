@@ -57,7 +57,7 @@ void pages_divide(const Entry *entries, size_t count, size_t page_size, PageFoun
   size_t integers = 0;
   while (integers < count && !entries[integers].other) integers++;
   divide_section(entries, integers, 0, page_size, found, ud);
-  divide_section(entries + integers, count - integers, 1, page_size, found, ud);
+  if (integers < count) divide_section(entries + integers, count - integers, 1, page_size, found, ud);
 }
 
 void page_put(Buffer *b, uint8_t section, const Entry *entries, size_t count, const unsigned char *bytes) {
