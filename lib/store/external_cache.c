@@ -116,7 +116,7 @@ void external_cache_assign(lua_State *L, hearth_store *S, uint64_t number) {
   if (before == LUA_TNIL) return; /* else setting it takes no memory */
   size_t weight;
   bool kept = fits(L, 3, type, &weight);
-  if (before == LUA_TSTRING) cache->bytes -= lua_rawlen(L, -1);
+  if (before == LUA_TSTRING) cache->bytes -= (size_t)lua_rawlen(L, -1);
   if (cache->bytes + weight > EXTERNAL_CACHE_BYTES) kept = false;
   lua_pushvalue(L, 2);
   if (kept) {
