@@ -60,6 +60,7 @@ static void gather_begin(TableState *T, Gathered *g, int base) {
 static bool gather_field(TableState *T, Gathered *g) {
   lua_State *L = T->E->L;
   if (g->count == SHAPE_MAX_KEYS) return false;
+  if (lua_type(L, -2) != LUA_TSTRING) return false; /* a light userdata may have a string's address */
   const void *key = lua_topointer(L, -2);
   if (g->count == 0) g->guess = shapes_guess(T->E->shapes, key);
   if ((g->guess == NULL || !shapes_has_key(g->guess, g->count, key)) && !is_shape_key(L, -2)) return false;

@@ -89,6 +89,25 @@ static void test_light_userdata(void **state) {
   state_close(L, &m);
 }
 
+/* The address of the string at 1, as debug.upvalueid may give it of an upvalue that was there before. */
+static int push_address(lua_State *L) {
+  lua_pushlightuserdata(L, (void *)(uintptr_t)lua_topointer(L, 1));
+  return 1;
+}
+
+static void test_light_userdata_with_the_address_of_a_key(void **state) {
+  (void)state;
+  Memory m;
+  lua_State *L = state_new(&m);
+  lua_register(L, "address", push_address);
+  run(L, "local l = address 'x'\n"
+         "for _, flags in ipairs {0, CANONICAL} do\n"
+         "  local function refuse(v) local b, m, c, p = enc(v, flags) eq(c, 'unstorable') eq(p, 'root[2][userdata as a key]') end\n"
+         "  refuse {{x = 1}, {[l] = 2}} refuse {{x = 1, y = 2}, {[l] = 2}} refuse {{x = 1}, {1, [l] = 2}}\n"
+         "end\n");
+  state_close(L, &m);
+}
+
 /* However long the path, the message keeps its reason, and the end of the path. */
 static void test_long_paths(void **state) {
   (void)state;
@@ -122,6 +141,7 @@ int main(void) {
       cmocka_unit_test(test_other_reasons),
       cmocka_unit_test(test_names_by_the_caller),
       cmocka_unit_test(test_light_userdata),
+      cmocka_unit_test(test_light_userdata_with_the_address_of_a_key),
       cmocka_unit_test(test_long_paths),
       cmocka_unit_test(test_paths_that_are_gone),
   };
