@@ -124,6 +124,7 @@ static void rebuild(Decoder *D, uint32_t index) {
     if (!lua_isfunction(L, -1)) decoder_fail(D, HEARTH_DAMAGED, "a rebuilding function that is no function");
   }
   int status = lua_pcall(L, args, 1, 0);
+  lua_gc(L, LUA_GCSTOP); /* as it was: it may have been restarted */
   if (status == LUA_ERRMEM) decoder_fail_memory(D);
   if (status != LUA_OK)
     decoder_fail(D, HEARTH_RAISED, "a rebuilding function raised: %s",

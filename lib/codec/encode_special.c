@@ -16,6 +16,7 @@ static void call_with(Encoder *E, int index, const char *what) {
   E->hooked = true;
   shapes_forget(E->shapes);
   int status = lua_pcall(L, 1, 1, 0);
+  lua_gc(L, LUA_GCSTOP); /* it may have been restarted: a finalizer may change what is half written */
   if (status == LUA_OK) return;
   if (status == LUA_ERRMEM) encoder_fail_memory(E);
   encoder_fail(E, HEARTH_RAISED, 0, "%s raised: %s", what,

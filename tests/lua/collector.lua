@@ -92,6 +92,66 @@ test("the collector's state is restored", function()
   equal(collectgarbage "isrunning", true)
 end)
 
+-- Calls f while a finalizer that runs as often as it can takes fields out of the tables of the list.
+local function under_finalizers(tables, f)
+  local on = true
+  local function arm()
+    setmetatable({}, { __gc = function()
+      for _, fields in ipairs(tables) do
+        local key = next(fields)
+        if key ~= nil then fields[key] = nil end
+      end
+      if on then arm() end
+    end })
+  end
+  local mode = collectgarbage("incremental", 10, 1000, 2)
+  arm()
+  local results <const> = table.pack(f())
+  on = false
+  collectgarbage("incremental", 200, 100, 13)
+  collectgarbage(mode)
+  return table.unpack(results, 1, results.n)
+end
+
+local function mixed()
+  local fields = {}
+  for i = 1, 40 do fields["k" .. i * 7], fields[i * 3] = i, i end
+  return fields
+end
+
+test("a hook that restarts the collector: no finalizer changes what is half written", function()
+  local tables = {}
+  local class = { __persist = function(self)
+    collectgarbage "stop"
+    collectgarbage "restart"
+    local fields = self.fields
+    return function() return { fields = fields } end
+  end }
+  local function fill(list)
+    for i = 1, 20 do
+      tables[i] = mixed()
+      list[i] = setmetatable({ fields = tables[i] }, class)
+    end
+    return list
+  end
+  local plain = fill {}
+  for i = 21, 1000 do
+    tables[i] = mixed()
+    plain[i] = tables[i]
+  end
+  local bytes = assert(under_finalizers(tables, function() return hearth.encode(plain, { canonical = true }) end))
+  assert(hearth.decode(bytes, { trusted = true }))
+  equal(collectgarbage "isrunning", true)
+  local uri = "file:" .. t.path "restarted.hearth"
+  local store = assert(hearth.open(uri))
+  tables = {}
+  fill(store.home)
+  assert(under_finalizers(tables, function() return store:commit() end))
+  store:close()
+  reopened(uri, function(home) equal(#home, 20) end)
+  equal(collectgarbage "isrunning", true)
+end)
+
 test("generational collections", function()
   local mode = collectgarbage "generational"
   local uri = "file:" .. t.path "generational.hearth"
