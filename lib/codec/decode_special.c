@@ -291,12 +291,15 @@ static void put_in_order(Decoder *D, uint32_t index) {
     Frame f = *top_frame(D);
     uint32_t child = next_of(D, &f);
     *top_frame(D) = f;
+    bool special = decoder_part(D, f.index)->kind == OBJECT_SPECIAL;
     if (child != DECODER_NONE) {
-      if (decoder_part(D, child)->mark != D->mark) push_frame(D, frame_of(D, child));
+      if (decoder_part(D, child)->mark == D->mark) continue;
+      if (f.left == 0 && !special) D->stack.size -= sizeof f; /* so that a chain of tables takes no memory */
+      push_frame(D, frame_of(D, child));
       continue;
     }
     D->stack.size -= sizeof(Frame);
-    if (decoder_part(D, f.index)->kind == OBJECT_SPECIAL) buffer_put(&D->order, &f.index, sizeof f.index);
+    if (special) buffer_put(&D->order, &f.index, sizeof f.index);
   }
   if (D->order.failed) decoder_fail_memory(D);
 }

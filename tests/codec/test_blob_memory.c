@@ -303,6 +303,56 @@ static void test_amplification(void **state) {
   assert_true(worst > AMPLIFICATION / 2); /* the promise is not idle: lower it with the code */
 }
 
+#define CHAIN (((size_t)1 << 20) / 24 + 1) /* what a search would remember of each in 24 bytes needs just over a power of two */
+
+/* A special object that refers to a table, which refers to the next, and so on. */
+static void put_chain(Buffer *out, const void *head, size_t head_size, size_t shape_keys) {
+  Buffer heads, bodies;
+  buffer_init(&heads, &hearth_libc_allocator);
+  buffer_init(&bodies, &hearth_libc_allocator);
+  buffer_byte(&heads, OBJECT_SPECIAL);
+  buffer_put(&heads, head, head_size);
+  buffer_byte(&heads, OBJECT_REPEAT);
+  varint_put(&heads, CHAIN - 2);
+  value_put_tag(&bodies, TAG_NIL); /* the root */
+  value_put_ref(&bodies, 2);
+  for (size_t i = 2; i < CHAIN; i++) value_put_tag(&bodies, TAG_NEXT);
+  value_put_ref(&bodies, 2);
+  BlobHeader h = {FORMAT_VERSION, FORMAT_READABLE_BY, 0, 0x54, 0x88, shape_keys, 0, CHAIN, heads.size};
+  blob_header_put(out, &h);
+  if (shape_keys > 0) {
+    varint_put(out, 1);
+    value_put_string(out, "a", 1);
+  }
+  buffer_put(out, heads.data, heads.size);
+  buffer_put(out, bodies.data, bodies.size);
+  buffer_free(&heads);
+  buffer_free(&bodies);
+}
+
+static void test_amplification_by_a_chain(void **state) {
+  (void)state;
+  static const struct {
+    const char *what, *head;
+    size_t head_size, shape_keys;
+  } chains[] = {{"arrays", "\x11\x01", 2, 0}, {"shapes", "\x21\x00", 2, 1}, {"metatables", "\x81", 1, 0}};
+  for (size_t i = 0; i < sizeof chains / sizeof *chains; i++) {
+    Memory m;
+    lua_State *L = state_new(&m);
+    run(L, "dec(enc(print))");
+    Buffer b;
+    buffer_init(&b, &hearth_libc_allocator);
+    put_chain(&b, chains[i].head, chains[i].head_size, chains[i].shape_keys);
+    hearth_codec_options o = options_of(HEARTH_TRUSTED);
+    size_t peak = peak_of(L, &m, chains[i].what, &b, &o, HEARTH_DAMAGED);
+    if (getenv("HEARTH_TEST_VERBOSE") != NULL) print_message("a chain of %s: %zu per byte\n", chains[i].what, peak / b.size);
+    if (peak > AMPLIFICATION * b.size + CONSTANT)
+      fail_msg("a chain of %s: %zu bytes of memory for %zu", chains[i].what, peak, b.size);
+    buffer_free(&b);
+    state_close(L, &m);
+  }
+}
+
 /* Memory for one object of each greedy kind is counted: a limit stops what would take much more. */
 static void test_max_memory(void **state) {
   (void)state;
@@ -357,7 +407,8 @@ int main(void) {
       cmocka_unit_test(test_canonical_without_memory), cmocka_unit_test(test_decode_without_memory),
       cmocka_unit_test(test_decode_with_one_failure),  cmocka_unit_test(test_first_use_without_memory),
       cmocka_unit_test(test_collector_keeps_its_state), cmocka_unit_test(test_amplification),
-      cmocka_unit_test(test_max_memory),               cmocka_unit_test(test_max_bytes),
+      cmocka_unit_test(test_amplification_by_a_chain), cmocka_unit_test(test_max_memory),
+      cmocka_unit_test(test_max_bytes),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
