@@ -87,6 +87,7 @@ static void anchor_cell(Encoder *E, uint32_t slot, int function, int upvalue) {
   Committer *C = E->owner;
   store_push_value(L, C->S, STORE_CELL_MAKER);
   prototype_instantiate(L, lua_gettop(L), 1);
+  if (lua_gethookmask(L) != 0) shapes_forget(E->shapes); /* a call is an event: a debug hook may have collected */
   lua_upvaluejoin(L, -1, 1, function, upvalue);
   lua_rawseti(L, E->objects, (lua_Integer)slot + 1);
   lua_pop(L, 1);

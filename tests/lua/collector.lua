@@ -74,6 +74,43 @@ test("shared upvalues whose closures come and go", function()
   end)
 end)
 
+test("keys in the addresses of keys that a debug hook removed during a commit", function()
+  local uri = "file:" .. t.path "debug-hook.hearth"
+  local store = assert(hearth.open(uri))
+  local old, new, addresses = {}, {}, {}
+  for i = 1, 64 do
+    old[i], new[i] = { ["old key " .. i] = i }, {}
+    addresses[string.format("%p", (next(old[i])))] = true
+  end
+  local captured = {}
+  store.home.a = old
+  store.home.f = { { { function() return captured end } } } -- met when `old` is written and `new` is not
+  store.home.z = { { { { { new } } } } }
+  local ran, used = false, 0
+  debug.sethook(function()
+    if ran or debug.getinfo(2, "S").what == "C" then return end
+    ran = true
+    for _, fields in ipairs(old) do fields[next(fields)] = nil end
+    collectgarbage()
+    collectgarbage()
+    for i = 1, 100000 do
+      local key = "new key " .. i
+      if used < 64 and addresses[string.format("%p", key)] then
+        used = used + 1
+        new[used][key] = true
+      end
+    end
+  end, "c")
+  local ok, why = store:commit()
+  debug.sethook()
+  assert(ok, why)
+  equal(ran, true)
+  store:close()
+  reopened(uri, function(home)
+    for i = 1, used do equal((next(home.z[1][1][1][1][1][i])), (next(new[i]))) end
+  end)
+end)
+
 test("the collector's state is restored", function()
   local store <close> = assert(hearth.open "memory:")
   equal(collectgarbage "isrunning", true)
