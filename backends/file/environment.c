@@ -18,6 +18,15 @@
 
 #define MOST_AT_ONCE ((size_t)1 << 30) /* some systems refuse more in one call */
 
+/* Where a standard stream is closed its number is free, and what the program prints would go into the file. */
+static int beyond_standard(int fd, hearth_file *out) {
+  int beyond = fd > STDERR_FILENO ? fd : fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  int failure = beyond < 0 ? errno : 0;
+  if (beyond != fd) (void)close(fd);
+  if (failure == 0) *out = beyond;
+  return failure;
+}
+
 static int posix_open(void *ud, const char *path, unsigned flags, hearth_file *out) {
   (void)ud;
   int mode = O_CLOEXEC | ((flags & HEARTH_FILE_WRITE) != 0 ? O_RDWR : O_RDONLY);
@@ -26,8 +35,9 @@ static int posix_open(void *ud, const char *path, unsigned flags, hearth_file *o
   do fd = open(path, mode, (flags & HEARTH_FILE_PRIVATE) != 0 ? 0600 : 0666);
   while (fd < 0 && errno == EINTR);
   if (fd < 0) return errno;
-  *out = fd;
-  return 0;
+  int failure = beyond_standard(fd, out);
+  if (failure != 0 && (flags & HEARTH_FILE_EXCLUSIVE) != 0) (void)unlink(path);
+  return failure;
 }
 
 /* After EINTR the descriptor is gone on Linux and its like: never close twice. */

@@ -107,6 +107,8 @@ says err '_home.late: there is nothing at this path'
 name='run from standard input'
 echo 'print(_home.visits, ...)' | "$hearth" run - a >out 2>err
 prints "$(printf '2\ta')"
+"$hearth" eval 'print "into what has the number of standard output"' <&- >&- 2>&-
+ok 'what is printed while the standard streams are closed is not written into the store' 0 "$hearth" verify
 ok 'options before the script' 0 "$hearth" run --store memory: world.lua x
 prints "$(printf 'visit\t1\t1\tx')"
 name='two at once'

@@ -20,7 +20,7 @@
 typedef enum System {
   SYSTEM_NONE, SYSTEM_OPEN, SYSTEM_CLOSE, SYSTEM_PREAD, SYSTEM_PWRITE, SYSTEM_READ, SYSTEM_FSYNC, SYSTEM_FTRUNCATE,
   SYSTEM_STAT, SYSTEM_FSTAT, SYSTEM_RENAME, SYSTEM_UNLINK, SYSTEM_REALPATH, SYSTEM_LOCK, SYSTEM_KILL, SYSTEM_FCHOWN,
-  SYSTEM_FCHMOD
+  SYSTEM_FCHMOD, SYSTEM_DUP
 } System;
 
 static struct {
@@ -117,12 +117,15 @@ static int faulty_kill(pid_t process, int number) {
   return fails(SYSTEM_KILL) ? -1 : kill(process, number);
 }
 
-#ifdef F_OFD_SETLK
-static int faulty_fcntl(int fd, int command, struct flock *lock) {
-  return fails(SYSTEM_LOCK) ? -1 : fcntl(fd, command, lock);
+static int faulty_fcntl(int fd, int command, intptr_t argument) {
+  if (command != F_DUPFD_CLOEXEC) return fails(SYSTEM_LOCK) ? -1 : fcntl(fd, command, (struct flock *)argument);
+  if (fails(SYSTEM_DUP)) return -1;
+  int copy = fcntl(fd, command, (int)argument);
+  if (copy >= 0) faults.open_files++;
+  return copy;
 }
-#define fcntl(fd, command, lock) faulty_fcntl(fd, command, lock)
-#else
+#define fcntl(fd, command, argument) faulty_fcntl(fd, command, (intptr_t)(argument))
+#ifndef F_OFD_SETLK
 static int faulty_flock(int fd, int operation) {
   return fails(SYSTEM_LOCK) ? -1 : flock(fd, operation);
 }
@@ -432,6 +435,29 @@ static void a_file_is_closed_once(void **state) {
   }
 }
 
+/* With standard input closed, its number goes to no file; where there is no other, none is made. */
+static void a_file_is_no_standard_stream(void **state) {
+  (void)state;
+  int input = dup(STDIN_FILENO);
+  assert_true(input < 0 || close(STDIN_FILENO) == 0);
+  hearth_file file = -1;
+  int made = sys->open(NULL, name, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &file);
+  hearth_file_info info;
+  fault(SYSTEM_DUP, EMFILE, 1);
+  hearth_file none = -1;
+  int refused = sys->open(NULL, other, HEARTH_FILE_WRITE | HEARTH_FILE_EXCLUSIVE, &none);
+  int there = sys->stat(NULL, other, &info);
+  if (input >= 0) { /* told when it is back */
+    (void)dup2(input, STDIN_FILENO);
+    (void)close(input);
+  }
+  assert_int_equal(made, 0);
+  assert_true(file > STDERR_FILENO);
+  assert_int_equal(refused, EMFILE);
+  assert_int_equal(there, ENOENT);
+  assert_int_equal(sys->close(NULL, file), 0);
+}
+
 /* What the system says of locks, in the words of the contract. */
 static void locks(void **state) {
   static const struct {
@@ -527,6 +553,7 @@ int main(void) {
       in_folder(a_short_write_that_then_fails),
       in_folder(a_short_read_that_then_fails),
       in_folder(a_file_is_closed_once),
+      in_folder(a_file_is_no_standard_stream),
       in_folder(locks),
       in_folder(permissions),
       in_folder(what_may_be_missing),
