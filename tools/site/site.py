@@ -69,6 +69,12 @@ def navigation(headers):
     return [(group, pages if group == "C" else entries) for group, entries in NAVIGATION]
 
 
+def outside_code(text, change):
+    """The text, changed but for what is between fences."""
+    parts = re.split(r"(^```.*?^```$)", text, flags=re.M | re.S)
+    return "".join(part if i % 2 else change(part) for i, part in enumerate(parts))
+
+
 def rewrite_links(text, source, places):
     """Links among the sources become links among the pages; what has no page stays as its text."""
 
@@ -85,13 +91,12 @@ def rewrite_links(text, source, places):
             return text if text.startswith("`") else f"`{there.relative_to(ROOT)}`"
         return f"[{text}]({page}{'#' + fragment if fragment else ''})"
 
-    parts = re.split(r"(^```.*?^```$)", text, flags=re.M | re.S)
-    return "".join(part if i % 2 else LINK.sub(rewritten, part) for i, part in enumerate(parts))
+    return outside_code(text, lambda part: LINK.sub(rewritten, part))
 
 
 def list_spaces(text):
     """Python-Markdown wants four blanks where others are content with two or three."""
-    return re.sub(r"(?m)^( {2,3})(?=[-\w`*\[(\"])", "    ", text)
+    return outside_code(text, lambda part: re.sub(r"(?m)^( {2,3})(?=[-\w`*\[(\"])", "    ", part))
 
 
 def man_page(path):
