@@ -112,8 +112,8 @@ static void print_usage(FILE *out) {
               "  --help          this text; after a command, about it\n"
               "  --version       the version\n\n"
               "Exit status: 0 success, 1 the command or its script failed, 2 wrong usage,\n"
-              "3 the store (or the file to read) could not be opened.\n"
-              "ls, get, dump, stat, verify, salvage and export only read, and run nothing that is stored.\n"
+              "3 the store (or the file to read) could not be opened. diff has its own: 0 equal, 1 not, 2 all else.\n"
+              "ls, get, dump, stat, log, diff, verify, salvage and export only read, and run nothing that is stored.\n"
               "export-legacy only reads, and loads the store into Lua; import-legacy runs nothing that it imports.\n", out);
 }
 
