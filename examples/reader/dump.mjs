@@ -2,7 +2,7 @@
 /**
  * A reader of Hearth's format in JavaScript, written from docs/FORMAT.md alone; it shares no code with the library.
  *
- *     node dump.mjs BLOB        prints what `hearth dump --json BLOB` prints
+ *     node dump.mjs BLOB        prints what `hearth dump --json BLOB` prints; floats may have other digits
  *     node dump.mjs LOG         the frames of a store's file, as `hearth dump --json --frames`; keys of external tables
  *                               are { "bytes": hexadecimal } here
  */
@@ -109,7 +109,7 @@ async function main(paths) {
     process.stdout.write(`[\n${items.join(",\n")}\n]\n`);
     return 0;
   } catch (error) {
-    if (!(error instanceof Damaged)) throw error;
+    if (!(error instanceof Damaged) && error.syscall === undefined) throw error;
     process.stderr.write(`${paths[0]}: ${error.message}\n`);
     return 1;
   }
