@@ -5,7 +5,7 @@
 /* The head's bytes as a number that tells it from all others, or 0: a repeat stands for tables only. */
 static uint64_t bytes_of(const unsigned char *head, size_t size) {
   uint64_t bytes = 0;
-  if (size == 0 || size > sizeof bytes || (head[0] & HEAD_KIND) != OBJECT_TABLE) return 0;
+  if (size > sizeof bytes || (head[0] & HEAD_KIND) != OBJECT_TABLE) return 0;
   for (size_t i = 0; i < size; i++) bytes |= (uint64_t)head[i] << (8 * i);
   return bytes;
 }

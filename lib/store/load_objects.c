@@ -227,8 +227,7 @@ static void reuse(Loader *l, const Head *h, uint64_t number, uint32_t slot) {
     p.constant = decoder_count(D);
   }
   lua_rawseti(D->L, D->objects, (lua_Integer)decoder_count(D) + 1);
-  buffer_put(&D->parts, &p, sizeof p);
-  if (D->parts.failed) decoder_fail_memory(D);
+  buffer_put(&D->parts, &p, sizeof p); /* there is room */
 }
 
 static void load_head(Loader *l, const Loaded *e) {
@@ -243,7 +242,7 @@ static void load_head(Loader *l, const Loaded *e) {
   origin.body = cursor_position(&D->c);
   l->saved[index].hash = heap_hash(&l->heap, l->arena.data + e->at, e->size);
   l->saved[index].written = 1;
-  if (!intmap_put(&l->numbers, e->key.number, index)) decoder_fail_memory(D);
+  (void)intmap_put(&l->numbers, e->key.number, index); /* there is room, and for its origin */
   uint32_t slot = intmap_get(&l->slots, e->key.number);
   if (slot != INTMAP_NONE && is_reusable(l, slot, &head, e)) {
     origin.slot = slot;
@@ -254,7 +253,6 @@ static void load_head(Loader *l, const Loaded *e) {
     (void)decode_head(D, e->key.number);
   }
   buffer_put(&l->origins, &origin, sizeof origin);
-  if (l->origins.failed) decoder_fail_memory(D);
 }
 
 void loader_look_at_body(Loader *l, uint32_t index) {

@@ -224,25 +224,30 @@ static void *failing_alloc(void *ud, void *ptr, size_t osize, size_t nsize) {
   return hearth_libc_allocator.alloc(NULL, ptr, osize, nsize);
 }
 
+static void put_head(HeadWriter *w, Buffer *b, Head head) {
+  size_t begin = b->size;
+  head_put(b, &head);
+  heads_added(w, b, begin);
+}
+
+static void fail_from(size_t requests, uint64_t others_before) {
+  Failing failing = {requests};
+  hearth_allocator a = {failing_alloc, &failing};
+  Buffer b;
+  HeadWriter w;
+  buffer_init(&b, &a);
+  memset(&w, 0, sizeof w);
+  for (uint64_t i = 0; i < others_before; i++) put_head(&w, &b, array(100 + i)); /* one byte each, then two */
+  for (uint64_t i = 0; i < 300; i++) put_head(&w, &b, i % 7 < 5 ? shaped(5) : array(i)); /* a repeat, and what ends it */
+  heads_end(&w, &b);
+  assert_true(b.failed);
+  buffer_free(&b);
+}
+
 static void test_without_memory(void **state) {
   (void)state;
-  for (size_t requests = 0; requests < 4; requests++) {
-    Failing failing = {requests};
-    hearth_allocator a = {failing_alloc, &failing};
-    Buffer b;
-    HeadWriter w;
-    buffer_init(&b, &a);
-    memset(&w, 0, sizeof w);
-    for (uint64_t i = 0; i < 300; i++) { /* a repeat, a head that ends it, other heads */
-      Head head = i % 7 < 5 ? shaped(5) : array(i);
-      size_t begin = b.size;
-      head_put(&b, &head);
-      heads_added(&w, &b, begin);
-    }
-    heads_end(&w, &b);
-    assert_true(b.failed);
-    buffer_free(&b);
-  }
+  for (size_t requests = 0; requests < 4; requests++)
+    for (uint64_t others = 0; others < 64; others++) fail_from(requests, others);
 }
 
 int main(void) {
