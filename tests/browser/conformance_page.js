@@ -83,10 +83,14 @@ class Databases {
 }
 
 /** What Emscripten's C library asks of a system. */
-function runtime() {
+function runtime(program) {
   let high = 0; // the second half of a result
   const env = {
     setTempRet0: (value) => void (high = value), getTempRet0: () => high, emscripten_notify_memory_growth() {},
+    getentropy(at, size) {
+      crypto.getRandomValues(new Uint8Array(program.memory.buffer, at, size));
+      return 0;
+    },
   };
   const proc_exit = (code) => {
     throw new Error(`the program has ended itself: ${code}`); // abort
@@ -146,7 +150,7 @@ class Program {
         this.result = { outcome: OUTCOMES[outcome], message: where + this.string(message) };
       },
     };
-    return { page, hearth_indexeddb: indexeddbImports(this), ...runtime() };
+    return { page, hearth_indexeddb: indexeddbImports(this), ...runtime(this) };
   }
 
   static async make(module) {

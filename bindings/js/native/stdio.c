@@ -37,6 +37,7 @@ int fflush(FILE *file) {
 
 size_t fwrite(const void *restrict bytes, size_t size, size_t count, FILE *restrict file) {
   size_t total = size * count;
+  if (file == &errors) (void)fflush(&output); /* what was written first is read first */
   if (file == &input) {
     file->failed = true;
     errno = EBADF;
