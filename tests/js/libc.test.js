@@ -15,7 +15,7 @@ after(() => hearth.close());
 function same(code, lines) {
   const file = join(newFolder(), "same.lua");
   writeFileSync(file, `io.write((function() ${code} end)())`);
-  const native = spawnSync(command(), ["run", file],
+  const native = spawnSync(command(), ["--store", "memory:", "run", file],
     { encoding: "utf8", maxBuffer: 1 << 28, env: { ...process.env, LC_ALL: "C" } });
   assert.equal(native.status, 0, native.stderr);
   const expected = native.stdout.split("\n"), got = hearth.run(code)[0].split("\n");
