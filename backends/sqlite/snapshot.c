@@ -12,6 +12,8 @@ hearth_status sqlite_snapshot_numbers(hearth_backend_store *store, Connection *c
     numbers->digest = (uint64_t)sqlite3_column_int64(statement, 2);
     if ((uint64_t)sqlite3_column_int64(statement, 3) != check_numbers(numbers))
       status = hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: the checksum of its numbers is wrong", store->names.path);
+    else if (sqlite3_step(statement) == SQLITE_ROW)
+      status = hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: the table hearth has two rows", store->names.path);
   } else if (result == SQLITE_DONE) {
     status = hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: the table hearth is empty", store->names.path);
   } else {

@@ -25,7 +25,10 @@ static const char *const texts[STATEMENTS] = {
     [GET_TOTAL] = "SELECT table_number, entries, bytes, digest FROM total WHERE table_number = ?1",
     [SET_TOTAL] = "INSERT OR REPLACE INTO total (table_number, entries, bytes, digest) VALUES (?1, ?2, ?3, ?4)",
     [DEL_TOTAL] = "DELETE FROM total WHERE table_number = ?1",
-    [SCAN_TOTALS] = "SELECT table_number, entries, bytes, digest FROM total ORDER BY table_number",
+    [SCAN_TOTALS] = "SELECT table_number, entries, bytes, digest,"
+                    " (SELECT min(table_number) FROM entry),"
+                    " (SELECT min(table_number) FROM entry WHERE table_number > total.table_number)"
+                    " FROM total ORDER BY table_number",
 };
 
 sqlite3_stmt *sqlite_statement_take(Connection *c, StatementKind kind) {

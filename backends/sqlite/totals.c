@@ -27,10 +27,18 @@ hearth_status sqlite_total_get(hearth_backend_store *store, Connection *c, uint6
   return status;
 }
 
+/* The number of a table that has entries, which a column holds; there may be none: after all others, then. */
+static uint64_t table_at(sqlite3_stmt *statement, int column) {
+  const bool none = sqlite3_column_type(statement, column) == SQLITE_NULL;
+  return none ? UINT64_MAX : (uint64_t)sqlite3_column_int64(statement, column);
+}
+
 hearth_status sqlite_totals(hearth_backend_store *store, int (*found)(void *ud, uint64_t table, const Total *total),
                             void *ud, int *answer, hearth_error *err) {
   Connection *c = &store->read;
   uint64_t digest = 0;
+  uint64_t next = UINT64_MAX; /* of the tables with entries, the one behind the last total */
+  bool first = true, strays = false;
   Total total;
   *answer = 0;
   hearth_status status = sqlite_snapshot_begin(store, err);
@@ -41,6 +49,10 @@ hearth_status sqlite_totals(hearth_backend_store *store, int (*found)(void *ud, 
   while (*answer == 0 && result == SQLITE_ROW && (result = sqlite3_step(statement)) == SQLITE_ROW) {
     uint64_t table = take_total(statement, &total);
     digest += check_total(table, &total);
+    if (first) next = table_at(statement, 4);
+    if (next < table) strays = true;
+    next = table_at(statement, 5);
+    first = false;
     *answer = found(ud, table, &total);
   }
   if (result != SQLITE_ROW && result != SQLITE_DONE) status = sqlite_trouble(store, c, "read", err);
@@ -48,6 +60,8 @@ hearth_status sqlite_totals(hearth_backend_store *store, int (*found)(void *ud, 
   if (status == HEARTH_OK && result == SQLITE_DONE && digest != shown)
     return hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: the totals of its tables are not what its last batch left",
                        store->names.path);
+  if (status == HEARTH_OK && result == SQLITE_DONE && (strays || next != UINT64_MAX))
+    return hearth_fail(err, HEARTH_DAMAGED, "%s: damaged: a table has entries and no total", store->names.path);
   return status;
 }
 
