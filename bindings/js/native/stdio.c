@@ -20,7 +20,7 @@ struct _IO_FILE {
   char held[1024]; /* `size` bytes that wait for fflush */
 };
 
-static FILE input, output = {.stream = 1, .mode = _IOFBF}, errors = {.stream = 2, .mode = _IONBF};
+static FILE input, output = {.stream = 1, .mode = _IOLBF}, errors = {.stream = 2, .mode = _IONBF};
 FILE *const stdin = &input;
 FILE *const stdout = &output;
 FILE *const stderr = &errors;
@@ -37,7 +37,6 @@ int fflush(FILE *file) {
 
 size_t fwrite(const void *restrict bytes, size_t size, size_t count, FILE *restrict file) {
   size_t total = size * count;
-  if (file == &errors) (void)fflush(&output); /* what was written first is read first */
   if (file == &input) {
     file->failed = true;
     errno = EBADF;
