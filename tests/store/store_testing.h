@@ -242,6 +242,8 @@ typedef struct World {
   Memory memory;
   size_t requests;             /* for more memory, so far */
   size_t fail_first, fail_last; /* the requests that fail */
+  size_t fail_size;            /* a new allocation of so many bytes fails; 0: none */
+  bool fail_behind;            /* not it, but the request behind it */
   bool failed;                 /* one did */
   Disk own, *disk;
   lua_State *L;
@@ -256,6 +258,7 @@ static inline void *world_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
   World *w = ud;
   if (nsize > (ptr == NULL ? 0 : osize)) {
     size_t request = w->requests++;
+    if (ptr == NULL && nsize == w->fail_size) w->fail_first = w->fail_last = request + w->fail_behind;
     if (request >= w->fail_first && request <= w->fail_last) {
       w->failed = true;
       return NULL;
