@@ -90,7 +90,8 @@ static hearth_status writer_status(hearth_backend_store *store, LogResult result
   if (result == LOG_WRITTEN) return HEARTH_OK;
   if (result == LOG_NO_MEMORY) return failure_nomem(err, store->names.path);
   if (failure_is_full(failure)) return failure_status(err, store->names.path, "write", failure);
-  return store_io(store, doing(failure), failure, err);
+  (void)store_io(store, doing(failure), failure, err);
+  return err->code = failure == MOVED ? HEARTH_DEAD : err->code; /* known not to be there: not open, as after IO */
 }
 
 typedef struct Comparison {

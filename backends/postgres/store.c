@@ -28,7 +28,7 @@ hearth_status postgres_store_failed(hearth_backend_store *store, hearth_status s
 hearth_status postgres_store_lost(hearth_backend_store *store, hearth_error *err) {
   if (store->readonly)
     return hearth_fail(err, HEARTH_STALE, "%s: has changed since it was read, refresh it", store->location.label);
-  hearth_fail(err, HEARTH_IO, "%s: another opener has taken the store over", store->location.label);
+  hearth_fail(err, HEARTH_DEAD, "%s: another opener has taken the store over", store->location.label);
   return postgres_store_die(store, err);
 }
 

@@ -127,7 +127,8 @@ static hearth_status number_batch(hearth_backend_store *store, hearth_error *err
   hearth_status status = result == SQLITE_DONE ? HEARTH_OK : sqlite_trouble(store, &store->write, "write", err);
   if (statement != NULL) sqlite_statement_give_back(&store->write, SET_NUMBERS, statement);
   if (status != HEARTH_OK || sqlite3_changes(store->write.db) == 1) return status;
-  return sqlite_lost(store, "another program has written a batch", err);
+  store->dead = true; /* and ours is rolled back */
+  return hearth_fail(err, HEARTH_DEAD, "%s: another program has written a batch", store->names.path);
 }
 
 static hearth_status commit(hearth_backend_store *store, hearth_error *err) {

@@ -23,7 +23,7 @@ local hearth = {}
 ---| "seal" # a prototype without the right seal
 ---| "raised" # Lua code that was called raised an error
 ---| "busy" # another owner has the store, or the store was re-entered
----| "dead" # the store failed earlier and must be reopened
+---| "dead" # the store failed earlier, or another one has taken it; it must be reopened
 ---| "full" # no space left; nothing was written
 ---| "io" # input or output failed; the store is dead afterwards, and the last commit may be there when it is opened again
 ---| "conflict" # a check in the batch failed; nothing was written

@@ -191,6 +191,30 @@ static void a_child_does_not_touch_its_parents_store(void **state) {
   assert_true(there(d, PLACE ".owner"));
 }
 
+/* Two writers, though only one may be, since somebody removed the note of the first: who is too late loses, wholly. */
+static void two_writers(void **state) {
+  DiskStore *first = *state;
+  for (int parts = 0; parts < 2; parts++) {
+    DiskStore second = *first;
+    opens(first, 0);
+    uint64_t n = scenario_verify(file, first->store) + 1;
+    submits(first, n, HEARTH_DURABLE);
+    hearth_disk_remove(first->disk, PLACE ".owner");
+    opens(&second, 0);
+    submits(&second, n + 1, HEARTH_DURABLE);
+    assert_int_equal(scenario_submit(file, first->store, n + 1, parts, HEARTH_DURABLE, &first->err), HEARTH_DEAD);
+    says(first, "another program");
+    assert_int_equal(scenario_submit(file, first->store, n + 1, parts, HEARTH_DURABLE, &first->err), HEARTH_DEAD);
+    assert_int_equal(file->poll(first->store, &first->err), HEARTH_DEAD);
+    (void)diskstore_close(first);
+    submits(&second, n + 2, HEARTH_DURABLE);
+    assert_int_equal(diskstore_close(&second), HEARTH_OK);
+    opens(first, 0);
+    assert_int_equal(scenario_verify(file, first->store), n + 2);
+    (void)diskstore_close(first);
+  }
+}
+
 static void a_file_changed_by_others_is_not_written(void **state) {
   DiskStore *d = *state;
   for (int i = 0; i < 3; i++) {
@@ -205,7 +229,7 @@ static void a_file_changed_by_others_is_not_written(void **state) {
     if (i == 0) hearth_disk_put(d->disk, PLACE, copy, size + 1); /* longer */
     if (i > 0) hearth_disk_remove(d->disk, PLACE);
     if (i == 2) hearth_disk_put(d->disk, PLACE, copy, size); /* another file of the same length */
-    assert_int_equal(scenario_submit(file, d->store, n + 1, false, HEARTH_DURABLE, &d->err), HEARTH_IO);
+    assert_int_equal(scenario_submit(file, d->store, n + 1, false, HEARTH_DURABLE, &d->err), HEARTH_DEAD);
     says(d, "another program");
     assert_int_equal(scenario_submit(file, d->store, n + 1, false, HEARTH_DURABLE, &d->err), HEARTH_DEAD);
     diskstore_close(d);
@@ -546,6 +570,7 @@ int main(void) {
       CHECK(without_locks_a_living_process_keeps_its_store),
       CHECK(closing_leaves_the_owner_file_of_a_successor),
       CHECK(a_child_does_not_touch_its_parents_store),
+      CHECK(two_writers),
       CHECK(a_file_changed_by_others_is_not_written),
       CHECK(closing_forgets_an_unfinished_batch),
       CHECK(levels_sync_as_they_say),
