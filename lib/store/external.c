@@ -291,4 +291,9 @@ void externals_committed(lua_State *L, hearth_store *S, PendingCommit *pending) 
 void externals_failed(lua_State *L, hearth_store *S) {
   (void)L;
   spare_all(S->externals);
+  externals_unread(S);
+}
+
+void externals_unread(hearth_store *S) {
+  external_cache_end(&S->externals->cache);
 }

@@ -53,6 +53,9 @@ hearth_status externals_flush(lua_State *L, hearth_store *S, Batch *batch, heart
 void externals_committed(lua_State *L, hearth_store *S, struct PendingCommit *pending);
 void externals_failed(lua_State *L, hearth_store *S);
 
+/* The backend failed, and may be dead: what was read before is not the answer any more. */
+void externals_unread(hearth_store *S);
+
 /*
 ** [-0, +0, m] For compact, right after a commit's walk marked what home refers to: finds the tables that neither home
 ** nor a live handle reaches, through other tables either, and puts their drops in the open batch.

@@ -18,6 +18,11 @@ static int keep_value(void *ud, uint64_t table, const void *key, size_t key_size
   return 0;
 }
 
+static hearth_status unread(const Externals *X, hearth_status status) {
+  if (status != HEARTH_OK) externals_unread(X->S);
+  return status;
+}
+
 /* As externals_get, without the open batch. */
 static hearth_status get_committed(Externals *X, const ExternalTable *t, const void *key, size_t key_size,
                                    const unsigned char **value, size_t *size, hearth_error *err) {
@@ -28,7 +33,7 @@ static hearth_status get_committed(Externals *X, const ExternalTable *t, const v
   buffer_clear(&X->read);
   hearth_status status = X->S->backend->get(X->S->storage, t->number, key, key_size, keep_value, &X->read, err);
   if (status == HEARTH_NOTFOUND) return hearth_ok(err);
-  if (status != HEARTH_OK) return status;
+  if (status != HEARTH_OK) return unread(X, status);
   if (X->read.failed || buffer_reserve(&X->read, 1) == NULL) return no_memory(err); /* an address even if empty */
   *value = X->read.data;
   *size = X->read.size;
@@ -225,7 +230,7 @@ static hearth_status fill(Externals *X, ExternalCursor *c, hearth_error *err) {
       X->S->backend->scan(X->S->storage, c->table, low->size > 0 ? low->bytes : NULL, low_size,
                           open_high ? NULL : high->bytes, open_high ? 0 : high_size, c->reverse, read_ahead, c, &result, err);
   if (status == HEARTH_OK) c->exhausted = result != 1;
-  return status;
+  return unread(X, status);
 }
 
 static void get_ahead(const ExternalCursor *c, Ahead *a) {

@@ -111,6 +111,7 @@ hearth_status pending_poll(hearth_store *S, hearth_error *err) {
     err->code = status;
     return status;
   }
+  externals_unread(S);
   S->unsettled = S->oldest != NULL; /* else no commit of ours is concerned */
   (void)pending_settle(S, &ignored);
   return status;

@@ -162,6 +162,31 @@ static void test_dead(void **state) {
   world_free(&w);
 }
 
+/* What was read from an external table lately is not the answer of a store that is dead. */
+static void test_dead_cache(void **state) {
+  (void)state;
+  static const char *const deadly[] = {"fails('io', nil, commit())", "assert(not pcall(function() return home.e.other end))",
+                                       "assert(not pcall(function() for k in pairs(home.e) do end end))"};
+  for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
+    World w;
+    world_init(&w, 256);
+    run(w.L, "home.e = external() home.e.x, home.e.y = 1, 2 assert(commit())\n"
+             "for _ = 1, 3 do eq(home.e.x, 1) eq(home.e.none, nil) end home.e.y = 3\n");
+    w.disk->dead = i > 0; /* else the commit kills it */
+    w.disk->fail_at = w.disk->submits;
+    w.disk->failure = HEARTH_IO;
+    run(w.L, deadly[i]);
+    run(w.L, "for _, key in ipairs { 'x', 'none' } do\n"
+             "  local ok, message = pcall(function() return home.e[key] end)\n"
+             "  assert(not ok and tostring(message):find('dead'), message)\n"
+             "end\n"
+             "eq(home.e.y, 3)\n"); /* not stored: in memory, as the graph */
+    disk_mend(w.disk);
+    run(w.L, "reopen() eq(home.e.x, 1) eq(home.e.y, 2)");
+    world_free(&w);
+  }
+}
+
 /* The last commit of a transaction fails: what its function did is undone. */
 static void test_transaction(void **state) {
   (void)state;
@@ -191,7 +216,8 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_one_part), cmocka_unit_test(test_in_parts),
       cmocka_unit_test(test_given_up_in_parts), cmocka_unit_test(test_rollback_writes_nothing),
-      cmocka_unit_test(test_dead),     cmocka_unit_test(test_transaction),
+      cmocka_unit_test(test_dead),     cmocka_unit_test(test_dead_cache),
+      cmocka_unit_test(test_transaction),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }
