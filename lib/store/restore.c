@@ -134,9 +134,11 @@ void restore_keys(Loader *l) {
   lua_pushlightuserdata(L, l);
   lua_pushvalue(L, l->D.objects);
   lua_pushvalue(L, l->temporary);
-  if (lua_pcall(L, 3, 0, 0) == LUA_OK) return;
+  int result = lua_pcall(L, 3, 0, 0);
+  if (result == LUA_OK) return;
   take_out_keys(l);
-  decoder_fail_memory(&l->D); /* no Lua code ran */
+  if (result == LUA_ERRMEM) decoder_fail_memory(&l->D);
+  decoder_fail(&l->D, HEARTH_RAISED, "a debug hook raised"); /* no other code of the program's runs there */
 }
 
 /* -------------------------------------------------------------- contents */

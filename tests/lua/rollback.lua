@@ -171,4 +171,35 @@ test("numbers are never used again after a rollback", function()
   equal(home.b[1][1], "new")
 end)
 
+test("a debug hook that raises, at each call of a rollback", function()
+  local store <close>, home = open()
+  home.kept, home.list = { a = 1, b = 2 }, { 1, 2, 3 }
+  assert(store:commit())
+  local n, done, rollback = 0, false, store.rollback
+  repeat
+    n = n + 1
+    home.kept.a, home.kept.b, home.list[3] = nil, nil, nil -- keys that are to be inserted again
+    local calls, armed = 0, true
+    local ok, done_so, why = pcall(function()
+      debug.sethook(function()
+        if armed then calls = calls + 1 end
+        if calls == n and armed then error "a hook" end
+      end, "c")
+      local done_so, why = rollback(store)
+      armed = false
+      return done_so, why
+    end)
+    armed = false
+    debug.sethook()
+    done = calls < n
+    local told = tostring(not ok and done_so or why)
+    if (not ok or not done_so) and not told:find "hook" then error(("call %d: %s"):format(n, told)) end
+    equal(store:rollback(), true)
+    equal(home.kept.a, 1)
+    equal(home.kept.b, 2)
+    equal(#home.list, 3)
+  until done
+  assert(n > 2, n)
+end)
+
 t.finish()
