@@ -43,7 +43,9 @@ hearth_status store_check_whole(const hearth_store *S, hearth_error *err) {
 hearth_status store_fail_readonly(const hearth_store *S, hearth_error *err) {
   return hearth_fail(err, HEARTH_READONLY, "%s",
                      S->newer ? "the store was written by a newer format and may only be read"
-                              : "the store was opened read-only");
+                     : S->metadata.written_by == 0
+                         ? "nothing was ever committed to the store, which was opened read-only"
+                         : "the store was opened read-only");
 }
 
 bool store_reserve_saved(hearth_store *S) {

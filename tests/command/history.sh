@@ -39,6 +39,13 @@ assert 64 + sum(c["bytes"] for c in log) <= os.path.getsize("world.hearth") <= 6
 PY
 ok 'log of a store that is not there' 3 "$hearth" --store file:none.hearth log
 one_line
+ok 'export is no stream' 2 "$hearth" export -
+one_line
+says err 'not standard output'
+[ ! -e ./- ] || fail 'export has made a file'
+ok 'salvage neither' 2 "$hearth" salvage --to -
+one_line
+[ ! -e ./- ] || fail 'salvage has made a file'
 ok 'log of what keeps nothing' 3 "$hearth" --store memory: log
 one_line
 
@@ -73,6 +80,7 @@ for seq in 5 0 x -1 99999999999999999999; do
     # shellcheck disable=SC2086
     ok "$command at $seq" $expected "$hearth" $command --at "$seq"
     one_line
+    [ "$seq" = 5 ] || says err "--at: '$seq' is no commit's number: they count from 1"
   done
 done
 ok 'the range that there is' 3 "$hearth" get --at 5 n

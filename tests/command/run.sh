@@ -109,6 +109,18 @@ echo 'print(_home.visits, ...)' | "$hearth" run - a >out 2>err
 prints "$(printf '2\ta')"
 "$hearth" eval 'print "into what has the number of standard output"' <&- >&- 2>&-
 ok 'what is printed while the standard streams are closed is not written into the store' 0 "$hearth" verify
+name='a script whose standard streams are closed'
+cat >streams.lua <<'LUA'
+local files = {}
+for i = 1, 3 do files[i] = assert(io.open("made" .. i, "w")) end
+print "to standard output"
+io.stderr:write "to standard error"
+assert(not io.read())
+for i = 1, 3 do files[i]:write "mine" files[i]:close() end
+LUA
+"$hearth" run streams.lua <&- >&- 2>&-
+[ $? -eq 1 ] || fail 'what could not be printed is no failure'
+[ "$(cat made1 made2 made3)" = mineminemine ] || fail "the script's files have: $(cat made1 made2 made3)"
 ok 'options before the script' 0 "$hearth" run --store memory: world.lua x
 prints "$(printf 'visit\t1\t1\tx')"
 name='two at once'
@@ -322,6 +334,10 @@ ok 'no such module' 1 "$hearth" eval -l nosuch 1
 one_line
 ok 'read-only code' 0 "$hearth" eval --readonly -l pet '_home.pet:speak()'
 prints 'meow'
+touch empty.hearth
+ok 'read-only code in an empty file, whose home table would have to be stored' 1 "$hearth" --store file:empty.hearth \
+  eval --readonly '_home.x'
+says err 'empty.hearth: nothing was ever committed to the store, which was opened read-only'
 ok 'read-only code that writes' 1 "$hearth" eval --readonly -l pet '_home.x = 1'
 one_line
 unset HEARTH_STORE

@@ -11,6 +11,11 @@ prints() {
   if [ "$(cat out)" = "$1" ]; then passed=$((passed + 1)); else fail "printed '$(head -c 300 out)', not '$1'"; fi
 }
 
+# The line of error names the store one time.
+once() {
+  if [ "$(grep -o 'world.sqlite' err | wc -l)" -eq 1 ]; then passed=$((passed + 1)); else fail "not once: $(cat err)"; fi
+}
+
 export HEARTH_STORE=sqlite:world.sqlite
 cat >world.lua <<'LUA'
 _home.visits = (_home.visits or 0) + 1
@@ -28,6 +33,14 @@ ok 'eval' 0 "$hearth" eval '_home.visits'
 prints 2
 ok 'get' 0 "$hearth" get 'log["entry 7"]'
 prints '"xxxxxxx"'
+cat >hold.lua <<'LUA'
+os.execute(arg[1] .. " eval '_home.visits = 7'")
+LUA
+ok 'a store that is in use' 0 "$hearth" run hold.lua "$hearth"
+says err 'busy'
+once
+ok 'what cannot be written' 1 "$hearth" eval --readonly '_home.x = 1'
+once
 ok 'ls' 0 "$hearth" ls
 says out 'visits'
 ok 'dump' 0 "$hearth" dump
@@ -36,9 +49,10 @@ ok 'stat' 0 "$hearth" stat
 says out 'sqlite:world.sqlite'
 ok 'verify' 0 "$hearth" verify
 ok 'compact' 0 "$hearth" compact
-ok 'compact keeps no batches' 1 "$hearth" compact --keep 3
+ok 'compact keeps no batches' 3 "$hearth" compact --keep 3
 says err 'keeps no earlier batches'
-ok 'log' 1 "$hearth" log
+once
+ok 'log' 3 "$hearth" log
 says err 'the sqlite backend keeps no earlier commits'
 ok 'an earlier commit' 3 "$hearth" ls --at 1
 says err 'the sqlite backend keeps no earlier commits'

@@ -13,7 +13,7 @@ enum {
   STATUS_OK = 0,
   STATUS_FAILED = 1,  /* the script or the command failed */
   STATUS_USAGE = 2,   /* wrong usage */
-  STATUS_NO_STORE = 3 /* the store, or the file to read, could not be opened */
+  STATUS_NO_STORE = 3 /* the store, or the file to read, could not be opened, or its backend has no such thing */
 };
 
 #define DEFAULT_URI "file:home.hearth"
@@ -67,6 +67,9 @@ void print_warning(void *ud, const char *message);
 
 /* 0 when everything that was printed reached standard output, else complains. */
 int finish_output(void);
+
+/* May a file of that name be made? "-" would be taken for standard output. False: complained. */
+bool option_new_file(const Call *call, const char *path);
 
 /* Decimal number of an option's value; false: complained. */
 bool option_number(const char *name, const char *text, unsigned long long most, unsigned long long *out);

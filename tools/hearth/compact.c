@@ -24,7 +24,7 @@ int command_compact(Call *call) {
   hearth_status outcome = hearth_compact(script.L, script.store, keep, &err);
   progress_watch_end();
   if (outcome != HEARTH_OK)
-    status = complain_about(STATUS_FAILED, call->uri, &err);
+    status = complain_about(outcome == HEARTH_UNSUPPORTED ? STATUS_NO_STORE : STATUS_FAILED, call->uri, &err);
   return script_close(&script, status);
 }
 
@@ -35,7 +35,7 @@ int command_export(Call *call) {
   Storage s;
   int status;
   if (!call_options(call, options, false, 1, 1, &status)) return status;
-  if (!option_at("at", at, &call->at)) return STATUS_USAGE;
+  if (!option_new_file(call, call->argv[0]) || !option_at("at", at, &call->at)) return STATUS_USAGE;
   status = storage_open(call, HEARTH_OPEN_READONLY | HEARTH_OPEN_NO_CREATE, &s);
   if (status != STATUS_OK) return status;
   const CopySide side = {s.backend, s.store};

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "command.h"
 #include "copy_uri.h"
@@ -141,6 +142,19 @@ static int copy_from(Copying *c, const char *source, bool replace) {
   return status != STATUS_OK ? status : closed;
 }
 
+/* What a URI names in the file system, if it names something there. */
+static bool find_file(const char *uri, struct stat *info) {
+  const char *colon = strchr(uri, ':');
+  return colon != NULL && strncmp(uri, "postgresql:", 11) != 0 && stat(colon + 1, info) == 0;
+}
+
+/* Is it one file, whatever its names are? Two names of one place in a server cannot be told: nothing differs there. */
+static bool is_same(const char *from, const char *to) {
+  struct stat a, b;
+  if (strcmp(from, to) == 0) return true;
+  return find_file(from, &a) && find_file(to, &b) && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
 int command_copy(Call *call) {
   const char *to = NULL;
   bool replace = false;
@@ -150,7 +164,7 @@ int command_copy(Call *call) {
   int status;
   if (!call_options(call, options, false, 0, 0, &status)) return status;
   if (to == NULL) return complain(STATUS_USAGE, "copy: --to URI is missing (try: hearth copy --help)");
-  if (strcmp(call->uri, to) == 0) return complain(STATUS_USAGE, "copy: --from and --to are the same");
+  if (is_same(call->uri, to)) return complain(STATUS_USAGE, "copy: --from and --to are the same store");
   Copying c = {.from = *call, .to = *call};
   c.to.uri = to;
   (void)snprintf(source, sizeof source, "%s", call->uri);

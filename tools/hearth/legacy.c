@@ -216,6 +216,7 @@ static int finish_file(const Legacy *l, int status) {
 
 static int export_dump(Call *call, const ExportOptions *options) {
   Legacy l = {.path = call->argv[0], .file = stdout, .export = options};
+  if (l.path != NULL && strcmp(l.path, "-") == 0) l.path = NULL;
   int status = script_open(call, HEARTH_OPEN_READONLY | HEARTH_OPEN_NO_CREATE | HEARTH_STORE_PLACEHOLDERS, &l.script);
   if (status != STATUS_OK) return status;
   if (l.path != NULL) {

@@ -33,7 +33,7 @@ static int list(const Storage *s, Listing *l) {
   hearth_error err;
   int stopped = 0;
   if (!hearth_backend_keeps_batches(s->backend))
-    return complain(STATUS_FAILED, "%s: the %s backend keeps no earlier commits", s->location, s->backend->name);
+    return complain(STATUS_NO_STORE, "%s: the %s backend keeps no earlier commits", s->location, s->backend->name);
   if (l->json)
     (void)putchar('[');
   else

@@ -1,7 +1,10 @@
 /* hearth: stores from the shell. The commands are a table; each has a file of its own. */
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "hearth.h"
@@ -83,7 +86,7 @@ const Command commands[] = {
    "  --unreachable NAME  keeps tables that nothing refers to, in _home[NAME]\n",
    command_import_legacy},
   {"export-legacy", "Writes records that the legacy runtime cu reads, as JSON", "[FILE]",
-   "FILE must not exist (default: standard output). The store is loaded into a Lua state for it, and only read. No\n"
+   "FILE must not exist (- or none: standard output). The store is loaded into a Lua state for it, and only read. No\n"
    "function of it is called, but for those that rebuild values (__persist) and finalizers.\n\n"
    "  --report        prints what such records cannot hold, on standard error: table, key, what, message; a line each\n"
    "  --runtime V     2.1 (default), or 2.0, which knows no tables in tables\n"
@@ -112,7 +115,7 @@ static void print_usage(FILE *out) {
               "  --help          this text; after a command, about it\n"
               "  --version       the version\n\n"
               "Exit status: 0 success, 1 the command or its script failed, 2 wrong usage,\n"
-              "3 the store (or the file to read) could not be opened. diff has its own: 0 equal, 1 not, 2 all else.\n"
+              "3 the store (or the file to read) could not be opened, or its backend has no such thing. diff has its own: 0 equal, 1 not, 2 all else.\n"
               "ls, get, dump, stat, log, diff, verify, salvage and export only read, and run nothing that is stored.\n"
               "export-legacy only reads, and loads the store into Lua; import-legacy runs nothing that it imports.\n", out);
 }
@@ -123,7 +126,17 @@ static const Command *find(const char *name) {
   return NULL;
 }
 
+/* A stream that is closed gives its number to the next file or socket; so it is open, and fails as a closed one does. */
+static bool occupy_standard_streams(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+    if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;
+    if (open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd) return false;
+  }
+  return true;
+}
+
 int main(int argc, char **argv) {
+  if (!occupy_standard_streams()) return STATUS_FAILED; /* there is nowhere to say it */
   const char *environment = getenv("HEARTH_STORE");
   Call call = {.uri = environment != NULL && *environment != '\0' ? environment : DEFAULT_URI};
   int i = 1;

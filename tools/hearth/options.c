@@ -24,7 +24,8 @@ int complain_about(int status, const char *location, const hearth_error *err) {
   hide_passwords(shown, "");
   hide_passwords(message, " '\"");
   size_t n = strlen(shown);
-  const char *place = strncmp(shown, "file:", 5) == 0 ? shown + 5 : shown;
+  const char *place = strchr(shown, ':'); /* messages have a URI's place without its scheme */
+  place = place != NULL && place[1] != '\0' ? place + 1 : shown;
   if (strstr(message, place) != NULL || n == 0) return complain(status, "%s", message);
   return complain(status, "%s%s %s", shown, shown[n - 1] == ':' ? "" : ":", message); /* memory: has a colon */
 }
@@ -39,11 +40,15 @@ int finish_output(void) {
   return complain(STATUS_FAILED, "standard output: cannot write: %s", strerror(errno));
 }
 
-bool option_number(const char *name, const char *text, unsigned long long most, unsigned long long *out) {
+static bool read_number(const char *text, unsigned long long most, unsigned long long *out) {
   char *end;
   errno = 0;
   *out = strtoull(text, &end, 10);
-  if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out <= most) return true;
+  return text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *out <= most;
+}
+
+bool option_number(const char *name, const char *text, unsigned long long most, unsigned long long *out) {
+  if (read_number(text, most, out)) return true;
   complain(STATUS_USAGE, "--%s: '%s' is no number from 0 to %llu", name, text, most);
   return false;
 }
@@ -123,11 +128,19 @@ bool call_options(Call *call, const Option *options, bool leading, int least, in
   return usage_error(status, call, "no place for the argument ", call->argv[most]);
 }
 
+bool option_new_file(const Call *call, const char *path) {
+  if (strcmp(path, "-") != 0) return true;
+  complain(STATUS_USAGE, "%s: what is made is a file, not standard output (./- is a file of that name)", call->command);
+  return false;
+}
+
 bool option_at(const char *name, const char *text, uint64_t *at) {
   unsigned long long n = 0;
   if (text == NULL) return true;
-  if (!option_number(name, text, INT64_MAX, &n)) return false;
-  if (n == 0) return complain(STATUS_USAGE, "--%s: commits are numbered from 1", name) == STATUS_OK;
+  if (!read_number(text, INT64_MAX, &n) || n == 0) {
+    complain(STATUS_USAGE, "--%s: '%s' is no commit's number: they count from 1 (hearth log lists them)", name, text);
+    return false;
+  }
   *at = n;
   return true;
 }

@@ -26,6 +26,7 @@ int command_salvage(Call *call) {
   int status;
   if (!call_options(call, options, false, 0, 1, &status)) return status;
   if (to == NULL) return complain(STATUS_USAGE, "salvage: --to NEWFILE is missing (try: hearth salvage --help)");
+  if (!option_new_file(call, to)) return STATUS_USAGE;
   if (call->argc == 0 && strncmp(call->uri, "file:", 5) != 0)
     return complain(STATUS_USAGE, "salvage: %s is no store in a file (file:PATH)", call->uri);
   const char *from = call->argc > 0 ? call->argv[0] : call->uri + 5;
