@@ -1,6 +1,7 @@
 /*
 ** Real files and real processes: a child that commits is killed at any moment, and
-** everything that it had acknowledged is there; a second process is told who has the store.
+** everything that it had acknowledged is there; a second process is told who has the store; readers see one commit, or
+** are told.
 */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "beside_writer.h"
 #include "folder.h"
 #include "hearth_environment.h"
 #include "killed_store.h"
@@ -233,6 +235,10 @@ static void a_second_process_is_told_who_has_it(void **state) {
   assert_int_equal(file->close(store, NULL), HEARTH_OK);
 }
 
+static void readers_beside_a_writer(void **state) {
+  readers_beside_a_writer_of(file, ((Place *)*state)->path);
+}
+
 static void two_names_are_one_store(void **state) {
   Place *p = *state;
   char other[700], dotted[700], here[512], dangling[700];
@@ -362,6 +368,7 @@ int main(void) {
       CHECK(killed_at_any_moment),
       CHECK(killed_at_every_call),
       CHECK(a_second_process_is_told_who_has_it),
+      CHECK(readers_beside_a_writer),
       CHECK(two_names_are_one_store),
       CHECK(bad_places_are_named),
       CHECK(a_write_that_the_system_cuts_short),

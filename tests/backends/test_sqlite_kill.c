@@ -11,14 +11,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "beside_writer.h"
 #include "folder.h"
 #include "hearth_sqlite.h"
 #include "killed_store.h"
 #include "scenario.h"
 
 #define KILLS 120
-#define READERS 3
-#define COMMITS 400
 
 static const hearth_backend *sqlite = &hearth_sqlite_backend;
 
@@ -71,69 +70,8 @@ static void killed_at_any_moment(void **state) {
   killer_free(&k);
 }
 
-/* What a reader in another process found, in memory that is shared. */
-typedef struct Readings {
-  atomic_int begin, ready, stop;
-  atomic_long reads, stale, news;
-} Readings;
-
-/* Each read is of one commit, the same until it is refreshed; poll tells when there is another one. */
-static void read_on(const char *path, Readings *r) {
-  hearth_backend_store *store;
-  hearth_error err;
-  uint64_t last = 0;
-  while (!atomic_load(&r->begin)) killer_wait(1000000);
-  if (open_store(path, HEARTH_OPEN_READONLY, &store, &err) != HEARTH_OK) _exit(3);
-  atomic_fetch_add(&r->ready, 1);
-  while (!atomic_load(&r->stop)) {
-    uint64_t sequence = scenario_verify(sqlite, store);
-    if (sequence != scenario_verify(sqlite, store)) _exit(4);
-    if (sequence < last) _exit(5);
-    atomic_fetch_add(&r->reads, 2);
-    atomic_fetch_add(&r->news, sequence > last ? 1 : 0);
-    last = sequence;
-    hearth_status status = sqlite->poll(store, &err);
-    if (status == HEARTH_STALE) atomic_fetch_add(&r->stale, 1);
-    else if (status != HEARTH_OK) _exit(6);
-    if (sqlite->refresh(store, &err) != HEARTH_OK) {
-      (void)fprintf(stderr, "%s\n", err.message);
-      _exit(7);
-    }
-  }
-  _exit(sqlite->close(store, &err) == HEARTH_OK ? 0 : 8);
-}
-
 static void readers_beside_a_writer(void **state) {
-  Place *p = *state;
-  hearth_backend_store *store;
-  hearth_error err;
-  pid_t children[READERS];
-  Readings *r = mmap(NULL, sizeof *r, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  assert_true(r != MAP_FAILED);
-  for (int i = 0; i < READERS; i++) /* before this process opens anything */
-    if ((children[i] = fork()) == 0) read_on(p->path, r);
-  assert_int_equal(open_store(p->path, 0, &store, &err), HEARTH_OK);
-  assert_int_equal(scenario_submit(sqlite, store, 1, false, HEARTH_DURABLE, &err), HEARTH_OK);
-  atomic_store(&r->begin, 1);
-  while (atomic_load(&r->ready) < READERS) killer_wait(1000000);
-  uint64_t n = 1;
-  for (size_t i = 0; i < rounds(COMMITS) || (atomic_load(&r->stale) < 20 && i < 100000); i++) {
-    n++;
-    assert_int_equal(scenario_submit(sqlite, store, n, n % 2 == 0, HEARTH_COMPLETE, &err), HEARTH_OK);
-    if (n % 100 == 0) assert_int_equal(sqlite->compact(store, 0, &err), HEARTH_OK);
-  }
-  atomic_store(&r->stop, 1);
-  for (int i = 0; i < READERS; i++) {
-    int how;
-    assert_int_equal(waitpid(children[i], &how, 0), children[i]);
-    if (!WIFEXITED(how) || WEXITSTATUS(how) != 0) fail_msg("reader %d ended with %d", i, how);
-  }
-  assert_int_equal(scenario_verify(sqlite, store), n);
-  assert_int_equal(sqlite->close(store, &err), HEARTH_OK);
-  assert_true(atomic_load(&r->stale) >= 20);
-  printf("figure: sqlite: %d readers beside a writer of %llu commits: %ld reads, each of one commit, %ld times stale\n",
-         READERS, (unsigned long long)n, atomic_load(&r->reads), atomic_load(&r->stale));
-  assert_int_equal(munmap(r, sizeof *r), 0);
+  readers_beside_a_writer_of(sqlite, ((Place *)*state)->path);
 }
 
 /* A child that is there before this process opens the store, and waits. */
@@ -226,7 +164,7 @@ static void two_writers(void **state) {
   assert_int_equal(open_store(p->path, 0, &second, &err), HEARTH_OK);
   assert_int_equal(scenario_submit(sqlite, second, 2, true, HEARTH_DURABLE, &err), HEARTH_OK);
   hearth_op op = {HEARTH_PUT, 1, "key1", 4, "of the first", 12};
-  assert_int_equal(sqlite->submit(first, &op, 1, 0, HEARTH_DURABLE, NULL, &err), HEARTH_IO);
+  assert_int_equal(sqlite->submit(first, &op, 1, 0, HEARTH_DURABLE, NULL, &err), HEARTH_DEAD);
   assert_non_null(strstr(err.message, "another program has written a batch"));
   assert_int_equal(sqlite->submit(first, &op, 1, 0, HEARTH_DURABLE, NULL, &err), HEARTH_DEAD);
   assert_int_equal(sqlite->poll(first, &err), HEARTH_DEAD);

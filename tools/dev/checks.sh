@@ -139,7 +139,7 @@ backends 5 file_kill
 store 5 store kill
 store 7 every fault
 backends 20 differential
-postgres 5 postgres_kill
+postgres 15 postgres_kill
 postgres 20 postgres_readers
 postgres 6 postgres_pool
 postgres 8 postgres differential
