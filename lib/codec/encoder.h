@@ -99,6 +99,7 @@ struct Encoder {
   size_t done;              /* how many of the heap's queue are written, or put aside */
   /* Stack indices, absolute. */
   int objects;              /* table: slot + 1 -> object */
+  int large;                /* stores: table: constant + 1 -> large string */
   int permanents, overlay;  /* overlay: further permanents, value -> name, or 0 */
   int modules;              /* table: unregistered module -> name, or 0 */
   const struct PermanentsFilter *named; /* addresses that permanents and modules may have: those of the table `permanents` */

@@ -8,6 +8,7 @@ void heap_init(Heap *h, const hearth_allocator *allocator, HashKey key) {
   h->next_number = 1;
   intmap_init(&h->by_pointer, allocator);
   intmap_init(&h->by_content, allocator);
+  intmap_init(&h->by_address, allocator);
   buffer_init(&h->queue, allocator);
 }
 
@@ -16,6 +17,7 @@ void heap_free(Heap *h) {
   hearth_free(&h->allocator, h->constants, h->constant_capacity * sizeof *h->constants);
   intmap_free(&h->by_pointer);
   intmap_free(&h->by_content);
+  intmap_free(&h->by_address);
   buffer_free(&h->queue);
   h->objects = NULL;
   h->constants = NULL;
@@ -128,8 +130,16 @@ uint32_t heap_constant(Heap *h, ObjectKind kind, Hash128 hash, uint64_t number, 
   return index;
 }
 
+void heap_know_string(Heap *h, uint32_t index, uint64_t pointer) {
+  Constant *c = &h->constants[index];
+  if (c->pointer != 0) intmap_remove(&h->by_address, c->pointer);
+  c->pointer = pointer;
+  intmap_add(&h->by_address, pointer, index);
+}
+
 void heap_remove_constant(Heap *h, uint32_t index) {
   Constant *c = &h->constants[index];
+  if (c->pointer != 0) intmap_remove(&h->by_address, c->pointer);
   uint64_t step = 0;
   while (intmap_get(&h->by_content, content_key(c->hash, step)) != index) step++;
   intmap_remove(&h->by_content, content_key(c->hash, step));

@@ -33,6 +33,7 @@ typedef struct Constant {
   uint8_t fresh;
   uint8_t count;   /* shape: keys */
   size_t size;     /* string: bytes */
+  uint64_t pointer; /* string: of the one that the owner anchors for it, the key in by_address; 0: none */
 } Constant;
 
 typedef struct Heap {
@@ -41,7 +42,7 @@ typedef struct Heap {
   Constant *constants;
   uint32_t object_count, object_capacity, free_object;
   uint32_t constant_count, constant_capacity, free_constant;
-  IntMap by_pointer, by_content;
+  IntMap by_pointer, by_content, by_address; /* the last: of strings that are constants */
   uint64_t next_number;
   uint64_t next_of_kind[OBJECT_PAGED + 1]; /* constants of a blob are numbered by kind */
   bool separate_constants;
@@ -90,5 +91,13 @@ static inline Hash128 heap_hash(const Heap *h, const void *bytes, size_t size) {
 /* Finds or makes the constant of this content; *is_new says which. HEAP_NONE: memory exhausted. */
 uint32_t heap_constant(Heap *h, ObjectKind kind, Hash128 hash, uint64_t number, bool *is_new);
 void heap_remove_constant(Heap *h, uint32_t index);
+
+/* The constant that is this string, if it is known by its address; else HEAP_NONE. */
+static inline uint32_t heap_find_string(const Heap *h, uint64_t pointer) {
+  return intmap_get(&h->by_address, pointer);
+}
+
+/* From now on the constant is known by this address, and by no former one; by_address has room for one more. */
+void heap_know_string(Heap *h, uint32_t index, uint64_t pointer);
 
 #endif

@@ -136,24 +136,38 @@ static void encode_long(Encoder *E, StringDictionary *s, int index, const char *
   value_put_define(&E->body, bytes, size);
 }
 
-/* A store's string that is larger than half a page has pages of its own, found by its content. */
-static void encode_large(Encoder *E, const char *bytes, size_t size) {
+/* The constant of this content, by which the string at `index` is known from now on. */
+static uint32_t large_constant(Encoder *E, int index, const char *bytes, size_t size) {
   bool is_new;
-  uint32_t index = heap_constant(E->heap, OBJECT_STRING, heap_hash(E->heap, bytes, size), 0, &is_new);
-  if (index == HEAP_NONE) encoder_fail_memory(E);
+  uint32_t constant = heap_constant(E->heap, OBJECT_STRING, heap_hash(E->heap, bytes, size), 0, &is_new);
+  if (constant == HEAP_NONE) encoder_fail_memory(E);
   if (is_new) {
-    E->heap->constants[index].size = size;
-    E->ops->constant(E, index, bytes, size);
+    E->heap->constants[constant].size = size;
+    E->ops->constant(E, constant, bytes, size);
   }
-  E->heap->constants[index].epoch = E->heap->epoch;
-  value_put_ref(&E->body, E->heap->constants[index].number);
+  if (!intmap_reserve(&E->heap->by_address, 1)) encoder_fail_memory(E);
+  lua_pushvalue(E->L, index);
+  lua_rawseti(E->L, E->large, (lua_Integer)constant + 1);
+  heap_know_string(E->heap, constant, (uint64_t)(uintptr_t)bytes);
+  return constant;
+}
+
+/*
+** A store's string that is larger than half a page has pages of its own, found by its content. Its bytes are read when
+** it is met first: it is anchored, which costs little beside them, so its address stays its own.
+*/
+static void encode_large(Encoder *E, int index, const char *bytes, size_t size) {
+  uint32_t constant = heap_find_string(E->heap, (uint64_t)(uintptr_t)bytes);
+  if (constant == HEAP_NONE) constant = large_constant(E, index, bytes, size);
+  E->heap->constants[constant].epoch = E->heap->epoch;
+  value_put_ref(&E->body, E->heap->constants[constant].number);
 }
 
 void encode_string(Encoder *E, int index) {
   size_t size;
   const char *bytes = lua_tolstring(E->L, index, &size);
   if (E->page_size > 0 && size > E->page_size / 2)
-    encode_large(E, bytes, size);
+    encode_large(E, index, bytes, size);
   else if (!E->relative || size == 0)
     value_put_string(&E->body, bytes, size);
   else if (size == 1)

@@ -244,6 +244,13 @@ static void delete_garbage(Committer *C) {
 
 /* ------------------------------------------------------- after the batch */
 
+/* Lets go of the large string of a constant that is none any more; clearing a field allocates nothing. */
+static void let_go(lua_State *L, const Heap *heap, uint32_t constant, int large) {
+  if (heap->constants[constant].kind != 0) return;
+  lua_pushnil(L);
+  lua_rawseti(L, large, (lua_Integer)constant + 1);
+}
+
 /* The batch is in: memory follows. Nothing here can fail. */
 static void apply(lua_State *L, Committer *C) {
   hearth_store *S = C->S;
@@ -270,6 +277,7 @@ static void apply(lua_State *L, Committer *C) {
   for (uint32_t i = 0; i < heap->constant_count; i++) {
     heap->constants[i].fresh = 0;
     if (is_garbage_constant(heap, &heap->constants[i])) heap_remove_constant(heap, i);
+    let_go(L, heap, i, C->E.large);
   }
 }
 
@@ -285,8 +293,12 @@ void committer_forget_fresh(lua_State *L, hearth_store *S) {
     lua_rawseti(L, -2, (lua_Integer)i + 1);
   }
   lua_pop(L, 1);
-  for (uint32_t i = 0; i < heap->constant_count; i++)
+  store_push_value(L, S, STORE_LARGE);
+  for (uint32_t i = 0; i < heap->constant_count; i++) {
     if (heap->constants[i].fresh) heap_remove_constant(heap, i);
+    let_go(L, heap, i, lua_gettop(L));
+  }
+  lua_pop(L, 1);
 }
 
 /* ---------------------------------------------------------------- commit */
@@ -318,6 +330,8 @@ Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err) {
   E->no_functions = (S->flags & HEARTH_STORE_NO_FUNCTIONS) != 0;
   store_push_value(L, S, STORE_OBJECTS);
   E->objects = lua_gettop(L);
+  store_push_value(L, S, STORE_LARGE);
+  E->large = lua_gettop(L);
   store_push_value(L, S, STORE_NAMES);
   E->overlay = lua_gettop(L);
   permanents_push(L);

@@ -96,7 +96,7 @@ static void know_globals(lua_State *L, hearth_store *S) {
 }
 
 static void make_lua_side(lua_State *L, hearth_store *S, hearth_error *err) {
-  static const int tables[] = {STORE_OBJECTS, STORE_NAMES, STORE_VALUES, STORE_HANDLES};
+  static const int tables[] = {STORE_OBJECTS, STORE_LARGE, STORE_NAMES, STORE_VALUES, STORE_HANDLES};
   for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
     lua_newtable(L);
     if (tables[i] == STORE_HANDLES) {

@@ -23,6 +23,7 @@
 /* User values of the store's userdata. */
 enum {
   STORE_OBJECTS = 1,  /* table: slot + 1 -> object; a cell by a private closure that captured it */
+  STORE_LARGE,        /* table: constant + 1 -> large string, which is known by its address so long */
   STORE_HOME,         /* the home table */
   STORE_ENVIRONMENT,  /* the table it was installed in, or nil */
   STORE_NAMES,        /* table: value -> name, permanents of this store: ext, the environment */
