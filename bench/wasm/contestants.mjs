@@ -1,4 +1,6 @@
-/** Those who take turns: Hearth natively in a process of its own, Hearth in WebAssembly, and what else JavaScript has. */
+/**
+ * Those who take turns: Hearth natively in a process of its own, Hearth in WebAssembly, and what else JavaScript has.
+ */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";

@@ -64,7 +64,8 @@ async function readCheckedPrototype(bytes) {
 export async function readBlob(input) {
   const bytes = new Bytes(input);
   const header = readHeader(bytes);
-  const [shapeCount, prototypeCount, objectCount, headSize] = [bytes.count(), bytes.count(), bytes.count(), bytes.count()];
+  const [shapeCount, prototypeCount, objectCount, headSize] =
+    [bytes.count(), bytes.count(), bytes.count(), bytes.count()];
   const shapes = Array.from({ length: shapeCount }, () => readShape(bytes, new Values(bytes)));
   const prototypes = [];
   while (prototypes.length < prototypeCount) prototypes.push(await readCheckedPrototype(bytes));
@@ -79,13 +80,16 @@ export async function readBlob(input) {
     if (number >= BigInt(list.length)) bytes.fail(`there is no such ${what}`);
     return list[Number(number)];
   };
-  const constants = { shapes: constant(shapes, "shape"), upvalues: (n) => constant(prototypes, "prototype")(n).upvalues, isCell };
-  const objects = heads.map((head) => (head.kind === "late" ? undefined : { head, ...readBody(bytes, values, head, constants) }));
+  const constants =
+    { shapes: constant(shapes, "shape"), upvalues: (n) => constant(prototypes, "prototype")(n).upvalues, isCell };
+  const objects =
+    heads.map((head) => (head.kind === "late" ? undefined : { head, ...readBody(bytes, values, head, constants) }));
   heads.forEach(({ kind }, i) => {
     if (kind !== "late") return;
     const began = bytes.at;
     const head = readHead(bytes, new Values(bytes));
-    if (head.kind !== "table" || head.shape !== undefined) bytes.fail("a late object is a table without a shape", began);
+    if (head.kind !== "table" || head.shape !== undefined)
+      bytes.fail("a late object is a table without a shape", began);
     objects[i] = { head, weak: true, ...readBody(bytes, values, head, constants) };
   });
   if (bytes.left > 0) bytes.fail("something follows the blob");

@@ -52,7 +52,8 @@ function value(v) {
 }
 
 function prototype(p, number) {
-  const fields = { item: '"prototype"', number, luaVersion: p.luaVersion, upvalues: p.upvalues, size: p.size, sealed: p.sealed };
+  const fields =
+    { item: '"prototype"', number, luaVersion: p.luaVersion, upvalues: p.upvalues, size: p.size, sealed: p.sealed };
   if (p.line === undefined) return object(fields);
   return object({ ...fields, source: value(p.source), line: p.line, lastLine: p.lastLine });
 }
@@ -74,7 +75,8 @@ function item({ head, weak, entries, cells, content, metatable }, number) {
 export function dump({ header, root, shapes, prototypes, objects }) {
   const { format, readableBy, canonical, stripped, luaVersion, integerSize, floatSize } = header;
   return [
-    object({ item: '"blob"', format, readableBy, canonical, stripped, luaVersion, integerSize, floatSize, root: value(root) }),
+    object({ item: '"blob"', format, readableBy, canonical, stripped, luaVersion, integerSize, floatSize,
+      root: value(root) }),
     ...shapes.map((keys, number) => object({ item: '"shape"', number, keys: list(keys.map(value)) })),
     ...prototypes.map(prototype),
     ...objects.map((o, i) => item(o, i + 1)),
@@ -91,10 +93,11 @@ function operation({ op, table, key, value: bytes }) {
 export function dumpLog({ header, frames }) {
   const { writeVersion, readVersion, salt, first, synced, time } = header;
   return [
-    object({ item: '"log"', writeVersion, readVersion, salt: JSON.stringify(salt.toString(16).padStart(16, "0")), first, synced,
-      time, damaged: false }),
-    ...frames.map(({ at, kind, sequence, length, time: written, synced: known, operations }) => object({ item: '"frame"', at,
-      kind: JSON.stringify(kind), sequence, length, time: written, synced: known, operations: list(operations.map(operation)) })),
+    object({ item: '"log"', writeVersion, readVersion, salt: JSON.stringify(salt.toString(16).padStart(16, "0")),
+      first, synced, time, damaged: false }),
+    ...frames.map(({ at, kind, sequence, length, time: written, synced: known, operations }) => object({
+      item: '"frame"', at, kind: JSON.stringify(kind), sequence, length, time: written, synced: known,
+      operations: list(operations.map(operation)) })),
   ];
 }
 

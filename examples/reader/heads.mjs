@@ -1,7 +1,8 @@
 /** Chapter "Records": heads of objects, and the shapes and bodies that go with them. */
 import { isReference } from "./value.mjs";
 
-const KINDS = [undefined, "table", "closure", "upvalue", "permanent", "special", "late", "shape", "prototype", "string", "paged"];
+const KINDS =
+  [undefined, "table", "closure", "upvalue", "permanent", "special", "late", "shape", "prototype", "string", "paged"];
 const PERMANENTS = ["table", "function", "C function", "userdata", "upvalue"];
 const ARRAY = 0x10, SHAPE = 0x20, PAIRS = 0x40, METATABLE = 0x80;
 const FLAGS = { table: 0xf0, permanent: 0xf0, special: 0x10, paged: METATABLE };

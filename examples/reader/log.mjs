@@ -35,7 +35,8 @@ async function readOperation(bytes, base, salt) {
   if (valueSize > BigInt(bytes.left)) bytes.fail("a value is longer than what is left", began);
   const at = bytes.at;
   const value = bytes.take(Number(valueSize));
-  if (await check(value, seedAt(salt, base + at) ^ await check(key, table)) !== expected) bytes.fail("a value is not as it was written", base + at);
+  if (await check(value, seedAt(salt, base + at) ^ await check(key, table)) !== expected)
+    bytes.fail("a value is not as it was written", base + at);
   return { op, table, key, value };
 }
 
@@ -49,7 +50,8 @@ async function readFrame(bytes, header, before, batch) {
   bytes.take(3);
   const [length, sequence, time, synced, expected, chain, own] = Array.from({ length: 7 }, () => bytes.u64());
   const follows = sequence === (kind === "synced" || kind === "closed" ? batch - 1n : batch);
-  if (!magic || kind === undefined || !follows || chain !== before || await check(whole, seedAt(header.salt, at)) !== own) return undefined;
+  if (!magic || kind === undefined || !follows || chain !== before) return undefined;
+  if (await check(whole, seedAt(header.salt, at)) !== own) return undefined;
   if (length > BigInt(bytes.left)) return undefined;
   const begin = bytes.at;
   const payload = bytes.take(Number(length));

@@ -51,7 +51,8 @@ export class Values {
 
   #narrow(began) {
     const float = this.bytes.float32();
-    if (Number.isNaN(float) || (float !== 0 && Math.abs(float) < 2 ** -126)) this.bytes.fail("a float of 32 bits is not normal", began);
+    if (Number.isNaN(float) || (float !== 0 && Math.abs(float) < 2 ** -126))
+      this.bytes.fail("a float of 32 bits is not normal", began);
     return { float };
   }
 
@@ -85,9 +86,11 @@ export class Values {
 
   #local(began) {
     const number = this.bytes.varint();
-    if (this.locals === undefined || number >= BigInt(this.locals)) this.bytes.fail("there is no such local object", began);
+    if (this.locals === undefined || number >= BigInt(this.locals))
+      this.bytes.fail("there is no such local object", began);
     return { local: number };
   }
 }
 
-export const isReference = (value) => value !== null && typeof value === "object" && ("ref" in value || "local" in value);
+export const isReference = (value) => value !== null && typeof value === "object" &&
+  ("ref" in value || "local" in value);

@@ -14,7 +14,9 @@ const MODULE = "/tests/browser/conformance_page.js";
 // Milliseconds of a case, and of all: what waits for what never comes fails. They take 2 s at most, and 6.
 const LONGEST = 30000;
 const LONGEST_OF_ALL = 120000;
-/** Why a case is skipped: IndexedDB is not reached through hearth_environment, and compaction leaves no earlier batches. */
+/**
+ * Why a case is skipped: IndexedDB is not reached through hearth_environment, and compaction leaves no earlier batches.
+ */
 const REASONS = ["the subject does not run on the disk of the kit", "the backend keeps no batches"];
 
 const wasm = process.env.HEARTH_CONFORMANCE ?? join(repository, "build/wasm32/tests/browser/conformance.wasm");
@@ -57,7 +59,8 @@ async function runAll(t, where, place) {
     });
   }
   const { passed, skipped } = counts;
-  t.diagnostic(`figure: conformance of IndexedDB in ${where}: ${passed} cases passed, ${skipped} skipped (${REASONS.join("; ")})`);
+  t.diagnostic(
+    `figure: conformance of IndexedDB in ${where}: ${passed} cases passed, ${skipped} skipped (${REASONS.join("; ")})`);
   assert.equal(passed + skipped, all.length);
   assert.ok(passed > skipped);
   assert.deepEqual(consoles.take(), []);

@@ -11,7 +11,8 @@ const read = (path) => readFile(new URL(`../../${path}`, import.meta.url), "utf8
 test("error.js has every status of hearth_status.h, by number and name", async () => {
   const header = await read("include/hearth_status.h");
   const names = await read("lib/base/status.c");
-  const found = [...header.matchAll(/^ {2}HEARTH_([A-Z]+) = (-?\d+)/gm)].map(([, name, number]) => [name.toLowerCase(), Number(number)]);
+  const found = [...header.matchAll(/^ {2}HEARTH_([A-Z]+) = (-?\d+)/gm)].map(
+    ([, name, number]) => [name.toLowerCase(), Number(number)]);
   assert.ok(found.length >= 31);
   assert.deepEqual(Object.entries(STATUS).sort(), found.sort());
   for (const [name, number] of found) {

@@ -32,7 +32,8 @@ export class Raw {
     const length = this.storage.attach(this.storage.readonly ? 1 : 0, (ticket, status, reason) =>
       this.events.push(status === 0 ? `${ticket}` : `${ticket}: ${status} ${reason}`));
     this.bytes = new Uint8Array(length);
-    for (let at = 0, part; (part = this.storage.read(at, length - at)).length > 0; at += part.length) this.bytes.set(part, at);
+    for (let at = 0, part; (part = this.storage.read(at, length - at)).length > 0; at += part.length)
+      this.bytes.set(part, at);
     const lines = new TextDecoder().decode(this.bytes).split("\n").filter((line) => line !== "");
     this.records = lines.map((line) => line.split(" ")[0]);
     this.storage.opened(length);

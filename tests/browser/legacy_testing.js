@@ -1,4 +1,6 @@
-/** What the suites of legacy data in Chromium share: pages with origins of their own, and the legacy interface there. */
+/**
+ * What the suites of legacy data in Chromium share: pages with origins of their own, and the legacy interface there.
+ */
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,4 +1,6 @@
-/** The JavaScript of docs/MIGRATION.md as it stands there, in Chromium: a page that had the legacy runtime moves over. */
+/**
+ * The JavaScript of docs/MIGRATION.md as it stands there, in Chromium: a page that had the legacy runtime moves over.
+ */
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";

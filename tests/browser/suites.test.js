@@ -25,8 +25,9 @@ before(async () => {
   const names = ["README.md", "lib/base/status.c"];
   names.push("lib/legacy/legacy.lua");
   names.push(...["json", "isomorphism", "large_table", "random_graph"].map((name) => `tests/lua/support/${name}.lua`));
-  names.push("docs/MIGRATION.md", "docs/LEGACY.md", "include/hearth.h", "include/hearth_legacy.h", "bindings/js/src/hearth.d.ts",
-    "bindings/js/src/cu/cu.d.ts", ...["main", "run", "options", "legacy", "migrate"].map((name) => `tools/hearth/${name}.c`));
+  names.push("docs/MIGRATION.md", "docs/LEGACY.md", "include/hearth.h", "include/hearth_legacy.h",
+    "bindings/js/src/hearth.d.ts", "bindings/js/src/cu/cu.d.ts",
+    ...["main", "run", "options", "legacy", "migrate"].map((name) => `tools/hearth/${name}.c`));
   for (const folder of ["bindings/lua", "tests/fixtures/legacy"])
     for (const entry of await readdir(join(repository, folder), { withFileTypes: true }))
       if (entry.isFile()) names.push(`${folder}/${entry.name}`);

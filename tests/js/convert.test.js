@@ -13,7 +13,8 @@ const echo = (value) => hearth.run("return ...", { args: [value] })[0];
 /** What Lua says of a value: its type, and math.type of a number. */
 const typeOf = (value) => hearth.run("return math.type(...) or type(...)", { args: [value] })[0];
 /** Is the value, in Lua, what the expression gives? */
-const isInLua = (value, expression) => hearth.run(`return rawequal(..., ${expression}) and math.type(...) == math.type(${expression})`,
+const isInLua = (value, expression) =>
+  hearth.run(`return rawequal(..., ${expression}) and math.type(...) == math.type(${expression})`,
   { args: [value] })[0];
 
 describe("numbers", () => {
@@ -28,7 +29,8 @@ describe("numbers", () => {
       assert.equal(echo(BigInt(n)), n);
     });
   }
-  const beyond = [2n ** 53n, 2n ** 53n + 1n, -(2n ** 53n), -(2n ** 53n) - 1n, 2n ** 62n, 2n ** 63n - 1n, -(2n ** 63n) + 1n];
+  const beyond =
+    [2n ** 53n, 2n ** 53n + 1n, -(2n ** 53n), -(2n ** 53n) - 1n, 2n ** 62n, 2n ** 63n - 1n, -(2n ** 63n) + 1n];
   for (const n of beyond) {
     test(`the integer ${n} is a bigint`, () => {
       assert.equal(lua(`${n}`), n);
@@ -78,8 +80,8 @@ describe("nil and booleans", () => {
 });
 
 describe("strings", () => {
-  const texts = ["", "a", "\0", "a\0b", "ü", "€", "😀", "\u{10ffff}", "\ufeffwith a byte order mark", "\ufffd", "\ufffe\uffff",
-    "e\u0301", "x".repeat(24), "x".repeat(25), "ü".repeat(12), "ü".repeat(13), "€".repeat(100000)];
+  const texts = ["", "a", "\0", "a\0b", "ü", "€", "😀", "\u{10ffff}", "\ufeffwith a byte order mark", "\ufffd",
+    "\ufffe\uffff", "e\u0301", "x".repeat(24), "x".repeat(25), "ü".repeat(12), "ü".repeat(13), "€".repeat(100000)];
   test("texts of all kinds come back, and have their bytes in Lua", () => {
     for (const text of texts) {
       assert.equal(echo(text), text);
@@ -88,9 +90,9 @@ describe("strings", () => {
     }
   });
   /* As tests of UTF-8 decoders have them: too long forms, surrogates, beyond U+10FFFF, cut, alone, in the middle. */
-  const broken = ["80", "bf", "c0 80", "c1 bf", "c2", "c2 41", "e0 80 80", "e0 9f bf", "e1 80", "e1 80 41", "ed a0 80", "ed bf bf",
-    "ed a0 80 ed b0 80", "f0 80 80 80", "f0 8f bf bf", "f1 80 80", "f1 80 80 41", "f4 90 80 80", "f5 80 80 80", "f8 88 80 80 80",
-    "fc 84 80 80 80 80", "fe", "ff", "61 ff 62", "c3 bc ff"];
+  const broken = ["80", "bf", "c0 80", "c1 bf", "c2", "c2 41", "e0 80 80", "e0 9f bf", "e1 80", "e1 80 41", "ed a0 80",
+    "ed bf bf", "ed a0 80 ed b0 80", "f0 80 80 80", "f0 8f bf bf", "f1 80 80", "f1 80 80 41", "f4 90 80 80",
+    "f5 80 80 80", "f8 88 80 80 80", "fc 84 80 80 80 80", "fe", "ff", "61 ff 62", "c3 bc ff"];
   test("bytes that are no UTF-8 are a Uint8Array, and come back as they are", () => {
     for (const hex of broken) {
       const bytes = Uint8Array.from(hex.split(" "), (byte) => Number.parseInt(byte, 16));
@@ -171,7 +173,8 @@ describe("tables to JavaScript", () => {
     assert.equal(hearth.run("local t = ... return t.__proto__.x + t.constructor", { args: [object] })[0], 3);
   });
   test("metatables are not asked", () => {
-    assert.deepEqual(lua("setmetatable({a = 1}, {__index = error, __len = error, __pairs = error, __metatable = 1})"), { a: 1 });
+    assert.deepEqual(lua("setmetatable({a = 1}, {__index = error, __len = error, __pairs = error, __metatable = 1})"),
+      { a: 1 });
   });
   test("shared and cyclic tables stay so", () => {
     const [a, b] = hearth.run("local s = {} local t = {s, s, {s = s}} t[4] = t t[{}] = t return t, s");
@@ -189,7 +192,8 @@ describe("tables to JavaScript", () => {
 describe("tables from JavaScript", () => {
   test("arrays, with holes", () => {
     assert.equal(hearth.run("local t = ... return #t == 3 and t[3]", { args: [[1, 2, 3]] })[0], 3);
-    assert.deepEqual(hearth.run("local t = ... return t[1], t[2], t[3], next({})", { args: [[1, , 3]] }), [1, undefined, 3, undefined]);
+    assert.deepEqual(hearth.run("local t = ... return t[1], t[2], t[3], next({})", { args: [[1, , 3]] }),
+      [1, undefined, 3, undefined]);
     assert.deepEqual(echo([1, undefined, 3]), new Map([[1, 1], [3, 3]]));
     assert.deepEqual(echo([undefined]), {});
   });
@@ -222,24 +226,29 @@ describe("tables from JavaScript", () => {
   test("shared and cyclic ones stay so", () => {
     const shared = [1], object = { shared, again: [shared], map: new Map([["s", shared]]) };
     object.self = object;
-    assert.deepEqual(hearth.run("local o = ... return o.shared == o.again[1], o.map.s == o.shared, o.self == o", { args: [object] }),
-      [true, true, true]);
+    assert.deepEqual(hearth.run("local o = ... return o.shared == o.again[1], o.map.s == o.shared, o.self == o",
+      { args: [object] }), [true, true, true]);
     const back = echo(object);
     assert.equal(back.self, back);
     assert.equal(back.again[0], back.shared);
-    assert.deepEqual(hearth.run("local a, b = ... return a == b", { args: [shared, shared] }), [true], "between arguments");
+    assert.deepEqual(hearth.run("local a, b = ... return a == b", { args: [shared, shared] }), [true],
+      "between arguments");
   });
   test("100,000 deep, both ways", () => {
     let deep = {};
     for (let i = 0; i < 100000; i++) deep = i % 2 ? { deep } : [deep];
-    assert.equal(hearth.run("local n, t = 0, ... while next(t) do t = t.deep or t[1] n = n + 1 end return n", { args: [deep] })[0], 100000);
-    let [back] = hearth.run("local t = {} for i = 1, 100000 do t = i % 2 == 0 and {t} or {t = t} end return t"), depth = 0;
+    assert.equal(
+      hearth.run("local n, t = 0, ... while next(t) do t = t.deep or t[1] n = n + 1 end return n", { args: [deep] })[0],
+      100000);
+    let [back] = hearth.run("local t = {} for i = 1, 100000 do t = i % 2 == 0 and {t} or {t = t} end return t"),
+      depth = 0;
     for (; Object.keys(back).length > 0; depth++) back = back.t ?? back[0];
     assert.equal(depth, 100000);
   });
   test("1,000,000 entries, both ways", () => {
     const numbers = Array.from({ length: 1e6 }, (_, i) => i);
-    const [sum, back] = hearth.run("local s, t = 0, ... for _, n in ipairs(t) do s = s + n end return s, t", { args: [numbers] });
+    const [sum, back] =
+      hearth.run("local s, t = 0, ... for _, n in ipairs(t) do s = s + n end return s, t", { args: [numbers] });
     assert.equal(sum, (1e6 * (1e6 - 1)) / 2);
     assert.equal(back.length, 1e6);
     assert.equal(back[999999], 999999);
@@ -255,7 +264,8 @@ describe("tables from JavaScript", () => {
   test("a getter that runs Lua meanwhile disturbs nothing", () => {
     const f = (x) => x + 1;
     echo(f); // Lua has seen it, and forgets it in the getter
-    const [sum] = hearth.run("local f, t = ... return f(t.a)", { args: [f, { get a() { return hearth.run("collectgarbage() collectgarbage() return 41")[0]; } }] });
+    const [sum] = hearth.run("local f, t = ... return f(t.a)",
+      { args: [f, { get a() { return hearth.run("collectgarbage() collectgarbage() return 41")[0]; } }] });
     assert.equal(sum, 42);
   });
 });
@@ -277,7 +287,8 @@ describe("what is refused", () => {
 
 describe("functions", () => {
   test("of Lua are callable and keep their identity", () => {
-    const [f, g, again] = hearth.run("local n = 0 local function f(d) n = n + d return n, 'x' end return f, function() end, f");
+    const [f, g, again] =
+      hearth.run("local n = 0 local function f(d) n = n + d return n, 'x' end return f, function() end, f");
     assert.equal(typeof f, "function");
     assert.equal(f.type, "function");
     assert.deepEqual(f(2), [2, "x"]);
@@ -357,10 +368,12 @@ describe("functions", () => {
 
 describe("references", () => {
   test("coroutines, userdata and external tables come back as what they are", () => {
-    const [co, file, external] = hearth.run("co = coroutine.create(function(x) return x + 1 end) e = ext.table() e.k = 1 return co, io.stdout, e");
+    const [co, file, external] =
+      hearth.run("co = coroutine.create(function(x) return x + 1 end) e = ext.table() e.k = 1 return co, io.stdout, e");
     assert.deepEqual([co.type, file.type, external.type], ["thread", "userdata", "userdata"]);
-    assert.deepEqual(hearth.run("local c, f, e = ... return c == co, f == io.stdout, e == e, e.k, coroutine.resume(c, 41)", { args: [co, file, external] }),
-      [true, true, true, 1, true, 42]);
+    assert.deepEqual(
+      hearth.run("local c, f, e = ... return c == co, f == io.stdout, e == e, e.k, coroutine.resume(c, 41)",
+        { args: [co, file, external] }), [true, true, true, 1, true, 42]);
     assert.equal(hearth.get("co"), co);
     co.release();
     assert.throws(() => echo(co), failure("invalid", "released"));
@@ -369,8 +382,11 @@ describe("references", () => {
   test("a Lua value that nobody holds is collected, one that JavaScript holds is not", () => {
     const output = runNode(`
       const hearth = await Hearth.open();
-      const settle = async () => { for (let i = 0; i < 5; i++) { gc(); await new Promise((resolve) => setTimeout(resolve, 10)); } };
-      hearth.run("weak = setmetatable({}, {__mode = 'v'}) function make(name) local x = function() return name end weak[name] = x return x end");
+      const settle = async () => {
+        for (let i = 0; i < 5; i++) { gc(); await new Promise((resolve) => setTimeout(resolve, 10)); }
+      };
+      hearth.run("weak = setmetatable({}, {__mode = 'v'}) " +
+        "function make(name) local x = function() return name end weak[name] = x return x end");
       const held = hearth.call("make", "held")[0];
       for (let i = 0; i < 1000; i++) hearth.call("make", "dropped" + i);
       let freed = 0;
@@ -387,5 +403,6 @@ describe("references", () => {
 });
 
 test("what cannot be converted is a HearthError, and that an Error", () => {
-  assert.throws(() => echo(Symbol("s")), (error) => error instanceof HearthError && error instanceof Error && error.name === "HearthError");
+  assert.throws(() => echo(Symbol("s")),
+    (error) => error instanceof HearthError && error instanceof Error && error.name === "HearthError");
 });

@@ -1,4 +1,6 @@
-/** What the tests of the drop-in module hearth-lua/cu in Node share: a module with a file as its store, and the console. */
+/**
+ * What the tests of the drop-in module hearth-lua/cu in Node share: a module with a file as its store, and the console.
+ */
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, afterEach, beforeEach } from "node:test";

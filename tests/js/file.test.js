@@ -28,13 +28,16 @@ const FILL = `
 const TELL = `
   local h, out = _home, {}
   for i, v in ipairs(h.numbers) do out[#out + 1] = math.type(v) .. string.format("%q", v) end
-  for _, s in ipairs(h.texts) do out[#out + 1] = #s .. ":" .. s:sub(1, 4):gsub("[^%w]", function(c) return "<" .. c:byte() .. ">" end) end
+  for _, s in ipairs(h.texts) do
+    out[#out + 1] = #s .. ":" .. s:sub(1, 4):gsub("[^%w]", function(c) return "<" .. c:byte() .. ">" end)
+  end
   out[#out + 1] = tostring(h.keys[true] + h.keys[1.5] + h.keys[-7] + h.keys["a b"] + h.keys[h.a])
   out[#out + 1] = h.count() .. " " .. h.peek()
   out[#out + 1] = tostring(h.a == h.b[1]) .. tostring(h.cycle.self == h.cycle) .. h.object:name()
   local sum, keys = 0, 0 for k, v in pairs(h.big) do if math.type(k) then sum = sum + v else keys = keys + #v end end
   out[#out + 1] = sum .. " " .. keys
-  out[#out + 1] = tostring(h.libraries[1] == print and h.libraries[2] == string and h.libraries[3] == math.sin and h.libraries[4] == _G and h.libraries[5] == io.stdout)
+  out[#out + 1] = tostring(h.libraries[1] == print and h.libraries[2] == string and h.libraries[3] == math.sin
+    and h.libraries[4] == _G and h.libraries[5] == io.stdout)
   out[#out + 1] = #h.external.k.deep .. " " .. table.concat({ h.vararg(1, "x", 3) }, ",")
   return table.concat(out, "|")`;
 const native = (path, code, options) => runCommand(["--store", `file:${path}`, "eval", code], options);
@@ -99,7 +102,8 @@ describe("one file, two builds", () => {
     const path = join(newFolder(), "turns.hearth");
     for (let i = 1; i <= 5; i++) {
       await inNode(path, async (hearth) => {
-        hearth.run("_home.n = (_home.n or 0) + 1 _home.log = _home.log or {} table.insert(_home.log, function() return _home.n end)");
+        hearth.run("_home.n = (_home.n or 0) + 1 _home.log = _home.log or {} " +
+          "table.insert(_home.log, function() return _home.n end)");
         await hearth.commit();
         if (i % 2) await hearth.compact();
       });
@@ -160,7 +164,8 @@ const HOLD_NATIVELY = `_home.x = "acknowledged"
 describe("one owner", () => {
   test("a native process has it: busy in Node, until it ends", async () => {
     const path = join(newFolder(), "owned.hearth");
-    const owner = spawn(command(), ["--store", `file:${path}`, "eval", HOLD_NATIVELY], { stdio: ["pipe", "pipe", "inherit"] });
+    const owner =
+      spawn(command(), ["--store", `file:${path}`, "eval", HOLD_NATIVELY], { stdio: ["pipe", "pipe", "inherit"] });
     try {
       assert.equal(await lineOf(owner), "ready");
       await assert.rejects(Hearth.open({ store: `file:${path}` }), failure("busy", "owned.hearth"));
@@ -176,7 +181,9 @@ describe("one owner", () => {
       assert.match(native(path, "return 1", { status: 3 }), /owned\.hearth/);
       symlinkSync(folder, `${folder}-link`);
       await assert.rejects(Hearth.open({ store: `file:${folder}-link/owned.hearth` }), failure("busy"));
-      assert.equal(runNode("await Hearth.open({ store: 'file:' + process.argv[1] }).catch((e) => console.log(e.code))", { args: [path] }), "busy\n");
+      assert.equal(
+        runNode("await Hearth.open({ store: 'file:' + process.argv[1] }).catch((e) => console.log(e.code))",
+          { args: [path] }), "busy\n");
       hearth.run("_home.still = 'mine'");
       await hearth.commit();
     });
@@ -189,7 +196,8 @@ describe("one owner", () => {
       hearth.run("_home.x = 'before'");
       await hearth.commit();
     });
-    const owner = spawn(command(), ["--store", `file:${path}`, "eval", HOLD_NATIVELY], { stdio: ["pipe", "pipe", "inherit"] });
+    const owner =
+      spawn(command(), ["--store", `file:${path}`, "eval", HOLD_NATIVELY], { stdio: ["pipe", "pipe", "inherit"] });
     await lineOf(owner);
     owner.kill("SIGKILL");
     await gone(owner);
@@ -198,7 +206,8 @@ describe("one owner", () => {
   });
   test("an owner that was killed is succeeded: Node, then native, then Node", async () => {
     const path = join(newFolder(), "killed.hearth");
-    for (const next of [() => native(path, "return _home.x").trim(), () => inNode(path, (hearth) => hearth.get("_home.x"))]) {
+    for (const next of [() => native(path, "return _home.x").trim(),
+      () => inNode(path, (hearth) => hearth.get("_home.x"))]) {
       const owner = startNode(HOLD, { args: [path] });
       try {
         assert.equal(await lineOf(owner), "ready");
@@ -214,7 +223,8 @@ describe("one owner", () => {
     const path = join(newFolder(), "killed.hearth");
     const commits = `
       const hearth = await Hearth.open({ store: "file:" + process.argv[1] });
-      hearth.run("_home.n = _home.n or 0 _home.t = _home.t or {} function step() _home.n = _home.n + 1 _home.t[_home.n % 50] = ('x'):rep(_home.n % 700) _home.check = _home.n end");
+      hearth.run("_home.n = _home.n or 0 _home.t = _home.t or {} function step() _home.n = _home.n + 1 " +
+        "_home.t[_home.n % 50] = ('x'):rep(_home.n % 700) _home.check = _home.n end");
       for (;;) {
         hearth.call("step");
         await hearth.commit({ durability: "complete" });
@@ -232,8 +242,10 @@ describe("one owner", () => {
       await new Promise((resolve) => (child.stdout.readableEnded ? resolve() : child.stdout.once("end", resolve)));
       const acknowledged = Number(text.slice(0, text.lastIndexOf("\n")).split("\n").at(-1));
       assert.ok(acknowledged > least, `round ${round}: ${acknowledged}`);
-      const [n, check, size] = await inNode(path, (hearth) => hearth.run("return _home.n, _home.check, #_home.t[_home.n % 50]"));
-      assert.ok(n === acknowledged || n === acknowledged + 1, `round ${round}: ${acknowledged} acknowledged, ${n} there`);
+      const [n, check, size] =
+        await inNode(path, (hearth) => hearth.run("return _home.n, _home.check, #_home.t[_home.n % 50]"));
+      assert.ok(n === acknowledged || n === acknowledged + 1,
+        `round ${round}: ${acknowledged} acknowledged, ${n} there`);
       assert.deepEqual([check, size], [n, n % 700]);
       least = n;
     }
@@ -259,8 +271,11 @@ describe("what goes wrong", () => {
       console.log(again.get("_home.x"), again.get("_home.big"));
       await again.close();`;
     const script = join(newFolder(), "full.mjs");
-    writeFileSync(script, `import assert from "node:assert/strict"; const { Hearth } = await import(${JSON.stringify((await import("./testing.js")).packageURL)});${code.replaceAll("argv[1]", "argv[2]")}`);
-    const child = spawnSync("bash", ["-c", 'ulimit -f 4096; exec "$0" "$@"', process.execPath, script, path], { encoding: "utf8" }); // 4 MiB
+    const url = JSON.stringify((await import("./testing.js")).packageURL);
+    writeFileSync(script, 'import assert from "node:assert/strict"; ' +
+      `const { Hearth } = await import(${url});${code.replaceAll("argv[1]", "argv[2]")}`);
+    const four = 'ulimit -f 4096; exec "$0" "$@"'; // 4 MiB
+    const child = spawnSync("bash", ["-c", four, process.execPath, script, path], { encoding: "utf8" });
     assert.equal(child.stdout, "after undefined\n", child.stderr);
     assert.equal(native(path, "return _home.x"), "after\n");
   });
@@ -269,7 +284,9 @@ describe("what goes wrong", () => {
     writeFileSync(join(folder, "text"), "This is a text. ".repeat(100));
     writeFileSync(join(folder, "empty"), "");
     mkdirSync(join(folder, "folder"));
-    const lua = `local path, options = ... local _, _, code = require "hearth".open("file:" .. path, { readonly = options == "readonly" or nil, create = options ~= "nocreate" and nil }) return code`;
+    const lua = `local path, options = ...
+      local readonly, create = options == "readonly" or nil, options ~= "nocreate" and nil
+      return (select(3, require "hearth".open("file:" .. path, { readonly = readonly, create = create })))`;
     const places = ["no/such/folder/x", "folder", "text", "text/below", "empty", "absent", `${"x".repeat(300)}`];
     for (const place of places) {
       for (const mode of ["readonly", "nocreate", "write"]) {
@@ -277,23 +294,28 @@ describe("what goes wrong", () => {
         const path = join(folder, place);
         const natively = runCommand(["--store", "memory:", "eval", lua, path, mode]).trim();
         const options = { readonly: mode === "readonly" || undefined, create: mode === "nocreate" ? false : undefined };
-        const code = await Hearth.open({ store: `file:${path}`, ...options }).then(async (hearth) => { await hearth.close(); return "nil"; }, (error) => error.code);
+        const code = await Hearth.open({ store: `file:${path}`, ...options })
+          .then(async (hearth) => { await hearth.close(); return "nil"; }, (error) => error.code);
         assert.equal(code, natively, `${place.slice(0, 40)} ${mode}`);
       }
     }
     assert.equal(readFileSync(join(folder, "text"), "utf8").slice(0, 15), "This is a text.");
   });
-  test("a folder that may not be written", { skip: process.getuid() !== 0 && "needs root, who becomes nobody" }, async () => {
+  const skip = process.getuid() !== 0 && "needs root, who becomes nobody";
+  test("a folder that may not be written", { skip }, async () => {
     const folder = newFolder(), path = join(folder, "s.hearth");
     native(path, "_home.x = 1");
     for (let up = folder; up !== "/tmp" && up.length > 4; up = join(up, "..")) chmodSync(up, 0o755);
     chmodSync(path, 0o644);
     const code = `process.setgid(65534); process.setuid(65534);
       for (const options of [{}, { readonly: true }, { store: "file:" + process.argv[1] + ".new" }])
-        console.log(await Hearth.open({ store: "file:" + process.argv[1], ...options }).then((h) => "open " + h.get("_home.x"), (e) => e.code));`;
+        console.log(await Hearth.open({ store: "file:" + process.argv[1], ...options })
+          .then((h) => "open " + h.get("_home.x"), (e) => e.code));`;
     const lines = runNode(code, { args: [path] }).trim().split("\n");
-    const lua = `for _, p in ipairs { {(...)}, {(...), {readonly = true}}, {(...) .. ".new"} } do local s, _, code = require "hearth".open("file:" .. p[1], p[2]) print(s and "open " .. s.home.x or code) end`;
-    const child = spawnSync(command(), ["--store", "memory:", "eval", lua, path], { encoding: "utf8", uid: 65534, gid: 65534 });
+    const lua = `for _, p in ipairs { {(...)}, {(...), {readonly = true}}, {(...) .. ".new"} } do
+      local s, _, code = require "hearth".open("file:" .. p[1], p[2]) print(s and "open " .. s.home.x or code) end`;
+    const child =
+      spawnSync(command(), ["--store", "memory:", "eval", lua, path], { encoding: "utf8", uid: 65534, gid: 65534 });
     if (child.error === undefined && child.status === 0) assert.deepEqual(lines, child.stdout.trim().split("\n"));
     assert.equal(lines[1], "open 1");
   });

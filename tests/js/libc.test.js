@@ -93,7 +93,8 @@ describe("string.format", () => {
     assert.match(hearth.run("return ('%p'):format({})")[0], /^0x[0-9a-f]{8}$/);
     assert.match(hearth.run("return ('%14p|'):format({})")[0], /^ {4}0x[0-9a-f]{8}\|$/);
     assert.deepEqual(hearth.run("return ('%p %-8p|'):format(1, 2)"), ["(null) (null)  |"]);
-    assert.equal(hearth.run("return ('%5.1f|%-5g|%05g'):format(0/0, 1/0, -1/0)")[0].replace("-nan", " nan"), "  nan|inf  | -inf");
+    assert.equal(hearth.run("return ('%5.1f|%-5g|%05g'):format(0/0, 1/0, -1/0)")[0].replace("-nan", " nan"),
+      "  nan|inf  | -inf");
   });
   test("texts longer than any buffer", () => assert.deepEqual(hearth.run(`local s = ("x"):rep(3000)
     return #("%s%s"):format(s, s), select(2, pcall(error, ("%s"):format(s))) == s`), [6000, true]));
@@ -159,14 +160,16 @@ describe("streams", () => {
   test("without a buffer, by lines, and with one", () => {
     for (const mode of ["no", "line", "full"])
       assert.equal(output(`assert(io.stdout:setvbuf("${mode}")) io.write("x\\n") io.write("y") print "z"`)[1], "x\nyz");
-    assert.deepEqual(hearth.run("local at, message = io.stdout:seek() return at, type(message)"), [undefined, "string"]);
+    assert.deepEqual(hearth.run("local at, message = io.stdout:seek() return at, type(message)"),
+      [undefined, "string"]);
   });
   test("standard input has ended", () => assert.deepEqual(hearth.run(`
     return io.read(), io.read 'a', io.read(0), #io.read 'a', io.lines()(), debug.debug()`),
   [undefined, "", undefined, 0, undefined]));
   test("nothing is read from standard output, or written to standard input", () => {
     assert.deepEqual(hearth.run("local r, message = io.stdout:read() return r, type(message)"), [undefined, "string"]);
-    assert.deepEqual(hearth.run("local r, message = io.stdin:write 'x' return r, type(message)"), [undefined, "string"]);
+    assert.deepEqual(hearth.run("local r, message = io.stdin:write 'x' return r, type(message)"),
+      [undefined, "string"]);
   });
   test("no file is opened, made, removed or renamed", () => assert.deepEqual(hearth.run(`
     local all = {}

@@ -50,8 +50,9 @@ package.loaded["harness.host"] = host`;
  * @param {string} what.suite its text
  * @param {string} what.harness the text of harness.lua
  * @param {object} [what.options] for Hearth.open
- * @param {{path?: (name: string) => string, read?: (path: string) => Uint8Array, write?: (path: string, bytes: any) => void,
- *   source?: (name: string) => string, run?: (code: string, ...args: string[]) => string}} [what.host] what the
+ * @param {{path?: (name: string) => string, read?: (path: string) => Uint8Array,
+ *   write?: (path: string, bytes: any) => void, source?: (name: string) => string,
+ *   run?: (code: string, ...args: string[]) => string}} [what.host] what the
  *   place offers of files and processes; a test that needs more is skipped
  * @returns {Promise<{passed: number, failed: number, skipped: {name: string, reason: string}[], output: string}>}
  */

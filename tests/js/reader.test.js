@@ -88,14 +88,16 @@ test("versions and flags: every pair of them", async () => {
       for (const flags of [0, 1, 2, 3, 4, 255]) {
         const changed = Buffer.from(bytes);
         changed.set([writtenBy, readableBy, flags], 4);
-        assert.equal(await read(changed), said(changed), `written by ${writtenBy}, readable by ${readableBy}, flags ${flags}`);
+        assert.equal(await read(changed), said(changed),
+          `written by ${writtenBy}, readable by ${readableBy}, flags ${flags}`);
       }
 });
 
 test("both refuse every prefix", async () => {
   for (const name of names) {
     const bytes = readFileSync(join(golden, name));
-    for (let size = 0; size < bytes.length; size++) assert.equal(await read(bytes.subarray(0, size)), undefined, `${name}, ${size} bytes`);
+    for (let size = 0; size < bytes.length; size++)
+      assert.equal(await read(bytes.subarray(0, size)), undefined, `${name}, ${size} bytes`);
   }
 });
 
@@ -154,7 +156,8 @@ test("a changed byte in a log ends it there, or is damage", async () => {
     changed[at] ^= 1 << (at % 8);
     try {
       const log = await readLog(changed);
-      assert.ok(log.frames.length < frames.length && log.end <= at && ends.includes(log.end), `byte ${at}: it is whole up to ${log.end}`);
+      assert.ok(log.frames.length < frames.length && log.end <= at && ends.includes(log.end),
+        `byte ${at}: it is whole up to ${log.end}`);
     } catch (error) {
       assert.ok(error instanceof Damaged && at < 64, `byte ${at}: ${error.stack}`);
     }

@@ -21,7 +21,8 @@ function thrownBy(f) {
 
 /** Ordinary work still gives ordinary results. */
 function healthy(h = hearth) {
-  assert.deepEqual(h.run("local t = {} for i = 1, 1000 do t[i] = {i} end collectgarbage() return #t, ('x'):rep(3), select('#', ...)",
+  assert.deepEqual(h.run(
+    "local t = {} for i = 1, 1000 do t[i] = {i} end collectgarbage() return #t, ('x'):rep(3), select('#', ...)",
     { args: [1, 2] }), [1000, "xxx", 2]);
 }
 
@@ -36,20 +37,24 @@ describe("values", () => {
     assert.equal(hearth.run("return select('#', ...)")[0], 0);
     assert.equal(hearth.run("return select('#', ...)", { args: new Array(100000).fill(0) })[0], 100000);
   });
-  test("100,000 results", () => assert.equal(hearth.run("local t = {} for i = 1, 100000 do t[i] = i end return table.unpack(t)").length, 100000));
+  test("100,000 results", () => assert.equal(
+    hearth.run("local t = {} for i = 1, 100000 do t[i] = i end return table.unpack(t)").length, 100000));
   test("more arguments than Lua's stack has room for are an error", () => {
     assert.throws(() => hearth.run("", { args: new Array(2000000).fill(0) }), failure("raised", "stack overflow"));
     healthy();
   });
   test("code as bytes", () => assert.deepEqual(hearth.run(new TextEncoder().encode("return 'ü'")), ["ü"]));
-  test("a first line with # is not code: run takes chunks, not files", () => assert.throws(() => hearth.run("#!lua\nreturn 1"), failure("raised")));
+  test("a first line with # is not code: run takes chunks, not files",
+    () => assert.throws(() => hearth.run("#!lua\nreturn 1"), failure("raised")));
   test("globals stay", () => {
     hearth.run("g = 41");
     assert.deepEqual(hearth.run("g = g + 1 return g"), [42]);
   });
   test("wrong arguments", () => {
-    for (const code of [undefined, null, 5, {}, [], () => 1]) assert.throws(() => hearth.run(code), failure("invalid", "Lua code"));
-    for (const options of [{ nam: "x" }, { name: 5 }, { args: {} }, { instructions: 0 }, { instructions: 1.5 }, { instructions: "1" }])
+    for (const code of [undefined, null, 5, {}, [], () => 1])
+      assert.throws(() => hearth.run(code), failure("invalid", "Lua code"));
+    for (const options of [{ nam: "x" }, { name: 5 }, { args: {} }, { instructions: 0 }, { instructions: 1.5 },
+      { instructions: "1" }])
       assert.throws(() => hearth.run("", options), failure("invalid", "option"));
     assert.throws(() => hearth.run("", null), failure("invalid"));
   });
@@ -65,8 +70,10 @@ describe("errors", () => {
   test("a LuaError has message, value and traceback", () => {
     const error = thrownBy(() => hearth.run("local function inner() error('boom') end inner()", { name: "=chunk" }));
     assert.ok(error instanceof LuaError && error instanceof HearthError && error instanceof Error);
-    assert.deepEqual([error.name, error.code, error.message, error.value, error.cause], ["LuaError", "raised", "chunk:1: boom", "chunk:1: boom", undefined]);
-    assert.match(error.traceback, /stack traceback:\n.*error.*\n.*chunk:1: in upvalue 'inner'|stack traceback:[^]*inner/);
+    assert.deepEqual([error.name, error.code, error.message, error.value, error.cause],
+      ["LuaError", "raised", "chunk:1: boom", "chunk:1: boom", undefined]);
+    assert.match(
+      error.traceback, /stack traceback:\n.*error.*\n.*chunk:1: in upvalue 'inner'|stack traceback:[^]*inner/);
   });
   test("values of all kinds", () => {
     assert.deepEqual(thrownBy(() => hearth.run("error({code = 5})")).value, { code: 5 });
@@ -76,11 +83,13 @@ describe("errors", () => {
     assert.equal(thrownBy(() => hearth.run("error(print)")).value, hearth.get("print"));
     const told = thrownBy(() => hearth.run("error(setmetatable({}, {__tostring = function() return 'told' end}))"));
     assert.equal(told.message, "told");
-    assert.deepEqual(thrownBy(() => hearth.run("error({toString = 1, valueOf = 2, message = 3})")).value, { toString: 1, valueOf: 2, message: 3 });
+    assert.deepEqual(thrownBy(() => hearth.run("error({toString = 1, valueOf = 2, message = 3})")).value,
+      { toString: 1, valueOf: 2, message: 3 });
   });
   test("__tostring that raises, or gives no text", () => {
     for (const body of ["error('again')", "error(setmetatable({}, getmetatable(...)))", "return tostring(...)"])
-      assert.throws(() => hearth.run(`error(setmetatable({}, {__tostring = function(...) ${body} end}))`), failure("raised", "cannot be shown"));
+      assert.throws(() => hearth.run(`error(setmetatable({}, {__tostring = function(...) ${body} end}))`),
+        failure("raised", "cannot be shown"));
     healthy();
   });
   test("in a coroutine", () => {
@@ -93,8 +102,10 @@ describe("errors", () => {
   });
   test("stack overflow in Lua", () => {
     assert.throws(() => hearth.run("local function f() return 1 + f() end f()"), failure("raised", "stack overflow"));
-    assert.throws(() => hearth.run("local t = setmetatable({}, {}) getmetatable(t).__index = function(t, k) return t[k] end return t.x"), failure("raised", "stack overflow"));
-    assert.throws(() => hearth.run("local function f() return (string.gsub('x', 'x', f)) end f()"), failure("raised", "overflow"));
+    assert.throws(() => hearth.run("local t = setmetatable({}, {}) " +
+      "getmetatable(t).__index = function(t, k) return t[k] end return t.x"), failure("raised", "stack overflow"));
+    assert.throws(() => hearth.run("local function f() return (string.gsub('x', 'x', f)) end f()"),
+      failure("raised", "overflow"));
     assert.equal(hearth.run("local function f() return 1 + f() end return pcall(f)")[0], false);
     healthy();
   });
@@ -103,7 +114,8 @@ describe("errors", () => {
     assert.throws(() => hearth.run(`return ${"{".repeat(100000)}`), failure("raised", "overflow"));
     healthy();
   });
-  test("yield outside of a coroutine", () => assert.throws(() => hearth.run("coroutine.yield(1)"), failure("raised", "outside a coroutine")));
+  test("yield outside of a coroutine",
+    () => assert.throws(() => hearth.run("coroutine.yield(1)"), failure("raised", "outside a coroutine")));
   test("bytecode is refused by run", () => {
     hearth.run("chunk = string.dump(function() return 1 end)");
     const bytes = hearth.get("chunk");
@@ -144,15 +156,16 @@ describe("exceptions of JavaScript", () => {
   });
   test("whatever is thrown, nothing goes past pcall", () => {
     const odd = { get message() { throw new Error("no"); } };
-    hearth.set("odd", (n) => { throw [Object.create(null), odd, Symbol("s"), 5, "text", { message: Symbol("s") }, null, undefined, "\ud800",
-      new Proxy({}, { get() { throw 1; } }), Object.assign(new Error(), { message: {} })][n]; });
+    hearth.set("odd", (n) => { throw [Object.create(null), odd, Symbol("s"), 5, "text", { message: Symbol("s") }, null,
+      undefined, "\ud800", new Proxy({}, { get() { throw 1; } }), Object.assign(new Error(), { message: {} })][n]; });
     for (let n = 0; n <= 10; n++) assert.equal(hearth.run("return pcall(odd, ...)", { args: [n] })[0], false);
     assert.deepEqual(hearth.run("return pcall(odd, 3)"), [false, "5"]);
     healthy();
   });
   test("10,000 under pcall leave the instance well", () => {
     const before = hearth.run("collectgarbage() collectgarbage() return collectgarbage('count')")[0];
-    assert.equal(hearth.run("local n = 0 for i = 1, 10000 do if not pcall(thrower) then n = n + 1 end end return n")[0], 10000);
+    assert.equal(hearth.run("local n = 0 for i = 1, 10000 do if not pcall(thrower) then n = n + 1 end end return n")[0],
+      10000);
     for (let i = 0; i < 10000; i++) hearth.run("pcall(thrower)");
     const later = hearth.run("collectgarbage() collectgarbage() return collectgarbage('count')")[0];
     assert.ok(later < before + 64, `${before} KB before, ${later} after`);
@@ -177,7 +190,8 @@ describe("what is printed", () => {
     assert.deepEqual(printedBy("io.stdout:write('a'):write('b') io.stdout:flush()"), ["ab"]);
     assert.deepEqual(printedBy("for i = 1, 20000 do io.write('x') end"), ["x".repeat(20000)]);
     assert.deepEqual(printedBy("io.write('\\xef\\xbb\\xbfx\\n\\xff\\n')"), ["\ufeffx", "\ufffd"]);
-    assert.deepEqual(printedBy("for _, c in ipairs {'\\xe2', '\\x82', '\\xac'} do io.write(c) io.stdout:flush() end"), ["€"]);
+    assert.deepEqual(printedBy("for _, c in ipairs {'\\xe2', '\\x82', '\\xac'} do io.write(c) io.stdout:flush() end"),
+      ["€"]);
   });
   test("before an error too", () => {
     printed.length = 0;
@@ -186,12 +200,14 @@ describe("what is printed", () => {
   });
   test("io.stderr and warn go to warn", () => {
     warned.length = 0;
-    hearth.run("io.stderr:write('to stderr\\n') warn('one', ' and ', 'two')  warn('@off') warn('silent') warn('@on') warn('heard')");
+    hearth.run("io.stderr:write('to stderr\\n') warn('one', ' and ', 'two')  " +
+      "warn('@off') warn('silent') warn('@on') warn('heard')");
     assert.deepEqual(warned, ["to stderr", "one and two", "heard"]);
   });
   test("capture gives exactly what was printed", () => {
     printed.length = 0;
-    assert.deepEqual(hearth.capture("print('hello') io.write('no end') return 1, 2"), { values: [1, 2], output: "hello\nno end" });
+    assert.deepEqual(hearth.capture("print('hello') io.write('no end') return 1, 2"),
+      { values: [1, 2], output: "hello\nno end" });
     assert.deepEqual(hearth.capture(""), { values: [], output: "" });
     assert.deepEqual(hearth.capture("print(...)", { args: ["x"] }).output, "x\n");
     assert.deepEqual(printed, []);
@@ -223,7 +239,8 @@ describe("the limit of instructions", () => {
   const limit = { instructions: 100000 };
   test("ends a loop", () => {
     assert.throws(() => hearth.run("while true do end", limit), failure("raised", "limit of instructions"));
-    assert.throws(() => hearth.run("while true do end", { instructions: 1 }), failure("raised", "limit of instructions"));
+    assert.throws(() => hearth.run("while true do end", { instructions: 1 }),
+      failure("raised", "limit of instructions"));
     assert.deepEqual(hearth.run("for i = 1, 100 do end return 'done'", limit), ["done"]);
   });
   test("whatever catches it meets it again", () => {
@@ -236,8 +253,10 @@ describe("the limit of instructions", () => {
     healthy();
   });
   test("holds in coroutines made meanwhile, which are free in a later run", () => {
-    assert.throws(() => hearth.run("coroutine.wrap(function() while true do end end)()", limit), failure("raised", "limit of instructions"));
-    hearth.run("co = coroutine.wrap(function() for i = 1, 3 do for j = 1, 20000 do end coroutine.yield(i) end end) co()", limit);
+    assert.throws(() => hearth.run("coroutine.wrap(function() while true do end end)()", limit),
+      failure("raised", "limit of instructions"));
+    hearth.run(
+      "co = coroutine.wrap(function() for i = 1, 3 do for j = 1, 20000 do end coroutine.yield(i) end end) co()", limit);
     assert.deepEqual(hearth.run("return co()"), [2]);
     assert.deepEqual(hearth.run("for i = 1, 1e6 do end return 1"), [1]);
   });
@@ -256,13 +275,16 @@ describe("the limit of instructions", () => {
 describe("the standard library", () => {
   test("is whole", () => {
     const source = readFileSync(join(root, "lib/codec/stdlib.c"), "utf8");
-    const table = source.slice(source.indexOf("libraries[] = {"), source.indexOf("};", source.indexOf("libraries[] = {")));
+    const table =
+      source.slice(source.indexOf("libraries[] = {"), source.indexOf("};", source.indexOf("libraries[] = {")));
     const libraries = [...table.matchAll(/\{"(\w+)",([^}]*)\}/g)].map(([, name, text]) =>
       [name, [...text.matchAll(/"([^"]*)"/g)].map((match) => match[1]).join("").trim().split(/\s+/)]);
-    const globals = [...source.match(/globals\[\] =([^;]*);/)[1].matchAll(/"([^"]*)"/g)].map((match) => match[1]).join("").split(/\s+/);
+    const globals = [...source.match(/globals\[\] =([^;]*);/)[1].matchAll(/"([^"]*)"/g)].map((match) => match[1])
+      .join("").split(/\s+/);
     assert.equal(libraries.length, 9);
     assert.ok(globals.length > 20);
-    const compatibility = new Set(["math.cosh", "math.sinh", "math.tanh", "math.pow", "math.frexp", "math.ldexp", "math.log10"]);
+    const compatibility =
+      new Set(["math.cosh", "math.sinh", "math.tanh", "math.pow", "math.frexp", "math.ldexp", "math.log10"]);
     const names = [...globals, ...libraries.flatMap(([library, functions]) => functions.map((f) => `${library}.${f}`))]
       .filter((name) => !compatibility.has(name));
     const missing = names.filter((name) => hearth.get(name)?.type !== "function");
@@ -277,9 +299,11 @@ describe("the standard library", () => {
     assert.equal(nothing, undefined);
     assert.match(message, /passwd: /);
     assert.equal(typeof number, "number");
-    for (const code of ["io.open('x', 'w')", "os.remove('x')", "os.rename('x', 'y')", "io.popen('ls')", "io.tmpfile()", "loadfile('x')",
-      "package.loadlib('x', 'y')", "package.searchpath('x', './?.lua')"])
-      assert.deepEqual(hearth.run(`local ok, value = pcall(function() return (${code}) end) return not ok or value == nil`), [true], code);
+    for (const code of ["io.open('x', 'w')", "os.remove('x')", "os.rename('x', 'y')", "io.popen('ls')", "io.tmpfile()",
+      "loadfile('x')", "package.loadlib('x', 'y')", "package.searchpath('x', './?.lua')"])
+      assert.deepEqual(
+        hearth.run(`local ok, value = pcall(function() return (${code}) end) return not ok or value == nil`), [true],
+        code);
     assert.deepEqual(hearth.run("return os.getenv('HOME'), os.execute()"), [undefined, false]);
     assert.deepEqual(hearth.run("return os.execute('ls')")[0], undefined);
     assert.throws(() => hearth.run("os.tmpname()"), LuaError);
@@ -296,12 +320,15 @@ describe("the standard library", () => {
     assert.equal(hearth.run("return os.date('!%Y-%m-%d %H:%M:%S', 86399)")[0], "1970-01-01 23:59:59");
     assert.equal(hearth.run("local t = os.time() return os.time(os.date('*t', t)) == t")[0], true);
     for (const year of [1800, 2040, 2147485547, -2147481748]) // 32 bits of seconds: an error, never another time
-      assert.throws(() => hearth.run(`return os.time { year = ${year}, month = 1, day = 1 }`), failure("raised", "cannot be represented"));
-    assert.equal(hearth.run("return os.date('!%Y-%m-%d', os.time { year = 2037, month = 13, day = -6, hour = 12 })")[0], "2037-12-25");
+      assert.throws(() => hearth.run(`return os.time { year = ${year}, month = 1, day = 1 }`),
+        failure("raised", "cannot be represented"));
+    assert.equal(hearth.run("return os.date('!%Y-%m-%d', os.time { year = 2037, month = 13, day = -6, hour = 12 })")[0],
+      "2037-12-25");
   });
   test("string patterns and formats", () => {
     assert.deepEqual(hearth.run("return ('key = value'):match('(%w+)%s*=%s*(%w+)')"), ["key", "value"]);
-    assert.deepEqual(hearth.run("return ('%5.2f|%-5d|%x|%q|%a'):format(3.14159, 42, 255, 'a\\nb', 1.0)"), [" 3.14|42   |ff|\"a\\\nb\"|0x1p+0"]);
+    assert.deepEqual(hearth.run("return ('%5.2f|%-5d|%x|%q|%a'):format(3.14159, 42, 255, 'a\\nb', 1.0)"),
+      [" 3.14|42   |ff|\"a\\\nb\"|0x1p+0"]);
     assert.throws(() => hearth.run(`return ("x"):rep(300000):find(("x?"):rep(300000) .. "y")`), failure("raised"));
     healthy();
   });
@@ -331,7 +358,8 @@ describe("modules and sources", () => {
   test("what cannot be loaded keeps it from opening", async () => {
     await assert.rejects(Hearth.open({ sources: { bad: "return +" } }), failure("raised", "bad:1:"));
     await assert.rejects(Hearth.open({ sources: { bad: "error('at once')" } }), failure("raised", "at once"));
-    for (const options of [{ sources: { a: 5 } }, { sources: "a" }, { modules: { a: 5 } }, { modules: { a: null } }, { modules: 5 }])
+    for (const options of [{ sources: { a: 5 } }, { sources: "a" }, { modules: { a: 5 } }, { modules: { a: null } },
+      { modules: 5 }])
       await assert.rejects(Hearth.open(options), failure("invalid", "option"));
   });
 });
@@ -341,9 +369,12 @@ describe("callbacks", () => {
     hearth.set("double", (x) => hearth.run("return ... * 2", { args: [x] })[0]);
     assert.deepEqual(hearth.run("return double(21)"), [42]);
     assert.deepEqual(hearth.run("return coroutine.wrap(function() return double(double(1)) end)()"), [4]);
-    assert.deepEqual(hearth.run("local t = {} for i = 1, 3 do t[i] = coroutine.wrap(function() while true do coroutine.yield(double(i)) end end) end return t[1](), t[2](), t[3](), t[1]()"), [2, 4, 6, 2]);
+    assert.deepEqual(hearth.run("local t = {} for i = 1, 3 do t[i] = " +
+      "coroutine.wrap(function() while true do coroutine.yield(double(i)) end end) end " +
+      "return t[1](), t[2](), t[3](), t[1]()"), [2, 4, 6, 2]);
     hearth.set("resume", (co) => hearth.run("return coroutine.resume(...)", { args: [co] })[1]);
-    assert.deepEqual(hearth.run("return resume(coroutine.create(function() return resume(coroutine.create(function() return 'deep' end)) end))"), ["deep"]);
+    assert.deepEqual(hearth.run("return resume(coroutine.create(function() " +
+      "return resume(coroutine.create(function() return 'deep' end)) end))"), ["deep"]);
   });
   test("cannot be yielded across", () => {
     hearth.set("yielder", () => hearth.run("coroutine.yield(1)"));
@@ -400,7 +431,14 @@ describe("callbacks", () => {
         try {
           sink(n + 1);
         } catch {
-          if (calls++ < 300) { try { hearth.run("local function f() return (string.gsub('x', 'x', f)) end return pcall(f)"); } catch (e) { codes.add(e instanceof HearthError ? e.code : e.name); throw e; } }
+          if (calls++ < 300) {
+            try {
+              hearth.run("local function f() return (string.gsub('x', 'x', f)) end return pcall(f)");
+            } catch (e) {
+              codes.add(e instanceof HearthError ? e.code : e.name);
+              throw e;
+            }
+          }
         }
       };
       sink(0);
@@ -424,10 +462,12 @@ describe("memory", () => {
     hearth.run("mega = ('x'):rep(2^20)");
     for (const code of ["return ('x'):rep(2^31)", "return ('x'):rep(2^40)"]) {
       const error = thrownBy(() => hearth.run(code));
-      assert.ok(error instanceof HearthError && (error.code === "nomem" || error.code === "raised"), `${code}: ${error.code}: ${error.message}`);
+      assert.ok(error instanceof HearthError && (error.code === "nomem" || error.code === "raised"),
+        `${code}: ${error.code}: ${error.message}`);
       healthy();
     }
-    assert.deepEqual(hearth.run("local t = {} local ok, m = pcall(function() while true do t[#t + 1] = mega:rep(256) .. #t end end) t = nil return ok, m"),
+    assert.deepEqual(hearth.run("local t = {} " +
+      "local ok, m = pcall(function() while true do t[#t + 1] = mega:rep(256) .. #t end end) t = nil return ok, m"),
       [false, "not enough memory"]);
     healthy();
   });
@@ -440,13 +480,18 @@ describe("memory", () => {
     const output = runNode(`
       const hearth = await Hearth.open({ print() {} });
       const measure = async () => {
-        for (let i = 0; i < 4; i++) { gc(); await new Promise((resolve) => setTimeout(resolve, 5)); hearth.run("collectgarbage() collectgarbage()"); }
+        for (let i = 0; i < 4; i++) {
+          gc();
+          await new Promise((resolve) => setTimeout(resolve, 5));
+          hearth.run("collectgarbage() collectgarbage()");
+        }
         const { luaBytes, memoryBytes } = hearth.stat();
         return { luaBytes, memoryBytes, heap: process.memoryUsage().heapUsed };
       };
       const some = async (from, to) => {
         for (let i = from; i < to; i++) {
-          hearth.run("local t, f, n = ... f(t) _home.last = t print(n) return { n = n }, function() return n end", { args: [{ i, list: [1, 2, { x: "y" }] }, (t) => t.i, i] });
+          hearth.run("local t, f, n = ... f(t) _home.last = t print(n) return { n = n }, function() return n end",
+            { args: [{ i, list: [1, 2, { x: "y" }] }, (t) => t.i, i] });
           try { hearth.run("error { n = ... }", { args: [i] }); } catch {}
           if (i % 1000 === 0) { gc(); await new Promise((resolve) => setTimeout(resolve, 0)); }
         }
@@ -455,7 +500,9 @@ describe("memory", () => {
       const before = await measure();
       await some(20000, 100000);
       const later = await measure();
-      console.log(later.luaBytes - before.luaBytes < 100000 && later.memoryBytes - before.memoryBytes < 1e6 && later.heap - before.heap < 3e6 ? "steady" : JSON.stringify([before, later]));`,
+      const steady = later.luaBytes - before.luaBytes < 100000 && later.memoryBytes - before.memoryBytes < 1e6 &&
+        later.heap - before.heap < 3e6;
+      console.log(steady ? "steady" : JSON.stringify([before, later]));`,
       { flags: ["--expose-gc"] });
     assert.equal(output, "steady\n");
   });

@@ -26,10 +26,12 @@ for (const [kind, place] of Object.entries(places)) {
       assert.equal(hearth.get('_home.players[1]["a b"]["c\\n\\"\\\\"]'), 1);
       assert.equal(hearth.get("_home.players[1]['a b']['c\\x0a\\34\\092']"), 1);
       hearth.run("_home[true] = 'yes' _home[1.5] = 'half' _home[-3] = 'minus' _home['\\xc3\\xbc'] = 'u'");
-      assert.deepEqual(["[true]", "[1.5]", "[-3]", "[0x1.8p0]", '["ü"]', '["\\xc3\\xbc"]'].map((step) => hearth.get(`_home${step}`)),
-        ["yes", "half", "minus", "half", "u", "u"]);
-      for (const path of ["nothing", "_home.nothing", "_home.nothing.at.all", "_home.players[3].name"]) assert.equal(hearth.get(path), undefined);
-      for (const path of ["", ".", "a.", "a..b", "[1", "a[", "a[]", "a[x]", "a['x", "a['x']b", "a b", "1a", "a['\\q']", "a['\\999']", "a.b\0c", "ü"])
+      assert.deepEqual(["[true]", "[1.5]", "[-3]", "[0x1.8p0]", '["ü"]', '["\\xc3\\xbc"]'].map(
+        (step) => hearth.get(`_home${step}`)), ["yes", "half", "minus", "half", "u", "u"]);
+      for (const path of ["nothing", "_home.nothing", "_home.nothing.at.all", "_home.players[3].name"])
+        assert.equal(hearth.get(path), undefined);
+      for (const path of ["", ".", "a.", "a..b", "[1", "a[", "a[]", "a[x]", "a['x", "a['x']b", "a b", "1a", "a['\\q']",
+        "a['\\999']", "a.b\0c", "ü"])
         assert.throws(() => hearth.get(path), failure("invalid", "path"), path);
       for (const path of [undefined, 5, {}, null]) {
         assert.throws(() => hearth.get(path), failure("invalid"));
@@ -54,7 +56,8 @@ for (const [kind, place] of Object.entries(places)) {
     });
 
     withStore("commit and rollback", {}, async (hearth) => {
-      hearth.run("_home.list = {1, 2} _home.f = (function() local n = 0 return function() n = n + 1 return n end end)() _home.f()");
+      hearth.run("_home.list = {1, 2} " +
+        "_home.f = (function() local n = 0 return function() n = n + 1 return n end end)() _home.f()");
       await hearth.commit();
       hearth.run("list = _home.list _home.list[3] = 3 _home.f() _home.new = {}");
       await hearth.rollback();
@@ -71,10 +74,12 @@ for (const [kind, place] of Object.entries(places)) {
       await assert.rejects(hearth.commit({ durability: "best" }), failure("invalid", "durability"));
       await assert.rejects(hearth.commit({ level: "durable" }), failure("invalid", "level"));
       hearth.set("_home.co", hearth.run("return coroutine.create(print)")[0]);
-      await assert.rejects(hearth.commit(), (error) => failure("unstorable", "coroutine")(error) && error.path === "_home.co");
+      await assert.rejects(
+        hearth.commit(), (error) => failure("unstorable", "coroutine")(error) && error.path === "_home.co");
       hearth.set("_home.co", undefined);
       hearth.set("_home.js", { deep: [() => 1] });
-      await assert.rejects(hearth.commit(), (error) => failure("unstorable")(error) && error.path === "_home.js.deep[1]");
+      await assert.rejects(
+        hearth.commit(), (error) => failure("unstorable")(error) && error.path === "_home.js.deep[1]");
       hearth.set("_home.js", undefined);
       await hearth.commit();
       const home = hearth.run("return setmetatable({}, {})")[0];
@@ -90,33 +95,38 @@ for (const [kind, place] of Object.entries(places)) {
 
     withStore("transaction", {}, async (hearth) => {
       hearth.run("_home.n = 0");
-      assert.equal(await hearth.transaction((h) => { assert.equal(h, hearth); h.run("_home.n = 1"); return "result"; }), "result");
+      assert.equal(await hearth.transaction((h) => { assert.equal(h, hearth); h.run("_home.n = 1"); return "result"; }),
+        "result");
       hearth.run("_home.outside = 1");
       const mine = new TypeError("mine");
       await assert.rejects(hearth.transaction((h) => { h.run("_home.n = 2"); throw mine; }), (error) => error === mine);
       assert.deepEqual(hearth.run("return _home.n, _home.outside"), [1, 1]);
       for (const thrown of [undefined, null, 0, "text", Object.create(null)]) {
         let caught = "nothing";
-        await hearth.transaction((h) => { h.run("_home.n = 3"); throw thrown; }).catch((exception) => { caught = exception; });
+        await hearth.transaction((h) => { h.run("_home.n = 3"); throw thrown; })
+          .catch((exception) => { caught = exception; });
         assert.equal(caught, thrown);
       }
       await assert.rejects(hearth.transaction((h) => h.run("_home.n = 4 error({code = 7})")),
         (error) => error instanceof LuaError && error.value.code === 7);
       assert.equal(hearth.get("_home.n"), 1);
-      assert.equal(await hearth.transaction((h) => { try { h.run("error('caught')"); } catch { h.run("_home.n = 5"); } return 1; }), 1);
+      assert.equal(
+        await hearth.transaction(
+          (h) => { try { h.run("error('caught')"); } catch { h.run("_home.n = 5"); } return 1; }), 1);
       assert.equal(hearth.get("_home.n"), 5);
       await assert.rejects(hearth.transaction(async (h) => h.run("_home.n = 6")), failure("invalid", "async"));
       assert.equal(hearth.get("_home.n"), 5);
       const inner = [];
       await hearth.transaction((h) => {
         h.run("_home.n = 7");
-        for (const f of [() => h.transaction(() => h.run("_home.n = 8")), () => h.commit(), () => h.rollback(), () => h.export(), () => h.compact(),
-          () => h.close(), () => h.refresh(), () => h.import(new Uint8Array(1))])
+        for (const f of [() => h.transaction(() => h.run("_home.n = 8")), () => h.commit(), () => h.rollback(),
+          () => h.export(), () => h.compact(), () => h.close(), () => h.refresh(), () => h.import(new Uint8Array(1))])
           inner.push(f().then(() => "done", (error) => error.code));
       });
       assert.deepEqual(await Promise.all(inner), new Array(8).fill("busy"));
       assert.equal(hearth.get("_home.n"), 7);
-      await assert.rejects(hearth.transaction((h) => h.set("_home.co", h.run("return coroutine.create(print)")[0])), failure("unstorable"));
+      await assert.rejects(hearth.transaction((h) => h.set("_home.co", h.run("return coroutine.create(print)")[0])),
+        failure("unstorable"));
       assert.equal(hearth.get("_home.co"), undefined);
       await assert.rejects(hearth.transaction(), failure("invalid"));
       await hearth.rollback();
@@ -131,12 +141,14 @@ for (const [kind, place] of Object.entries(places)) {
       const stat = hearth.stat();
       assert.equal(stat.backend, kind);
       assert.ok(stat.savedAt.getTime() >= before && stat.savedAt.getTime() <= Date.now() + 1000, `${stat.savedAt}`);
-      for (const field of ["homeId", "memoryId", "nextId", "objects", "committedEntries", "committedBytes", "pageSize", "luaBytes", "memoryBytes"])
+      for (const field of ["homeId", "memoryId", "nextId", "objects", "committedEntries", "committedBytes", "pageSize",
+        "luaBytes", "memoryBytes"])
         assert.ok(Number.isSafeInteger(stat[field]) && stat[field] > 0, field);
       assert.equal(stat.memoryId, stat.homeId);
       assert.equal(stat.externals, 1);
       assert.deepEqual(stat.alias, { uses: 0, places: [] });
-      for (const field of ["sequence", "durable", "entries", "liveBytes", "totalBytes", "indexBytes", "synced", "written"])
+      for (const field of ["sequence", "durable", "entries", "liveBytes", "totalBytes", "indexBytes", "synced",
+        "written"])
         assert.ok(Number.isSafeInteger(stat.storage[field]), field);
       assert.ok(stat.storage.entries > 0);
       await hearth.commit();
@@ -158,7 +170,8 @@ for (const [kind, place] of Object.entries(places)) {
       assert.deepEqual(hearth.run("return _home.z"), [3]);
       assert.throws(() => hearth.set("Memory", 5), /cannot be replaced/);
       assert.throws(() => hearth.run("Memory = 5", { name: "=old" }), /old:1: Memory is a name of the home table/);
-      for (const policy of ["bogus", undefined, "toString", 1]) assert.throws(() => hearth.setAlias(policy), failure("invalid"));
+      for (const policy of ["bogus", undefined, "toString", 1])
+        assert.throws(() => hearth.setAlias(policy), failure("invalid"));
     });
 
     const lines = [];
@@ -178,9 +191,12 @@ for (const [kind, place] of Object.entries(places)) {
     });
 
     withStore("export and import", {}, async (hearth, uri) => {
-      const expected = "return _home.shared[1] == _home.shared[2], _home.f(), _home.e.k, _home.class.__index == _home.class, getmetatable(_home.o) == _home.class, #_home.big";
-      hearth.run(`_home.shared = {{}} _home.shared[2] = _home.shared[1] _home.n = 41 function _home.f() return _home.n + 1 end
-        _home.e = ext.table() _home.e.k = 'ext' _home.class = {} _home.class.__index = _home.class _home.o = setmetatable({}, _home.class)
+      const expected = "return _home.shared[1] == _home.shared[2], _home.f(), _home.e.k, " +
+        "_home.class.__index == _home.class, getmetatable(_home.o) == _home.class, #_home.big";
+      hearth.run(`_home.shared = {{}} _home.shared[2] = _home.shared[1]
+        _home.n = 41 function _home.f() return _home.n + 1 end
+        _home.e = ext.table() _home.e.k = 'ext'
+        _home.class = {} _home.class.__index = _home.class _home.o = setmetatable({}, _home.class)
         _home.big = {} for i = 1, 3000 do _home.big[i] = 'entry ' .. i end`);
       await hearth.commit();
       const results = hearth.run(expected), bytes = await hearth.export();
@@ -196,8 +212,10 @@ for (const [kind, place] of Object.entries(places)) {
       await other.commit();
       const kept = await other.export();
       const copy = (size) => bytes.slice(0, size);
-      const damaged = [new Uint8Array(0), new Uint8Array([1, 2, 3]), new TextEncoder().encode("This is a text, and no store at all.")];
-      for (let size = 1; size < bytes.length; size += Math.max(1, Math.floor(bytes.length / 12))) damaged.push(copy(size));
+      const damaged = [new Uint8Array(0), new Uint8Array([1, 2, 3]),
+        new TextEncoder().encode("This is a text, and no store at all.")];
+      for (let size = 1; size < bytes.length; size += Math.max(1, Math.floor(bytes.length / 12)))
+        damaged.push(copy(size));
       damaged.push(copy(bytes.length - 1));
       for (let at = 0; at < bytes.length; at += Math.max(1, Math.floor(bytes.length / 12))) {
         const flipped = copy();
@@ -236,7 +254,8 @@ for (const [kind, place] of Object.entries(places)) {
     });
 
     test(`${kind}: autocommit`, async () => {
-      const errors = [], hearth = await Hearth.open({ store: place(), autocommit: { onError: (error) => errors.push(error) } });
+      const errors = [],
+        hearth = await Hearth.open({ store: place(), autocommit: { onError: (error) => errors.push(error) } });
       const settle = () => new Promise((resolve) => setTimeout(resolve, 20));
       await settle();
       const before = hearth.stat().storage.sequence;
@@ -273,11 +292,12 @@ for (const [kind, place] of Object.entries(places)) {
       await hearth.close();
       assert.ok(hearth.closed);
       assert.equal(hearth.failure, undefined);
-      for (const call of [() => hearth.run("return 1"), () => hearth.capture(""), () => hearth.call("print"), () => hearth.get("x"), () => hearth.set("x", 1),
-        () => hearth.encode(1), () => hearth.encodePath("x"), () => hearth.decode(new Uint8Array(1)), () => hearth.stat(), () => hearth.setAlias("on"), () => f()])
+      for (const call of [() => hearth.run("return 1"), () => hearth.capture(""), () => hearth.call("print"),
+        () => hearth.get("x"), () => hearth.set("x", 1), () => hearth.encode(1), () => hearth.encodePath("x"),
+        () => hearth.decode(new Uint8Array(1)), () => hearth.stat(), () => hearth.setAlias("on"), () => f()])
         assert.throws(call, failure("closed"));
-      for (const call of [() => hearth.commit(), () => hearth.rollback(), () => hearth.transaction(() => 1), () => hearth.refresh(), () => hearth.compact(),
-        () => hearth.export(), () => hearth.import(new Uint8Array(1))])
+      for (const call of [() => hearth.commit(), () => hearth.rollback(), () => hearth.transaction(() => 1),
+        () => hearth.refresh(), () => hearth.compact(), () => hearth.export(), () => hearth.import(new Uint8Array(1))])
         await assert.rejects(call(), failure("closed"));
     });
   });
@@ -285,19 +305,23 @@ for (const [kind, place] of Object.entries(places)) {
 
 describe("opening", () => {
   test("wrong options and URIs", async () => {
-    for (const options of [null, 5, { sotre: "memory:" }, { store: 5 }, { readonly: 1 }, { durability: "best" }, { alias: "of" }, { autocommit: {} },
-      { autocommit: { onError() {}, durability: "best" } }, { autocommit: { onError() {}, more: 1 } }, { autocommit: 1 }, { print: "x" }, { warn: 1 },
+    for (const options of [null, 5, { sotre: "memory:" }, { store: 5 }, { readonly: 1 }, { durability: "best" },
+      { alias: "of" }, { autocommit: {} }, { autocommit: { onError() {}, durability: "best" } },
+      { autocommit: { onError() {}, more: 1 } }, { autocommit: 1 }, { print: "x" }, { warn: 1 },
       { pageSize: 1 }, { pageSize: 1e9 }, { seal: new Uint8Array(32) }, { modules: 1 }, { sources: 1 }])
       await assert.rejects(Hearth.open(options), failure("invalid"), JSON.stringify(options));
-    for (const store of ["", "memory", "file:", "x:y", "sqlite:x", ":"]) await assert.rejects(Hearth.open({ store }), failure("invalid", "URI"));
+    for (const store of ["", "memory", "file:", "x:y", "sqlite:x", ":"])
+      await assert.rejects(Hearth.open({ store }), failure("invalid", "URI"));
     assert.throws(() => new Hearth(), TypeError);
     const hearth = await Hearth.open({ store: undefined, print: undefined });
     assert.equal(hearth.stat().backend, "memory");
     await hearth.close();
   });
   test("the wasm file: bytes, module, URL; what is wrong with it", async () => {
-    const url = new URL("hearth.wasm", `${new URL(".", (await import("./testing.js")).packageURL)}`), bytes = readFileSync(url);
-    for (const wasm of [bytes, await WebAssembly.compile(bytes), url, url.href]) await (await Hearth.open({ wasm })).close();
+    const url = new URL("hearth.wasm", `${new URL(".", (await import("./testing.js")).packageURL)}`),
+      bytes = readFileSync(url);
+    for (const wasm of [bytes, await WebAssembly.compile(bytes), url, url.href])
+      await (await Hearth.open({ wasm })).close();
     await assert.rejects(Hearth.open({ wasm: new URL("nowhere.wasm", url) }), failure("notfound"));
     await assert.rejects(Hearth.open({ wasm: bytes.subarray(0, 1000) }), failure("damaged"));
     for (const wasm of ["no url", 5, {}]) await assert.rejects(Hearth.open({ wasm }), failure("invalid"));
@@ -354,12 +378,14 @@ describe("encode and decode", () => {
     assert.equal(back.self, back);
     assert.deepEqual({ ...back, self: 0 }, { ...value, self: 0 });
     assert.ok(hearth.encode(value) instanceof Uint8Array);
-    assert.deepEqual(hearth.encode({ x: 1, y: 2 }, { canonical: true }), hearth.encode({ y: 2, x: 1 }, { canonical: true }));
+    assert.deepEqual(hearth.encode({ x: 1, y: 2 }, { canonical: true }),
+      hearth.encode({ y: 2, x: 1 }, { canonical: true }));
     hearth.run("local n = 40 function f() n = n + 1 return n end");
     const bytes = hearth.encodePath("f");
     assert.ok(hearth.encodePath("f", { strip: true }).length < bytes.length);
     assert.throws(() => hearth.decode(bytes), failure("refused"));
-    for (const options of [{ trusted: true }, { functions: true, permanents: true }]) assert.deepEqual(hearth.decode(bytes, options)(), [41]);
+    for (const options of [{ trusted: true }, { functions: true, permanents: true }])
+      assert.deepEqual(hearth.decode(bytes, options)(), [41]);
     assert.throws(() => hearth.decode(hearth.encodePath("print")), failure("refused"));
     assert.equal(hearth.decode(hearth.encodePath("print"), { permanents: true }), hearth.get("print"));
     hearth.run("o = setmetatable({}, {})");
@@ -372,7 +398,8 @@ describe("encode and decode", () => {
     for (const bad of [undefined, "text", [1]]) assert.throws(() => hearth.decode(bad), failure("invalid"));
     const whole = hearth.encode(value);
     for (let size = 0; size < whole.length; size++)
-      assert.throws(() => hearth.decode(whole.subarray(0, size)), (error) => error instanceof HearthError && error.code === "damaged");
+      assert.throws(() => hearth.decode(whole.subarray(0, size)),
+        (error) => error instanceof HearthError && error.code === "damaged");
     assert.throws(() => hearth.decode(whole.subarray(0, 5)), (error) => typeof error.position === "number");
     await hearth.close();
   });
@@ -400,7 +427,7 @@ describe("the seal", () => {
     assert.throws(() => hearth.decode(unsealed, { trusted: true }), failure("seal"));
     await hearth.close();
   });
-  test("a seal that throws, has another size, or goes back to Lua fails what needed it; nothing unsealed is stored", async () => {
+  test("a seal that throws, has another size, or goes back to Lua: nothing unsealed is stored", async () => {
     const path = join(newFolder(), "sealed"), store = `file:${path}`;
     let mood = "well", hearth;
     const seal = (bytes) => {
@@ -413,7 +440,8 @@ describe("the seal", () => {
     hearth = await Hearth.open({ store, seal });
     for (mood of ["throws", "short", "nothing", "lua"]) {
       hearth.run("_home.n = 1 _home.f = load('return 42')");
-      await assert.rejects(hearth.commit(), (error) => failure("seal", "failed")(error) && error.cause instanceof Error);
+      await assert.rejects(
+        hearth.commit(), (error) => failure("seal", "failed")(error) && error.cause instanceof Error);
       assert.equal(hearth.get("_home.n"), 1);
     }
     mood = "well";
@@ -437,7 +465,8 @@ test("other options: functions, strip, pageSize, placeholders", async () => {
   await hearth.close();
   await assert.rejects(Hearth.open({ store, functions: false }), failure("refused"));
   hearth = await Hearth.open({ store, placeholders: true });
-  assert.throws(() => hearth.call("_home.f"), (error) => failure("raised")(error) && error.message === "x"); // no line is known
+  // no line is known
+  assert.throws(() => hearth.call("_home.f"), (error) => failure("raised")(error) && error.message === "x");
   await hearth.close();
   writeFileSync(store.slice(5), "no store");
   await assert.rejects(Hearth.open({ store }), failure("notstore"));
@@ -447,7 +476,8 @@ test("what a program replaced comes back with the rest", async () => {
   const hearth = await Hearth.open();
   hearth.run("_home.n = 1");
   await hearth.commit();
-  for (const name of ["_home", "ext"]) assert.throws(() => hearth.set(name, { a: 1 }), failure("invalid", "not to be replaced"));
+  for (const name of ["_home", "ext"])
+    assert.throws(() => hearth.set(name, { a: 1 }), failure("invalid", "not to be replaced"));
   hearth.run("_home = {}");
   await assert.rejects(hearth.commit(), failure("replaced"));
   await hearth.rollback();
@@ -463,7 +493,8 @@ test("what a program replaced comes back with the rest", async () => {
 
 test("modules do not take the place of others", async () => {
   for (const name of ["string", "_home", "print"])
-    await assert.rejects(Hearth.open({ modules: { [name]: { f() {} } } }), failure("raised", `something else named '${name}'`));
+    await assert.rejects(Hearth.open({ modules: { [name]: { f() {} } } }),
+      failure("raised", `something else named '${name}'`));
   await assert.rejects(Hearth.open({ modules: { ui: { a: 5 } } }), failure("invalid", "modules"));
 });
 

@@ -61,7 +61,8 @@ export function runNode(code, { flags = [], args = [], status = 0 } = {}) {
 
 /** The same without waiting. */
 export function startNode(code, { flags = [], args = [] } = {}) {
-  return spawn(process.execPath, [...nodeArguments(code, flags), "--", ...args], { stdio: ["pipe", "pipe", "inherit"] });
+  return spawn(process.execPath, [...nodeArguments(code, flags), "--", ...args],
+    { stdio: ["pipe", "pipe", "inherit"] });
 }
 
 /** Runs the native command: what it printed. */
@@ -89,5 +90,6 @@ export function lineOf(child) {
 
 /** Resolves when a process has gone. */
 export function gone(child) {
-  return new Promise((resolve) => (child.exitCode !== null || child.signalCode !== null ? resolve() : child.once("exit", resolve)));
+  return new Promise(
+    (resolve) => (child.exitCode !== null || child.signalCode !== null ? resolve() : child.once("exit", resolve)));
 }

@@ -83,7 +83,10 @@ export interface Options {
   acceptLoss?: boolean;
   /** The global Memory: "off" (the default), "on", "track". */
   alias?: "off" | "on" | "track";
-  /** Commits after each run, call, set and call of a LuaFunction: soon, several at once. `true` reports failures to `warn`. */
+  /**
+   * Commits after each run, call, set and call of a LuaFunction: soon, several at once. `true` reports failures to
+   * `warn`.
+   */
   autocommit?: boolean | { durability?: Durability; onError(error: HearthError): void };
   /**
    * In a page: commits when it is hidden or left. Default: true with autocommit. No page is waited for: the browser may
@@ -110,7 +113,9 @@ export interface Options {
   legacyNotice?: boolean;
 }
 
-/** A record of the legacy runtime `cu`, as its database gives it or as JSON has it ({ $uint8array: [...] } for bytes). */
+/**
+ * A record of the legacy runtime `cu`, as its database gives it or as JSON has it ({ $uint8array: [...] } for bytes).
+ */
 export interface LegacyRecord {
   id: number | string;
   data: { [key: string]: any };
@@ -222,13 +227,13 @@ export class Hearth {
   get(path: string): LuaValue;
   set(path: string, value: LuaValue): void;
 
-  /** Stores what changed, as one batch; resolves when it has reached the level. Where it fails nothing was stored; but after
-   *  "io" and "dead" the batch is there or not, as a whole, when the store is opened again. */
+  /** Stores what changed, as one batch; resolves when it has reached the level. Where it fails nothing was stored; but
+   *  after "io" and "dead" the batch is there or not, as a whole, when the store is opened again. */
   commit(options?: { durability?: Durability }): Promise<void>;
   /** Back to the last commit, in the same tables. */
   rollback(): Promise<void>;
-  /** Commits what was outstanding, calls f, commits; when f throws, rolls back and rejects with that. f may not be async.
-   *  When that last commit fails later ("full"), it rejects and the changes stay for the next commit. */
+  /** Commits what was outstanding, calls f, commits; when f throws, rolls back and rejects with that. f may not be
+   *  async. When that last commit fails later ("full"), it rejects and the changes stay for the next commit. */
   transaction<T>(f: (hearth: Hearth) => T): Promise<T>;
   /** A read-only store is read again. */
   refresh(): Promise<void>;
@@ -240,7 +245,8 @@ export class Hearth {
   /** The same for the value at a path: functions of Lua with their upvalues, identity and all. */
   encodePath(path: string, options?: { canonical?: boolean; strip?: boolean }): Uint8Array;
   /** Data only, unless trusted. */
-  decode(bytes: Uint8Array, options?: { trusted?: boolean; functions?: boolean; permanents?: boolean; metatables?: boolean }): LuaValue;
+  decode(bytes: Uint8Array,
+    options?: { trusted?: boolean; functions?: boolean; permanents?: boolean; metatables?: boolean }): LuaValue;
 
   stat(): Stat;
   setAlias(policy: "off" | "on" | "track"): void;
@@ -248,8 +254,8 @@ export class Hearth {
   export(): Promise<Uint8Array>;
   /** The home table as the legacy runtime stored it: records for its database, and what they cannot hold. */
   exportLegacy(options?: LegacyExportOptions): Promise<{ records: LegacyRecord[]; report: LegacyReport }>;
-  /** Replaces all of the store by what an export or a store's file holds, as one batch. The Lua state is made anew. "exists" when
-   *  the store is not empty, unless `replace`. */
+  /** Replaces all of the store by what an export or a store's file holds, as one batch. The Lua state is made anew.
+   *  "exists" when the store is not empty, unless `replace`. */
   import(bytes: Uint8Array, options?: { replace?: boolean }): Promise<void>;
 
   /** Closes without committing; waits for what is being written. */

@@ -40,7 +40,8 @@ for name in pairs(sources) do
   hearth.register_module(name, require(name))
 end`;
 
-const flagsOf = (options) => Object.keys(options).reduce((flags, name) => (options[name] ? flags | CODEC[name] : flags), 0);
+const flagsOf = (options) => Object.keys(options)
+  .reduce((flags, name) => (options[name] ? flags | CODEC[name] : flags), 0);
 
 /** "indexeddb:NAME" -> ["indexeddb", "NAME"] */
 function splitURI(uri) {
@@ -414,7 +415,8 @@ export class Hearth {
     try {
       old.order("js_close");
       if (this.#storage !== undefined) await this.#reopenStorage();
-      this.#instance = await this.#start(await this.#makeInstance(), { create: true, exclusive: false }); // it is there by now
+      // it is there by now
+      this.#instance = await this.#start(await this.#makeInstance(), { create: true, exclusive: false });
     } catch (error) {
       this.#state = "closed";
       old.delete();
@@ -453,7 +455,8 @@ export class Hearth {
   }
 
   setAlias(policy) {
-    if (!Object.hasOwn(ALIAS, policy)) throw new HearthError("invalid", `'${policy}' is no alias policy: off, on or track`);
+    if (!Object.hasOwn(ALIAS, policy))
+      throw new HearthError("invalid", `'${policy}' is no alias policy: off, on or track`);
     this.#opened().order("js_alias", ALIAS[policy]);
   }
 

@@ -188,7 +188,8 @@ export class Instance {
         this.#telling = true;
         try {
           const seal = host.seal(this.bytes(at, size).slice());
-          if (!(seal instanceof Uint8Array) || seal.length !== 32) throw new HearthError("invalid", "a seal has 32 bytes");
+          if (!(seal instanceof Uint8Array) || seal.length !== 32)
+            throw new HearthError("invalid", "a seal has 32 bytes");
           this.bytes(out, 32).set(seal);
           return 0;
         } catch (exception) {

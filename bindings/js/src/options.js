@@ -19,14 +19,16 @@ const all = (right) => (value) => {
   const wrong = Object.keys(value).find((name) => right(value[name]) !== true);
   return wrong === undefined || `${right(value[wrong])} as '${wrong}'`;
 };
-const choice = (choices) => (value) => Object.hasOwn(choices, value) || Object.keys(choices).map((name) => `"${name}"`).join(", ");
+const choice = (choices) => (value) => Object.hasOwn(choices, value) ||
+  Object.keys(choices).map((name) => `"${name}"`).join(", ");
 const count = (least, most) => (value) =>
   (Number.isSafeInteger(value) && value >= least && value <= most) || `an integer from ${least} to ${most}`;
 
 export const OPEN = {
   store: text, wasm: () => true, readonly: boolean, create: boolean, exclusive: boolean, durability: choice(DURABILITY),
   takeover: boolean, persist: boolean, acceptLoss: boolean, alias: choice(ALIAS),
-  autocommit: (value) => typeof value === "boolean" || isAutocommit(value) || "true, false or { durability, onError(error) }",
+  autocommit: (value) => typeof value === "boolean" || isAutocommit(value) ||
+    "true, false or { durability, onError(error) }",
   flushOnHide: boolean, print: callable, warn: callable, modules: all(all(callable)), sources: all(source),
   pageSize: count(64, 1 << 20),
   strip: boolean, functions: boolean, placeholders: boolean, seal: callable, legacyNotice: boolean,

@@ -83,7 +83,8 @@ export class References {
     const found = References.#handles.get(value);
     if (found === undefined) return undefined;
     if (found.owner !== this) throw new HearthError("foreign", "a Lua value of another Hearth");
-    if (this.#values.get(found.handle)?.deref() !== value) throw new HearthError("invalid", "a Lua value that was released");
+    if (this.#values.get(found.handle)?.deref() !== value)
+      throw new HearthError("invalid", "a Lua value that was released");
     return found;
   }
 

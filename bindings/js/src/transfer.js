@@ -72,7 +72,8 @@ class Writer {
   }
 
   text(text) {
-    if (hasLoneSurrogate(text)) throw new HearthError("invalid", "text with half of a surrogate pair has no UTF-8 form");
+    if (hasLoneSurrogate(text))
+      throw new HearthError("invalid", "text with half of a surrogate pair has no UTF-8 form");
     const most = text.length * 3;
     this.u8(TEXT);
     const at = this.reserve(4 + most);
@@ -142,7 +143,8 @@ class Writer {
     }
     if (value instanceof Uint8Array) return this.string(BYTES, value);
     if (value instanceof ArrayBuffer) return this.string(BYTES, new Uint8Array(value));
-    if (Array.isArray(value) || value instanceof Map || value instanceof Set || isPlain(value)) return this.table(value);
+    if (Array.isArray(value) || value instanceof Map || value instanceof Set || isPlain(value))
+      return this.table(value);
     throw new HearthError("invalid", `${describe(value)} cannot become a Lua value`);
   }
 
@@ -348,7 +350,8 @@ class Reader {
 
 /** `__proto__` is a key like any other. */
 function setField(object, key, value) {
-  if (key === "__proto__") Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === "__proto__")
+    Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
   else object[key] = value;
 }
 

@@ -100,7 +100,8 @@ export class IndexedDBStorage {
     factory(this.name);
     const lost = () => this.#die("dead", "another tab has taken the store over");
     if (!this.readonly) this.#lock = await Lock.take(this.name, takeover === true, lost);
-    this.#database = await openDatabase(this.name, { create: !this.readonly && create !== false, acceptLoss, patience });
+    this.#database =
+      await openDatabase(this.name, { create: !this.readonly && create !== false, acceptLoss, patience });
     this.#watch();
     if (takeover && !this.readonly) await takeOver(this.#database, this.name);
     await this.#read();
@@ -263,7 +264,8 @@ export class IndexedDBStorage {
   read(offset, size) {
     let { index, at } = this.#reading;
     if (offset < at) index = at = 0;
-    while (index < this.#records.length && offset >= at + this.#records[index].length) at += this.#records[index++].length;
+    while (index < this.#records.length && offset >= at + this.#records[index].length)
+      at += this.#records[index++].length;
     this.#reading = { index, at };
     return this.#records[index]?.subarray(offset - at, offset - at + size) ?? new Uint8Array(0);
   }

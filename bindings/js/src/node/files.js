@@ -30,7 +30,8 @@ function syncFolder(path) {
   try {
     fs.fsyncSync(folder);
   } catch (exception) {
-    if (exception.code !== "EINVAL" && exception.code !== "EPERM") throw exception; // it keeps its names without being asked
+    // it keeps its names without being asked
+    if (exception.code !== "EINVAL" && exception.code !== "EPERM") throw exception;
   } finally {
     fs.closeSync(folder);
   }
@@ -90,7 +91,8 @@ export function filesImports(instance) {
     close: guarded((file) => fs.closeSync(file)),
     read: guarded((file, offset, to, size, got) => {
       let done = 0;
-      for (let n = 1; done < size && n > 0; done += n) n = fs.readSync(file, bytes(to + done, size - done), 0, size - done, offset + done);
+      for (let n = 1; done < size && n > 0; done += n)
+        n = fs.readSync(file, bytes(to + done, size - done), 0, size - done, offset + done);
       view(got, 4).setUint32(0, done, true);
     }),
     write: guarded((file, offset, from, size) => {
