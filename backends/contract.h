@@ -42,8 +42,8 @@ void map_batch_discard(MapBatch *b);
 bool map_batch_add(MapBatch *b, const hearth_op *op, const void *value, size_t value_size);
 
 /*
-** By how many bytes the batch would make the map grow, each entry counted by `size`. An estimate: an entry that one batch
-** names twice counts as freed twice.
+** By how many bytes the batch would make the map grow, each entry counted by `size`. An estimate: an entry that one
+** batch names twice counts as freed twice.
 */
 int64_t map_batch_growth(const MapBatch *b, int64_t (*size)(MapEntry *e));
 

@@ -1,6 +1,6 @@
 /*
-** The check of an entry where a backend keeps entries in a database of others: XXH3-64 of the value, with the XXH3-64 of
-** the table's number (eight bytes, the lowest first) and the key as its seed.
+** The check of an entry where a backend keeps entries in a database of others: XXH3-64 of the value, with the XXH3-64
+** of the table's number (eight bytes, the lowest first) and the key as its seed.
 */
 #ifndef HEARTH_BACKENDS_ENTRY_CHECK_H
 #define HEARTH_BACKENDS_ENTRY_CHECK_H

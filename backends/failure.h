@@ -9,7 +9,10 @@
 /* The device, a quota or a limit leaves no room. */
 bool failure_is_full(int failure);
 
-/* "PATH: cannot DOING: reason". NOTFOUND, EXISTS, READONLY, FULL, NOMEM, NOTSTORE (a folder), INVALID (a name too long) or IO. */
+/*
+** "PATH: cannot DOING: reason". NOTFOUND, EXISTS, READONLY, FULL, NOMEM, NOTSTORE (a folder),
+** INVALID (a name too long) or IO.
+*/
 hearth_status failure_status(hearth_error *err, const char *path, const char *doing, int failure);
 
 /* The same, when whatever happened leaves the store dead: always IO. */

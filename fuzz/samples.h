@@ -31,7 +31,8 @@ static const char *const samples[] = {
     /* a point; tables in shapes; a function with many cells */
     "local l1, l2, l3, l4, l5, l6, l7, l8 = 1, 2.5, 'three', {}, true, nil, point(1, 2), point(3, 4)\n"
     "return {l7, l8, l7, {id = 1, name = 'a'}, {id = 2, name = 'b'},\n"
-    "  {{id = 3, name = 'c', pos = {1}}, {id = 4, name = 'd', pos = {1}}, {id = 5, name = 'e', pos = {1}}},\n" /* heads repeat */
+    /* heads repeat */
+    "  {{id = 3, name = 'c', pos = {1}}, {id = 4, name = 'd', pos = {1}}, {id = 5, name = 'e', pos = {1}}},\n"
     "  function() l1, l2, l3, l4 = l2, l3, l4, l1 return l5, l6, l7, l8 end}",
 };
 

@@ -107,10 +107,11 @@ HEARTH_API hearth_status hearth_decode(lua_State *L, const void *bytes, size_t s
                                        const hearth_codec_options *options, hearth_error *err);
 
 /*
-** [-0, +1, m] Loads a binary chunk, as lua_dump or string.dump wrote it, behind a check of its structure: a damaged one,
-** which may crash lua_load, is DAMAGED with the position, and so is one of another version of Lua; LUA when its numbers
-** are of other sizes or another byte order. The function's first upvalue, if it has one, is the table at `globals` (0: the globals table), the others are nil. The check does not verify
-** instructions: running a chunk that an attacker made is as unsafe as in Lua itself. INVALID, NOMEM.
+** [-0, +1, m] Loads a binary chunk, as lua_dump or string.dump wrote it, behind a check of its structure: a damaged
+** one, which may crash lua_load, is DAMAGED with the position, and so is one of another version of Lua; LUA when its
+** numbers are of other sizes or another byte order. The function's first upvalue, if it has one, is the table at
+** `globals` (0: the globals table), the others are nil. The check does not verify instructions: running a chunk that an
+** attacker made is as unsafe as in Lua itself. INVALID, NOMEM.
 */
 HEARTH_API hearth_status hearth_load_chunk(lua_State *L, const void *bytes, size_t size, int globals,
                                            hearth_error *err);
@@ -255,9 +256,9 @@ HEARTH_API hearth_status hearth_poll(lua_State *L, hearth_store *store, hearth_e
 
 /*
 ** [-0, +0, m] Back to the last commit, in the same tables. BUSY while a commit is pending, since it may fail; the
-** failure of one, told as by hearth_poll with nothing rolled back. On failure nothing changed, unless rebuilding functions
-** had to run: then the graph may be half-way, and is not committed before a rollback succeeds. BUSY, IO, DEAD,
-** DAMAGED, NOMEM, RAISED.
+** failure of one, told as by hearth_poll with nothing rolled back. On failure nothing changed, unless rebuilding
+** functions had to run: then the graph may be half-way, and is not committed before a rollback succeeds. BUSY, IO,
+** DEAD, DAMAGED, NOMEM, RAISED.
 */
 HEARTH_API hearth_status hearth_rollback(lua_State *L, hearth_store *store, hearth_error *err);
 
@@ -272,8 +273,8 @@ HEARTH_API hearth_status hearth_transaction(lua_State *L, hearth_store *store, i
                                             hearth_error *err);
 
 /*
-** [-0, +1, m] Pushes a new external table. Its entries stay in the backend; of what a program reads again and again, of all
-** external tables of a store, at most 1 MiB is kept in the Lua heap.
+** [-0, +1, m] Pushes a new external table. Its entries stay in the backend; of what a program reads again and again, of
+** all external tables of a store, at most 1 MiB is kept in the Lua heap.
 */
 HEARTH_API hearth_status hearth_push_table(lua_State *L, hearth_store *store, hearth_error *err);
 
@@ -317,7 +318,8 @@ HEARTH_API hearth_status hearth_store_stat(hearth_store *store, hearth_stat *sta
 
 /*
 ** What the store is kept in, for who reads or exports all of it: its backend, and in *storage the backend's store. Both
-** belong to the store and go when it is closed; what is written there the store does not see: close it then. NULL once it is closed.
+** belong to the store and go when it is closed; what is written there the store does not see: close it then. NULL once
+** it is closed.
 */
 HEARTH_API const hearth_backend *hearth_store_backend(hearth_store *store, hearth_backend_store **storage);
 

@@ -61,7 +61,9 @@ typedef struct hearth_environment {
   int (*rename)(void *ud, const char *from, const char *to); /* replaces `to` atomically */
   int (*unlink)(void *ud, const char *path);
 
-  /* The one true name of what exists at `path`, with its '\0', at most `size` bytes; ENAMETOOLONG when it needs more. */
+  /*
+  ** The one true name of what exists at `path`, with its '\0', at most `size` bytes; ENAMETOOLONG when it needs more.
+  */
   int (*realpath)(void *ud, const char *path, char *out, size_t size);
 
   /*

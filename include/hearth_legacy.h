@@ -34,9 +34,9 @@ extern "C" {
 **   unreachable  name: tables that nothing refers to are kept as home[name][id]; without it they are only reported
 **   globals      table for the first upvalue of functions (default: that of the store's environment)
 **   warn         function(line) (default: the store's)
-** EXISTS when the home table is not empty, whatever is wrong besides; it is empty after every other failure. DAMAGED when the
-** metadata does not tell the home table: the message lists the tables. INVALID for records or options that are none.
-** RAISED by the warn function. UNSUPPORTED, NOMEM.
+** EXISTS when the home table is not empty, whatever is wrong besides; it is empty after every other failure. DAMAGED
+** when the metadata does not tell the home table: the message lists the tables. INVALID for records or options that are
+** none. RAISED by the warn function. UNSUPPORTED, NOMEM.
 */
 HEARTH_API hearth_status hearth_import_legacy(lua_State *L, hearth_store *store, int records, int options,
                                               hearth_error *err);

@@ -22,7 +22,9 @@ extern "C" {
 
 #define HEARTH_LUA_BACKEND "hearth.backend" /* the userdata's type */
 
-/* [-0, +1, m] Pushes a userdata that stands for the backend, whose name is the scheme and which outlives L. Answers 1. */
+/*
+** [-0, +1, m] Pushes a userdata that stands for the backend, whose name is the scheme and which outlives L. Answers 1.
+*/
 static inline int hearth_lua_push_backend(lua_State *L, const hearth_backend *backend) {
   const hearth_backend **held = (const hearth_backend **)lua_newuserdatauv(L, sizeof *held, 0);
   *held = backend;

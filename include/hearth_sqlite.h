@@ -1,6 +1,7 @@
 /*
 ** The backend sqlite: a store in an SQLite database of its own, for more entries than an index in memory allows. Its
-** library is libhearth_sqlite; the location is a path, the URI sqlite:PATH. Its tables, and what it needs: docs/SQLITE.md.
+** library is libhearth_sqlite; the location is a path, the URI sqlite:PATH. Its tables, and what it needs:
+** docs/SQLITE.md.
 */
 #ifndef HEARTH_SQLITE_H
 #define HEARTH_SQLITE_H
@@ -12,8 +13,8 @@ extern "C" {
 #endif
 
 /*
-** SQLite does its own input and output, and has its own memory: an environment is UNSUPPORTED, and the allocator is used
-** for what the backend itself holds. compact with keep > 0 is UNSUPPORTED.
+** SQLite does its own input and output, and has its own memory: an environment is UNSUPPORTED, and the allocator is
+** used for what the backend itself holds. compact with keep > 0 is UNSUPPORTED.
 */
 HEARTH_API extern const hearth_backend hearth_sqlite_backend;
 

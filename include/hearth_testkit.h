@@ -174,8 +174,8 @@ HEARTH_API void hearth_testkit_fail(hearth_testkit_wrapper *wrapper, hearth_test
 /* ----------------------------------------------------------- golden files */
 
 /*
-** Bytes of every kind and version of the format, and what they say: for readers of the format (docs/FORMAT.md). They are
-** never made again, so that what reads them reads what was written once.
+** Bytes of every kind and version of the format, and what they say: for readers of the format (docs/FORMAT.md). They
+** are never made again, so that what reads them reads what was written once.
 */
 
 typedef enum hearth_testkit_golden_kind {

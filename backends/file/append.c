@@ -114,7 +114,8 @@ static hearth_status check(hearth_backend_store *store, const hearth_op *op, siz
   Comparison c = {op, false};
   bool holds = map_find(&store->index.map, op->table, op->key, op->key_size) == NULL;
   if (op->kind == HEARTH_CHECK_EQUAL) {
-    hearth_status status = holds ? HEARTH_OK : read_get(store, op->table, op->key, op->key_size, compare_value, &c, err);
+    hearth_status status =
+        holds ? HEARTH_OK : read_get(store, op->table, op->key, op->key_size, compare_value, &c, err);
     if (status != HEARTH_OK) return status;
     holds = c.equal;
   }

@@ -11,7 +11,8 @@ static CacheSlot *set_of(Cache *cache, uint64_t offset) {
 
 void cache_clear(Cache *cache) {
   CacheSlot *slots = cache->slots[0];
-  for (size_t i = 0; i < CACHE_SETS * CACHE_WAYS; i++) hearth_free(&cache->allocator, slots[i].bytes, slots[i].capacity);
+  for (size_t i = 0; i < CACHE_SETS * CACHE_WAYS; i++)
+    hearth_free(&cache->allocator, slots[i].bytes, slots[i].capacity);
   memset(cache->slots, 0, sizeof cache->slots);
   cache->bytes = 0;
 }

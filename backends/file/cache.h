@@ -34,7 +34,10 @@ void cache_clear(Cache *cache);
 /* The slot that holds the value at `offset`, or NULL. */
 CacheSlot *cache_find(Cache *cache, uint64_t offset);
 
-/* A slot with room for `size` bytes and with offset 0: who fills it sets that. NULL: too long, no memory, or all are in use. */
+/*
+** A slot with room for `size` bytes and with offset 0: who fills it sets that. NULL: too long, no
+** memory, or all are in use.
+*/
 CacheSlot *cache_make(Cache *cache, uint64_t offset, size_t size);
 
 #endif

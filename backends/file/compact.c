@@ -74,7 +74,8 @@ static hearth_status write_kept(Compaction *c, hearth_error *err) {
 
 static hearth_status old_step(Compaction *c, LogStep step, hearth_error *err) {
   if (step == LOG_STEP_BAD || step == LOG_STEP_END)
-    return hearth_fail_at(err, HEARTH_DAMAGED, c->old.at, "%s: damaged at byte %" PRIu64 ": a frame has changed since it was read",
+    return hearth_fail_at(err, HEARTH_DAMAGED, c->old.at,
+                          "%s: damaged at byte %" PRIu64 ": a frame has changed since it was read",
                           c->store->names.path, c->old.at);
   return logfile_step_status(c->store->names.path, &c->old, step, err);
 }
@@ -135,7 +136,8 @@ static hearth_status read_back(Compaction *c, hearth_error *err) {
   if (step == LOG_STEP_END && c->scan.end == c->writer.at && c->scan.sequence == store->sequence &&
       c->index.map.count == store->index.map.count)
     return HEARTH_OK;
-  if (step == LOG_STEP_IO || step == LOG_STEP_NOMEM) return logfile_step_status(store->names.fresh, &c->scan, step, err);
+  if (step == LOG_STEP_IO || step == LOG_STEP_NOMEM)
+    return logfile_step_status(store->names.fresh, &c->scan, step, err);
   return hearth_fail_at(err, HEARTH_IO, c->scan.at, "%s: cannot be read back at byte %" PRIu64, store->names.fresh,
                         c->scan.at);
 }

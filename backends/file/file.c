@@ -32,7 +32,8 @@ static hearth_status look_first(hearth_backend_store *store, unsigned flags, boo
     return hearth_fail(err, HEARTH_NOTFOUND, "%s: there is no such store", path);
   }
   if (failure != 0) return failure_status(err, path, "look at it", failure);
-  if ((flags & HEARTH_OPEN_EXCLUSIVE) != 0) return hearth_fail(err, HEARTH_EXISTS, "%s: there is something already", path);
+  if ((flags & HEARTH_OPEN_EXCLUSIVE) != 0)
+    return hearth_fail(err, HEARTH_EXISTS, "%s: there is something already", path);
   if (info.folder) return hearth_fail(err, HEARTH_NOTSTORE, "%s: is a folder, not a Hearth store", path);
   if (!info.regular) return hearth_fail(err, HEARTH_NOTSTORE, "%s: is not a plain file", path);
   return HEARTH_OK;

@@ -59,7 +59,8 @@ static void folder_of(Names *names) {
 }
 
 hearth_status names_resolve(Names *names, const hearth_environment *env, const char *location, hearth_error *err) {
-  if (location == NULL || *location == '\0') return hearth_fail(err, HEARTH_INVALID, "a file store needs a file's name");
+  if (location == NULL || *location == '\0')
+    return hearth_fail(err, HEARTH_INVALID, "a file store needs a file's name");
   int failure = env->realpath(env->ud, location, names->path, NAMES_SIZE);
   if (failure == ENOENT) {
     hearth_status status = resolve_new(names, env, location, err);

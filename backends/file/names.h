@@ -18,7 +18,8 @@ typedef struct Names {
 
 /*
 ** Resolves `location` (symbolic links, "..", relative names) whether or not its last part exists.
-** INVALID for an empty name, or one that has no room for a suffix, NOTFOUND when its folder does not exist, and what the environment says.
+** INVALID for an empty name, or one that has no room for a suffix, NOTFOUND when its folder does not exist, and what
+** the environment says.
 */
 hearth_status names_resolve(Names *names, const hearth_environment *env, const char *location, hearth_error *err);
 

@@ -43,8 +43,9 @@ static hearth_status check_value(const hearth_backend_store *store, MapEntry *e,
   if (got < LOG_VALUE_CHECK_SIZE + (size_t)place.size ||
       log_decode_value_check(bytes) != log_value_check(store->header.salt, place.at, e->table, map_key(e), e->key_size,
                                                        bytes + LOG_VALUE_CHECK_SIZE, place.size))
-    return hearth_fail_at(err, HEARTH_DAMAGED, place.at, "%s: damaged at byte %" PRIu64 ": a value is not what was written",
-                          store->names.path, place.at);
+    return hearth_fail_at(err, HEARTH_DAMAGED, place.at,
+                          "%s: damaged at byte %" PRIu64 ": a value is not what was written", store->names.path,
+                          place.at);
   return HEARTH_OK;
 }
 

@@ -113,7 +113,10 @@ static hearth_status judge_header(Recovery *r, hearth_error *err) {
   return logfile_judge_header(store->names.path, &r->scan.header, state, !store->readonly, err);
 }
 
-/* Where do the frames end that what was read so far proves to be on the device? At `start` the batch of the last frame begins. */
+/*
+** Where do the frames end that what was read so far proves to be on the device? At `start` the
+** batch of the last frame begins.
+*/
 static void note_proof(Recovery *r, const BatchEnd *start) {
   const LogScan *scan = &r->scan;
   const LogFrame *f = &scan->frame;
@@ -136,7 +139,9 @@ static hearth_status judge_end(Recovery *r, LogStep step, hearth_error *err) {
   return HEARTH_OK;
 }
 
-/* Reads frames into the index from where the scan stands. A batch that is not in the index then is not behind the scan. */
+/*
+** Reads frames into the index from where the scan stands. A batch that is not in the index then is not behind the scan.
+*/
 static hearth_status read_frames(Recovery *r, Index *index, hearth_error *err) {
   LogScan *scan = &r->scan;
   LogStep step = LOG_STEP_FRAME;
@@ -243,13 +248,13 @@ static hearth_status rescue_tail(Recovery *r, hearth_error *err) {
   if (failure_is_full(failure) && ballast_release(store)) failure = keep_tail(store, &tail, name);
   if (failure == EEXIST)
     return hearth_fail(err, HEARTH_EXISTS,
-                       "%s: cannot keep the bytes of its torn tail: all names up to %s are taken; remove those files that "
-                       "nobody needs", path, name);
+                       "%s: cannot keep the bytes of its torn tail: all names up to %s are taken; remove those files "
+                       "that nobody needs", path, name);
   if (failure != 0) return failure_status(err, path, "keep the bytes of its torn tail", failure);
   file_warn(store, "%s: a torn tail of %" PRIu64 " bytes at byte %" PRIu64 " was cut off and kept in %s%s", path,
             tail.length, tail.at, name,
-            tail.whole ? "; whole batches are in it: put back behind the bytes before it, in a copy, hearth salvage reads them"
-                       : "");
+            tail.whole ? "; whole batches are in it: put back behind the bytes before it, in a copy, hearth salvage "
+                         "reads them" : "");
   return HEARTH_OK;
 }
 
@@ -368,7 +373,10 @@ static hearth_status tell_reader(const Recovery *r, hearth_error *err) {
   return status;
 }
 
-/* While a reader reads, the writer may cut off an abandoned batch and write another: then what looks damaged is only new. */
+/*
+** While a reader reads, the writer may cut off an abandoned batch and write another: then what
+** looks damaged is only new.
+*/
 static hearth_status load_reader(hearth_backend_store *store, hearth_file file, hearth_file_info *info, Index *index,
                                  hearth_error *err) {
   const hearth_environment *env = store->env;

@@ -17,7 +17,10 @@ void log_encode_begin(Buffer *out);
 /* `at` is the offset of the frame. op->value_check and op->value_at are filled. */
 void log_encode_op(Buffer *out, uint64_t salt, uint64_t at, LogOp *op);
 
-/* Fills the frame's header; f->length, f->chain and the checks are set from the buffer and `chain`, the check of the frame before. */
+/*
+** Fills the frame's header; f->length, f->chain and the checks are set from the buffer and `chain`,
+** the check of the frame before.
+*/
 void log_encode_end(Buffer *out, uint64_t salt, uint64_t at, uint64_t chain, LogFrame *f);
 
 /* A mark: a frame without payload. */

@@ -20,7 +20,8 @@ hearth_status hearth_export(const hearth_backend *backend, hearth_backend_store 
 ** Puts what a log (an export, or a store's file that nobody has open) holds into an empty store, as one
 ** batch, which with `replace` drops what the store held before. EXISTS when the store is not empty and shall not be
 ** replaced, NOTFOUND, NOTSTORE, VERSION, DAMAGED (with the position, when not
-** everything in it is whole), and what the store's submit answers (PENDING too); after a failure the store is as before.
+** everything in it is whole), and what the store's submit answers (PENDING too); after a failure the store is as
+** before.
 */
 hearth_status hearth_import(const hearth_backend *backend, hearth_backend_store *store, const hearth_environment *env,
                             const hearth_allocator *allocator, const char *path, bool replace, hearth_error *err);

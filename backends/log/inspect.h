@@ -30,10 +30,12 @@ typedef struct LogReport {
   uint64_t gaps, gap_bytes;
   uint64_t first_gap;   /* offset, HEARTH_NO_POSITION when there is none */
   uint64_t tail_at;     /* offset of a gap with nothing whole behind it, HEARTH_NO_POSITION when there is none */
-  bool tail_synced;     /* a frame header says that what stood in that gap had been on the device: known when it is visited */
+  bool tail_synced;     /* a frame header says that what stood in that gap had been on the device:
+                           known when it is visited */
   uint64_t first_disorder; /* offset of a whole frame that is not what follows the one before it, or whose payload is no
                               operations; HEARTH_NO_POSITION when there is none */
-  uint64_t behind;      /* bytes behind the last whole batch and its marks: a torn tail, or damaged; known when all was walked */
+  uint64_t behind;      /* bytes behind the last whole batch and its marks: a torn tail, or
+                           damaged; known when all was walked */
   bool closed;          /* ends with a mark that says so */
   bool stopped;         /* a visitor stopped the walk */
   int failure;          /* errno value after IO; a visitor that stops the walk may set it */

@@ -14,8 +14,8 @@ hearth_status logfile_judge_header(const char *path, const LogHeader *h, LogHead
                        (unsigned)h->read_version, LOG_READ_VERSION);
   if (state == LOG_HEADER_DAMAGED || h->first == 0)
     return hearth_fail_at(err, HEARTH_DAMAGED, 0,
-                          "%s: damaged at byte 0: the header is not whole; the file was not changed; see hearth salvage",
-                          path);
+                          "%s: damaged at byte 0: the header is not whole; the file was not changed; "
+                          "see hearth salvage", path);
   if (writable && h->write_version > LOG_WRITE_VERSION)
     return hearth_fail(err, HEARTH_VERSION,
                        "%s: has format %u, this library writes up to %d; it can be opened read-only", path,
@@ -43,7 +43,8 @@ hearth_status logfile_open(LogInput *input, const hearth_environment *env, const
   hearth_file_info info;
   input->env = env;
   int failure = env->stat(env->ud, path, &info);
-  if (failure == 0 && info.folder) return hearth_fail(err, HEARTH_NOTSTORE, "%s: is a folder, not a Hearth store", path);
+  if (failure == 0 && info.folder)
+    return hearth_fail(err, HEARTH_NOTSTORE, "%s: is a folder, not a Hearth store", path);
   if (failure == 0) failure = env->open(env->ud, path, 0, &input->file);
   if (failure != 0) return failure_status(err, path, "open it", failure);
   failure = env->file_stat(env->ud, input->file, &info);

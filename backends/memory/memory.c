@@ -50,7 +50,8 @@ static hearth_status memory_close(hearth_backend_store *store, hearth_error *err
 static hearth_status memory_get(hearth_backend_store *store, uint64_t table, const void *key, size_t key_size,
                                 hearth_found found, void *ud, hearth_error *err) {
   MapEntry *e = map_find(&store->map, table, key, key_size);
-  if (e == NULL) return hearth_fail(err, HEARTH_NOTFOUND, "memory: no such key in table %llu", (unsigned long long)table);
+  if (e == NULL)
+    return hearth_fail(err, HEARTH_NOTFOUND, "memory: no such key in table %llu", (unsigned long long)table);
   (void)found(ud, table, map_key(e), e->key_size, map_value(e), e->value_size);
   return hearth_ok(err);
 }

@@ -42,7 +42,8 @@ static const struct {
     [CHECK] = {"hearth_check", "SELECT u.n FROM unnest($2::bigint[], $3::bytea[], $4::bytea[]) WITH ORDINALITY"
                " AS u(t, k, v, n) LEFT JOIN @.hearth_entry e ON e.store = $1::bigint AND e.tab = u.t AND e.key = u.k"
                " WHERE e.value IS DISTINCT FROM u.v ORDER BY u.n LIMIT 1"},
-    [PUTS] = {"hearth_puts", "INSERT INTO @.hearth_entry (store, tab, key, value, checksum) SELECT $1::bigint, u.t, u.k, u.v, u.c"
+    [PUTS] = {"hearth_puts", "INSERT INTO @.hearth_entry (store, tab, key, value, checksum) "
+                             "SELECT $1::bigint, u.t, u.k, u.v, u.c"
               " FROM unnest($2::bigint[], $3::bytea[], $4::bytea[], $5::bigint[]) AS u(t, k, v, c)"
               " ON CONFLICT (store, tab, key) DO UPDATE SET value = EXCLUDED.value, checksum = EXCLUDED.checksum"},
     [DELS] = {"hearth_dels", "DELETE FROM @.hearth_entry e USING unnest($2::bigint[], $3::bytea[]) AS u(t, k)"

@@ -1,7 +1,7 @@
 /*
 ** Checks of what is in the database, since SQLite itself has none: beside that of each entry (entry_check.h), a total
-** of each table's entries, and a check of the store's numbers, in which the totals are summed up. docs/SQLITE.md says how
-** each is computed.
+** of each table's entries, and a check of the store's numbers, in which the totals are summed up. docs/SQLITE.md says
+** how each is computed.
 */
 #ifndef HEARTH_SQLITE_CHECK_H
 #define HEARTH_SQLITE_CHECK_H

@@ -46,8 +46,9 @@ hearth_status sqlite_check_length(hearth_backend_store *store, hearth_error *err
   if (status != HEARTH_OK) return status;
   const int page_size = header[16] << 8 | header[17]; /* 1 means 65,536 */
   if (page_size == 0 || size % (page_size == 1 ? 65536 : page_size) == 0) return HEARTH_OK;
-  return hearth_fail_at(err, HEARTH_DAMAGED, (uint64_t)size, "%s: damaged at byte %lld: it ends in the middle of a page",
-                        store->names.path, (long long)size);
+  return hearth_fail_at(err, HEARTH_DAMAGED, (uint64_t)size,
+                        "%s: damaged at byte %lld: it ends in the middle of a page", store->names.path,
+                        (long long)size);
 }
 
 hearth_status sqlite_snapshot_begin(hearth_backend_store *store, hearth_error *err) {

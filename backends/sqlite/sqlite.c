@@ -179,7 +179,10 @@ static bool has_log(hearth_backend_store *store) {
   return store->env->stat(store->env->ud, name, &info) != 0 ? false : info.length > 0;
 }
 
-/* As beside a writer, who may be on the other side of a read-only mount; without one it cannot be on a read-only device. */
+/*
+** As beside a writer, who may be on the other side of a read-only mount; without one it cannot be
+** on a read-only device.
+*/
 static hearth_status open_reader(hearth_backend_store *store, hearth_error *err) {
   store->unchanging = false;
   hearth_status status = connect_reader(store, err);

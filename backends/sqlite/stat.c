@@ -34,7 +34,8 @@ hearth_status sqlite_read_stat(hearth_backend_store *store, hearth_backend_stat 
   int answer;
   hearth_status status = HEARTH_OK;
   if (store->readonly) status = sqlite_snapshot_begin(store, err); /* which brings its numbers */
-  if (status == HEARTH_OK && stat->size > offsetof(hearth_backend_stat, entries)) status = sqlite_totals(store, add_up, &full, &answer, err);
+  if (status == HEARTH_OK && stat->size > offsetof(hearth_backend_stat, entries))
+    status = sqlite_totals(store, add_up, &full, &answer, err);
   if (status != HEARTH_OK) return status;
   full.sequence = store->sequence;
   full.durable = store->durable;

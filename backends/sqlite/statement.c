@@ -21,7 +21,8 @@ static const char *const texts[STATEMENTS] = {
     [SCAN] = "SELECT key, value, checksum, table_number" OF_TABLE " AND key >= ?2 ORDER BY key",
     [SCAN_TO] = "SELECT key, value, checksum, table_number" OF_TABLE " AND key >= ?2 AND key < ?3 ORDER BY key",
     [SCAN_REVERSE] = "SELECT key, value, checksum, table_number" OF_TABLE " AND key >= ?2 ORDER BY key DESC",
-    [SCAN_REVERSE_TO] = "SELECT key, value, checksum, table_number" OF_TABLE " AND key >= ?2 AND key < ?3 ORDER BY key DESC",
+    [SCAN_REVERSE_TO] =
+        "SELECT key, value, checksum, table_number" OF_TABLE " AND key >= ?2 AND key < ?3 ORDER BY key DESC",
     [GET_TOTAL] = "SELECT table_number, entries, bytes, digest FROM total WHERE table_number = ?1",
     [SET_TOTAL] = "INSERT OR REPLACE INTO total (table_number, entries, bytes, digest) VALUES (?1, ?2, ?3, ?4)",
     [DEL_TOTAL] = "DELETE FROM total WHERE table_number = ?1",

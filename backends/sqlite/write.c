@@ -69,7 +69,8 @@ static hearth_status remove_old(hearth_backend_store *store, const hearth_op *op
     check = (uint64_t)sqlite3_column_int64(statement, 0);
     bytes = (uint64_t)sqlite3_column_int64(statement, 1);
   }
-  hearth_status status = *there || result == SQLITE_DONE ? HEARTH_OK : sqlite_trouble(store, &store->write, "write", err);
+  hearth_status status =
+      *there || result == SQLITE_DONE ? HEARTH_OK : sqlite_trouble(store, &store->write, "write", err);
   if (statement != NULL) sqlite_statement_give_back(&store->write, OLD, statement);
   return *there ? sqlite_batch_remove(store, op->table, check, bytes, err) : status;
 }
@@ -118,7 +119,8 @@ static hearth_status check_sizes(hearth_backend_store *store, const hearth_op *o
 /* The batch gets its number, on condition that the last one was ours. */
 static hearth_status number_batch(hearth_backend_store *store, hearth_error *err) {
   const Numbers numbers = {store->sequence + 1, store->durable, store->batch.digest};
-  const uint64_t values[] = {numbers.sequence, numbers.durable, numbers.digest, check_numbers(&numbers), store->sequence};
+  const uint64_t values[] = {numbers.sequence, numbers.durable, numbers.digest, check_numbers(&numbers),
+                             store->sequence};
   sqlite3_stmt *statement = sqlite_statement_take(&store->write, SET_NUMBERS);
   int result = statement != NULL ? SQLITE_OK : SQLITE_ERROR;
   for (int i = 0; i < 5 && result == SQLITE_OK; i++)

@@ -45,13 +45,14 @@ static bool backend_of_module(lua_State *L, const char *uri, size_t scheme, cons
   }
   *out = hearth_lua_to_backend(L, -1);
   if (*out == NULL) {
-    hearth_fail(err, HEARTH_INVALID, "'%.*s:...' is no store's URI: the Lua module %s holds no backend", (int)scheme, uri,
-                module);
+    hearth_fail(err, HEARTH_INVALID, "'%.*s:...' is no store's URI: the Lua module %s holds no backend", (int)scheme,
+                uri, module);
     return false;
   }
   if ((*out)->abi == HEARTH_BACKEND_ABI) return true;
-  hearth_fail(err, HEARTH_VERSION, "the backend of the Lua module %s is made for another version of Hearth (%u, not %d)",
-              module, (*out)->abi, HEARTH_BACKEND_ABI);
+  hearth_fail(err, HEARTH_VERSION,
+              "the backend of the Lua module %s is made for another version of Hearth (%u, not %d)", module,
+              (*out)->abi, HEARTH_BACKEND_ABI);
   return false;
 }
 

@@ -353,7 +353,9 @@ static void store_warn(void *ud, const char *line) {
   lua_pop(L, 1);
 }
 
-/* The function at `warn` on a thread that lives as long as the store at `index`: it is called from where no state is. */
+/*
+** The function at `warn` on a thread that lives as long as the store at `index`: it is called from where no state is.
+*/
 static lua_State *store_warn_thread(lua_State *L, int index, int warn) {
   lua_State *thread = lua_newthread(L);
   lua_pushvalue(L, warn);

@@ -7,8 +7,8 @@
 ** the connection or this program broke: a request that was committed is never run twice, as long as it is the user's
 ** last one. So a user's requests come one after the other, and neighbouring ones have different IDs.
 **
-** One thread. After a failure that may pass the request is tried again for SECONDS (30), while others go on; but it waits
-** for the database's answers, and for one that drops packets each try stops everybody for its connect_timeout.
+** One thread. After a failure that may pass the request is tried again for SECONDS (30), while others go on; but it
+** waits for the database's answers, and for one that drops packets each try stops everybody for its connect_timeout.
 */
 #include <errno.h>
 #include <fcntl.h>

@@ -2,7 +2,7 @@
 
 #include <assert.h>
 
-#define GROWS_FAST 32768 /* entries: below it is worth more to move a map's entries a third as often than to keep it small */
+#define GROWS_FAST 32768 /* entries: below it is worth more to move them a third as often than to keep a map small */
 
 void intmap_init(IntMap *m, const hearth_allocator *allocator) {
   memset(m, 0, sizeof *m);

@@ -110,7 +110,8 @@ void decoder_begin_objects(Decoder *D) {
 bool decoder_keep(Decoder *D, Buffer *kept, uint32_t index, uint32_t values, uint32_t count) {
   bool room = values <= D->room;
   const Kept k = {room ? lua_gettop(D->L) - (int)values + 1 : 0, count};
-  const size_t place = index * sizeof k, gap = place - kept->size; /* a store's constants of both kinds have one range */
+  /* a store's constants of both kinds have one range */
+  const size_t place = index * sizeof k, gap = place - kept->size;
   unsigned char *p = buffer_reserve(kept, gap + sizeof k);
   if (kept->failed) decoder_fail_memory(D);
   memset(p, 0, gap);
@@ -125,7 +126,8 @@ bool decoder_keep(Decoder *D, Buffer *kept, uint32_t index, uint32_t values, uin
 void decode_prototype(Decoder *D, uint32_t index, size_t size) {
   lua_State *L = D->L;
   size_t base = cursor_position(&D->c);
-  if (!(D->flags & HEARTH_ALLOW_FUNCTIONS)) decoder_fail(D, HEARTH_REFUSED, "a function, which the options do not allow");
+  if (!(D->flags & HEARTH_ALLOW_FUNCTIONS))
+    decoder_fail(D, HEARTH_REFUSED, "a function, which the options do not allow");
   const unsigned char *bytes = cursor_bytes(&D->c, size);
   decoder_check(D);
   Prototype p;
@@ -199,7 +201,8 @@ static void push_permanent(Decoder *D, const Head *h, Part *p) {
   if (!(D->flags & HEARTH_ALLOW_PERMANENTS)) { /* those that the caller lists pass */
     lua_pushvalue(L, name);
     if (h->flags == PERMANENT_CELL || D->overlay == 0 || lua_rawget(L, D->overlay) == LUA_TNIL)
-      decoder_fail(D, HEARTH_REFUSED, "the permanent '%s', which the options do not allow", luaL_tolstring(L, name, NULL));
+      decoder_fail(D, HEARTH_REFUSED, "the permanent '%s', which the options do not allow",
+                   luaL_tolstring(L, name, NULL));
     lua_remove(L, name);
     return;
   }
@@ -242,7 +245,8 @@ static void push_table(Decoder *D, const Part *p) {
   uint64_t fields = p->pairs;
   if (p->flags & HEAD_SHAPE) fields += decoder_shape(D, p->constant)->count;
   count_fields(D, p->array + fields + p->pairs);
-  decoder_charge(D, 56 + 16 * (uint64_t)p->array + 80 * fields); /* a node has 40 bytes or less, the count is rounded up */
+  /* a node has 40 bytes or less, the count is rounded up */
+  decoder_charge(D, 56 + 16 * (uint64_t)p->array + 80 * fields);
   lua_createtable(D->L, (int)p->array, (int)(fields & INT_MAX));
 }
 
@@ -313,7 +317,11 @@ static uint32_t add_part(Decoder *D) {
 
 static uint32_t add_object(Decoder *D, const Head *h, uint64_t number) {
   Part *p = next_part(D);
-  *p = (Part){.number = number, .constant = decoder_count(D), .locals = D->locals, .kind = (uint8_t)h->kind, .flags = h->flags};
+  *p = (Part){.number = number,
+              .constant = decoder_count(D),
+              .locals = D->locals,
+              .kind = (uint8_t)h->kind,
+              .flags = h->flags};
   create(D, h, p);
   return add_part(D);
 }

@@ -27,7 +27,8 @@ void decode_metatable(Decoder *D, uint32_t index) {
   decoder_check(D);
   if (v.kind != VALUE_REF && v.kind != VALUE_LOCAL && (v.kind != VALUE_NEXT || !D->relative))
     decoder_fail(D, HEARTH_DAMAGED, "a metatable that is no table");
-  if (!(D->flags & HEARTH_ALLOW_METATABLES)) decoder_fail(D, HEARTH_REFUSED, "a metatable, which the options do not allow");
+  if (!(D->flags & HEARTH_ALLOW_METATABLES))
+    decoder_fail(D, HEARTH_REFUSED, "a metatable, which the options do not allow");
   uint32_t pair[2] = {index, decode_ref(D, &v)};
   const Part *p = decoder_part(D, pair[1]);
   if (p->kind != OBJECT_SPECIAL) {
@@ -58,7 +59,8 @@ static void decode_late(Decoder *D, uint32_t index) {
   Head h;
   head_get(&D->c, &h);
   decoder_check(D);
-  if (h.kind != OBJECT_TABLE || (h.flags & HEAD_SHAPE)) decoder_fail(D, HEARTH_DAMAGED, "a late object that is no weak table");
+  if (h.kind != OBJECT_TABLE || (h.flags & HEAD_SHAPE))
+    decoder_fail(D, HEARTH_DAMAGED, "a late object that is no weak table");
   if (h.array > cursor_left(&D->c) || h.pairs > cursor_left(&D->c) / 2)
     decoder_fail(D, HEARTH_DAMAGED, "a count exceeds the bytes that remain");
   decoder_charge(D, 16 * h.array + 80 * h.pairs);

@@ -30,8 +30,8 @@ typedef struct Part {
   uint64_t top;      /* Decoder.top there */
   uint64_t number;   /* store: its number; blob: index + 1 */
   uint32_t array, pairs;
-  uint32_t constant; /* table: index of the shape; closure: of the prototype; cell: of the object of which it is an upvalue;
-                        special: of the special that is its value, or DECODER_NONE */
+  uint32_t constant; /* table: index of the shape; closure: of the prototype; cell: of the object of which it is an
+                        upvalue; special: of the special that is its value, or DECODER_NONE */
   uint32_t locals;   /* index of the first local object of the special that it belongs to, or DECODER_NONE */
   uint32_t mark;     /* of the last search that came by */
   uint8_t kind;      /* ObjectKind */
@@ -63,7 +63,10 @@ typedef enum ValuePlace { PLACE_ANY, PLACE_VALUE, PLACE_KEY } ValuePlace;
 typedef struct DecoderOps {
   /* The index of the object with this number, or DECODER_NONE when there is none. */
   uint32_t (*find)(Decoder *D, uint64_t number);
-  /* Pushes what is no object of this heap but has a number (a large string, an external table); false: unknown. NULL: none. */
+  /*
+  ** Pushes what is no object of this heap but has a number (a large string, an external table);
+  ** false: unknown. NULL: none.
+  */
   bool (*push_other)(Decoder *D, uint64_t number);
   /* The index of a constant (shape or prototype) with this number, or DECODER_NONE. */
   uint32_t (*find_constant)(Decoder *D, ObjectKind kind, uint64_t number);
@@ -103,7 +106,8 @@ struct Decoder {
   int first_string;        /* those of the dictionary below `stacked_strings` */
   uint32_t stacked_strings;
   uint32_t room;           /* for constants on the stack */
-  int objects;             /* table: index - stacked + 1 -> object; of cells only those that are of no closure: a function */
+  int objects;             /* table: index - stacked + 1 -> object; of cells only those that are
+                              of no closure: a function */
   int shapes;              /* table: index + 1 -> table of keys; of those that are not on the stack */
   int prototypes;          /* table: index + 1 -> maker, or the record of one that does not fit; as shapes */
   int dictionary;          /* table: strings of the dictionary */
@@ -167,7 +171,10 @@ static inline const Kept *decoder_prototype(const Decoder *D, uint32_t index) {
   return (const Kept *)(const void *)D->prototypes_kept.data + index;
 }
 
-/* The `values` on the top are the constant with this index, and stay where they are: true, or there is no room for them. */
+/*
+** The `values` on the top are the constant with this index, and stay where they are: true, or there
+** is no room for them.
+*/
 bool decoder_keep(Decoder *D, Buffer *kept, uint32_t index, uint32_t values, uint32_t count);
 
 void decoder_init(Decoder *D, lua_State *L, const hearth_allocator *allocator);
@@ -212,7 +219,10 @@ void decode_check_closure(Decoder *D, uint32_t index);
 /* Reads the body of the table at index into another table, and notes its metatable. */
 void decode_table_into(Decoder *D, uint32_t index, int t);
 
-/* The parts of the bodies of tables (and of pages): array values from `first`, values of the shape, pairs, the metatable. */
+/*
+** The parts of the bodies of tables (and of pages): array values from `first`, values of the shape,
+** pairs, the metatable.
+*/
 void decode_array(Decoder *D, uint32_t index, int t, uint64_t first, uint64_t count);
 void decode_shaped(Decoder *D, uint32_t index, int t);
 void decode_pairs(Decoder *D, uint32_t index, int t, uint64_t count);

@@ -12,7 +12,7 @@
 #include "permanents.h"
 #include "protect.h"
 
-#define FRONT 256 /* bytes: room before the bodies for header, shapes and heads, which moves them no more if it is enough */
+#define FRONT 256 /* bytes: room before the bodies for header, shapes and heads, which are not moved if it is enough */
 
 typedef struct BlobEncoder {
   Encoder E;
@@ -124,7 +124,9 @@ static void put_front(BlobEncoder *B, unsigned char flags) {
   if (B->front.failed) encoder_fail_memory(E);
 }
 
-/* The blob, whole, in E->body from the offset that it answers on: the front is moved into the room before the bodies. */
+/*
+** The blob, whole, in E->body from the offset that it answers on: the front is moved into the room before the bodies.
+*/
 static size_t assemble(BlobEncoder *B, unsigned char flags) {
   Encoder *E = &B->E;
   put_front(B, flags);

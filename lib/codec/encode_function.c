@@ -22,7 +22,9 @@ static uint32_t meet_cell(Encoder *E, int function, int upvalue, void *id) {
   return slot;
 }
 
-/* debug.upvaluejoin in a hook may have taken the cell from the function that anchors it: its address is then another's. */
+/*
+** debug.upvaluejoin in a hook may have taken the cell from the function that anchors it: its address is then another's.
+*/
 void encode_check_cell(Encoder *E, uint32_t slot) {
   lua_State *L = E->L;
   const Object *o = &E->heap->objects[slot];

@@ -46,7 +46,9 @@ static void hooked_value(Encoder *E, int index) {
                  luaL_typename(E->L, -1));
 }
 
-/* Refuses an object without a hook, unless it is a table that does not forbid it. The value of __persist is on the top. */
+/*
+** Refuses an object without a hook, unless it is a table that does not forbid it. The value of __persist is on the top.
+*/
 static void check_unhooked(Encoder *E, int index) {
   lua_State *L = E->L;
   int type = lua_type(L, -1);

@@ -34,7 +34,8 @@ static bool encode_sequence(TableState *T) {
   int top = lua_gettop(L);
   lua_pushnil(L);
   while (lua_next(L, T->t)) {
-    if (!lua_isinteger(L, top + 1) || (uint64_t)lua_tointeger(L, top + 1) != T->sequence + 1 || outgrown(T)) return true;
+    if (!lua_isinteger(L, top + 1) || (uint64_t)lua_tointeger(L, top + 1) != T->sequence + 1 || outgrown(T))
+      return true;
     encode_value(T->E, top + 2);
     lua_settop(L, top + 1);
     T->sequence++;
@@ -263,7 +264,9 @@ static void encode_listed(TableState *T, Head *head, int keys, size_t count, siz
   if (head->pairs > 0) head->flags |= HEAD_PAIRS;
 }
 
-/* A canonical table that is not plain. Nothing is written before its form is known: what is written has consequences. */
+/*
+** A canonical table that is not plain. Nothing is written before its form is known: what is written has consequences.
+*/
 static void encode_canonical(TableState *T, Head *head) {
   Encoder *E = T->E;
   encode_push_sorted_keys(E, T->t, T->weak);

@@ -43,7 +43,8 @@ void encode_check_storable(Encoder *E, int index) {
       break;
     case LUA_TTABLE:
       if (E->modules != 0 && may_be_named(E, index) && permanents_module_of(L, E->modules, index))
-        encoder_fail(E, HEARTH_UNSTORABLE, index, "the module '%s' is not registered (hearth.register_module)", lua_tostring(L, -1));
+        encoder_fail(E, HEARTH_UNSTORABLE, index, "the module '%s' is not registered (hearth.register_module)",
+                     lua_tostring(L, -1));
       break;
     default: break;
   }
@@ -110,8 +111,8 @@ void encode_value(Encoder *E, int index) {
 }
 
 void encoder_check(Encoder *E) {
-  if (E->head.failed || E->body.failed || E->scratch.failed || E->entries.failed || E->entry_bytes.failed || E->identities.failed ||
-      E->weak.failed || E->heap->queue.failed)
+  if (E->head.failed || E->body.failed || E->scratch.failed || E->entries.failed || E->entry_bytes.failed ||
+      E->identities.failed || E->weak.failed || E->heap->queue.failed)
     encoder_fail_memory(E);
   if (E->max_bytes != 0 && E->body.size - E->front + E->head.size > E->max_bytes)
     encoder_fail(E, HEARTH_LIMIT, 0, "the encoded value is larger than max_bytes");

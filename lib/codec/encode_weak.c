@@ -25,7 +25,10 @@ static bool is_object(lua_State *L, int index) {
   return lua_type(L, index) >= LUA_TTABLE; /* table, function, userdata, thread */
 }
 
-/* Was it reached strongly, or is it a permanent, which always lives? Nothing is reached here: the order of `next` must not tell. */
+/*
+** Was it reached strongly, or is it a permanent, which always lives? Nothing is reached here: the
+** order of `next` must not tell.
+*/
 static bool lives(Encoder *E, int index) {
   lua_State *L = E->L;
   uint64_t number;

@@ -62,7 +62,9 @@ typedef struct EncoderOps {
   void (*pages)(Encoder *E, const Head *head, const Entry *entries, size_t count);
   /* A table that may be known from before: writes its changed pages, fills the head, answers true. NULL: none. */
   bool (*known)(Encoder *E, int index, Head *head);
-  /* A table that does not fit its record: writes its pages while it walks it, fills the head, answers true. NULL: none. */
+  /*
+  ** A table that does not fit its record: writes its pages while it walks it, fills the head, answers true. NULL: none.
+  */
   bool (*stream)(Encoder *E, int index, const Begun *begun, Head *head);
   /* A value that lives elsewhere and has a number of its own (an external table). NULL: none. */
   bool (*foreign)(Encoder *E, int index, uint64_t *number);
@@ -70,10 +72,15 @@ typedef struct EncoderOps {
   void (*anchor_cell)(Encoder *E, uint32_t slot, int function, int upvalue);
   /* The special object at `index`: writes head and body, or puts it aside and answers false. */
   bool (*special)(Encoder *E, uint32_t slot, int index);
-  /* Writes a reference to an object that has no number but belongs to the special object at work; false: it does not. NULL: none. */
+  /*
+  ** Writes a reference to an object that has no number but belongs to the special object at work;
+  ** false: it does not. NULL: none.
+  */
   bool (*local)(Encoder *E, int index);
   bool (*local_cell)(Encoder *E, int function, int upvalue);
-  /* Is an object that the walk did not reach part of a special object that will be written? Then it lives. NULL: none. */
+  /*
+  ** Is an object that the walk did not reach part of a special object that will be written? Then it lives. NULL: none.
+  */
   bool (*held)(Encoder *E, int index);
 } EncoderOps;
 
@@ -102,7 +109,8 @@ struct Encoder {
   int large;                /* stores: table: constant + 1 -> large string */
   int permanents, overlay;  /* overlay: further permanents, value -> name, or 0 */
   int modules;              /* table: unregistered module -> name, or 0 */
-  const struct PermanentsFilter *named; /* addresses that permanents and modules may have: those of the table `permanents` */
+  const struct PermanentsFilter *named; /* addresses that permanents and modules may have: those
+                                           of the table `permanents` */
   Buffer head, body;        /* blob: the sections; store: the record at work */
   Buffer scratch;           /* a prototype's or a shape's bytes */
   Buffer entries, entry_bytes;
@@ -115,7 +123,10 @@ struct Encoder {
 
 /* ------------------------------------------------------------- failing */
 
-/* Raises a Lua error after filling E->error; the path is that of the value at `index` in the object at work; 0: no path. */
+/*
+** Raises a Lua error after filling E->error; the path is that of the value at `index` in the object
+** at work; 0: no path.
+*/
 _Noreturn void encoder_fail(Encoder *E, hearth_status code, int index, const char *format, ...) HEARTH_PRINTF(4, 5);
 _Noreturn void encoder_fail_memory(Encoder *E);
 

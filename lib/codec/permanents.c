@@ -268,8 +268,9 @@ static int register_permanent(lua_State *L) {
 
 hearth_status hearth_register_permanent(lua_State *L, int index, const char *name, hearth_error *err) {
   if (permanents_kind(L, index) == PERMANENT_NONE)
-    return hearth_fail(err, HEARTH_INVALID, "the permanent '%s' is a %s: only functions, tables and userdata have names",
-                       name, luaL_typename(L, index));
+    return hearth_fail(err, HEARTH_INVALID,
+                       "the permanent '%s' is a %s: only functions, tables and userdata have names", name,
+                       luaL_typename(L, index));
   if (!lua_checkstack(L, 3)) return hearth_fail(err, HEARTH_NOMEM, "out of memory");
   index = lua_absindex(L, index);
   lua_pushcfunction(L, register_permanent);

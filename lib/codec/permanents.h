@@ -30,8 +30,9 @@
 void permanents_push(lua_State *L);
 
 /*
-** Addresses that may have a name: objects and cells that got one, modules. Most objects of a program are none of them, and
-** one look here tells so, instead of one in each of the tables. It never forgets: an address may be another object's now.
+** Addresses that may have a name: objects and cells that got one, modules. Most objects of a program are none of them,
+** and one look here tells so, instead of one in each of the tables. It never forgets: an address may be another
+** object's now.
 */
 #define PERMANENTS_FILTER_BITS 65536
 
@@ -65,7 +66,10 @@ int permanents_name(lua_State *L, int perms, int overlay, int index);
 */
 bool permanents_value(lua_State *L, int perms, int overlay, int name);
 
-/* [-0, +0, -] The PermanentKind of the object at `index` if it were one; PERMANENT_NONE if it is no table, function or userdata. */
+/*
+** [-0, +0, -] The PermanentKind of the object at `index` if it were one; PERMANENT_NONE if it is no
+** table, function or userdata.
+*/
 int permanents_kind(lua_State *L, int index);
 
 /*

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
-/* What any protected function needs. luaL_checkstack inside would call a stack that memory is missing for an overflow. */
+/*
+** What any protected function needs. luaL_checkstack inside would call a stack that memory is missing for an overflow.
+*/
 #define PROTECT_STACK 256
 
 hearth_status protect(lua_State *L, lua_CFunction f, void *context, int nargs, int nresults, hearth_error *err) {

@@ -9,7 +9,7 @@
 #include "lua54.h"
 
 #if LUA_VERSION_NUM / 100 * 16 + LUA_VERSION_NUM % 100 != LUA54_VERSION
-#error "Hearth reads and writes the bytecode of Lua 5.4 (lib/format/lua54.h): docs/LUA.md says what another version needs"
+#error "Hearth reads and writes the bytecode of Lua 5.4, lib/format/lua54.h: docs/LUA.md says what another one needs"
 #endif
 
 /* What the Lua that this file is compiled for needs of a prototype. */

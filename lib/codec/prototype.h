@@ -41,8 +41,8 @@ hearth_status prototype_load(lua_State *L, const Prototype *p, const hearth_seal
                              hearth_error *err);
 
 /*
-** [-0, +1, m] Pushes a new closure made by the maker at `maker` of a prototype with so many upvalues. Each of its upvalues is a
-** fresh cell of its own that holds nil. It runs three instructions of bytecode: a debug hook of the host
+** [-0, +1, m] Pushes a new closure made by the maker at `maker` of a prototype with so many upvalues. Each of its
+** upvalues is a fresh cell of its own that holds nil. It runs three instructions of bytecode: a debug hook of the host
 ** that raises makes it raise.
 */
 void prototype_instantiate(lua_State *L, int maker, unsigned nupvalues);

@@ -32,8 +32,8 @@ static const Library libraries[] = {
 };
 
 static const char globals[] =
-    "assert collectgarbage dofile error getmetatable ipairs load loadfile next pairs pcall print rawequal rawget rawlen "
-    "rawset require select setmetatable tonumber tostring type warn xpcall";
+    "assert collectgarbage dofile error getmetatable ipairs load loadfile next pairs pcall print rawequal rawget "
+    "rawlen rawset require select setmetatable tonumber tostring type warn xpcall";
 
 #define STRING_METATABLE "getmetatable(\"\")" /* the names of what no field reaches are the expressions that give it */
 static const char string_events[] = "__add __sub __mul __mod __pow __div __idiv __unm";

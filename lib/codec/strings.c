@@ -4,9 +4,10 @@
 ** that unique strings pay nothing; a long one is defined at its first, which
 ** costs no byte.
 **
-** What was seen once is four bits under the hash of its bytes, not an entry of a map (a Bloom filter): for 100,000 strings
-** that are all different they take 0.5 MB instead of 4. A string whose bits others have set, one in some thousands, is
-** defined too early, which takes a byte or two more. The hash is of the content, so that equal values give equal bytes.
+** What was seen once is four bits under the hash of its bytes, not an entry of a map (a Bloom filter): for 100,000
+** strings that are all different they take 0.5 MB instead of 4. A string whose bits others have set, one in some
+** thousands, is defined too early, which takes a byte or two more. The hash is of the content, so that equal values
+** give equal bytes.
 */
 #include "encoder.h"
 
@@ -93,7 +94,8 @@ static void add_level(Encoder *E, StringDictionary *s) {
 
 /* Was a string with this hash here before? From now on it was. */
 static bool seen_before(Encoder *E, StringDictionary *s, uint64_t hash) {
-  uint64_t one = 1, bits = one << (hash & 63) | one << (hash >> 6 & 63) | one << (hash >> 12 & 63) | one << (hash >> 18 & 63);
+  const uint64_t one = 1;
+  uint64_t bits = one << (hash & 63) | one << (hash >> 6 & 63) | one << (hash >> 12 & 63) | one << (hash >> 18 & 63);
   for (int i = 0; i <= s->level; i++)
     if ((s->seen[i][hash >> 24 & (LEVEL_WORDS(i) - 1)] & bits) == bits) return true;
   if (s->free == 0 && s->level < LEVELS - 1) add_level(E, s);

@@ -64,7 +64,8 @@ static bool holds(const Buffer *tables, uint64_t table) {
 static hearth_status flush(Copy *c, size_t first, hearth_error *err) {
   uint64_t puts = 0;
   buffer_clear(&c->ops);
-  if (c->bytes.data == NULL && buffer_reserve(&c->bytes, 1) == NULL) return copy_no_memory(err); /* empty keys have an address too */
+  /* empty keys have an address too */
+  if (c->bytes.data == NULL && buffer_reserve(&c->bytes, 1) == NULL) return copy_no_memory(err);
   for (size_t i = first; i < entry_count(c); i++) {
     const Entry *e = entry(c, i);
     const unsigned char *key = c->bytes.data + e->at;

@@ -108,7 +108,8 @@ static bool push_foreign(Encoder *E, int index, uint64_t *number) {
 static bool put_special_aside(Encoder *E, uint32_t slot, int index) {
   Committer *C = E->owner;
   (void)index;
-  if (slot == C->S->home) encoder_fail(E, HEARTH_UNSTORABLE, 0, "the home table itself cannot have a __persist or a type");
+  if (slot == C->S->home)
+    encoder_fail(E, HEARTH_UNSTORABLE, 0, "the home table itself cannot have a __persist or a type");
   buffer_put(&C->specials, &slot, sizeof slot);
   if (C->specials.failed) encoder_fail_memory(E);
   return false;
@@ -127,7 +128,8 @@ static const EncoderOps store_ops = {.constant = put_constant,
 
 bool committer_record(Committer *C, uint32_t slot, const Buffer *record) {
   Encoder *E = &C->E;
-  Change change = {slot, (uint32_t)(C->pages.size / sizeof(Page)), NULL, heap_hash(E->heap, record->data, record->size)};
+  Change change = {slot, (uint32_t)(C->pages.size / sizeof(Page)), NULL,
+                   heap_hash(E->heap, record->data, record->size)};
   if (!store_reserve_saved(C->S)) encoder_fail_memory(E);
   const Saved *saved = &C->S->saved[slot];
   bool same = saved->written && hash128_equal(saved->hash, change.hash);

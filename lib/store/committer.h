@@ -48,7 +48,10 @@ typedef struct Committer {
 /* Sets the encoder up for this store, with its stack frame; raises. Stack: [1] is the store as light userdata. */
 Committer *committer_push(lua_State *L, hearth_store *S, hearth_error *err);
 
-/* Compares the record in `record` (and C->pages) with the committed one and adds what differs to the batch. True: it differs. */
+/*
+** Compares the record in `record` (and C->pages) with the committed one and adds what differs to
+** the batch. True: it differs.
+*/
 bool committer_record(Committer *C, uint32_t slot, const Buffer *record);
 
 /* Raises what the error record holds. */
@@ -60,7 +63,9 @@ static inline void committer_check(Committer *C, hearth_status status) {
 
 /* --------------------------------------------------------- commit_pages.c */
 
-/* Makes the page of these entries: where its hash is another than in *page, sets that and puts the page into the batch. */
+/*
+** Makes the page of these entries: where its hash is another than in *page, sets that and puts the page into the batch.
+*/
 void committer_page(Committer *C, Page *page, const Entry *entries, size_t count);
 
 /* Puts a page of the object at work into the batch. */
@@ -105,9 +110,9 @@ bool special_holds(Encoder *E, int index);
 bool special_write(Committer *C, uint32_t slot);
 
 /*
-** [-0, +0] Is the special object in `slot` still what was committed? With a hook that raises, no. What it gave is kept in the
-** table at the top, under slot + 1, so that addresses stay those of its objects, and the metatable that the object had
-** under -(slot + 1). False: memory exhausted.
+** [-0, +0] Is the special object in `slot` still what was committed? With a hook that raises, no. What it gave is kept
+** in the table at the top, under slot + 1, so that addresses stay those of its objects, and the metatable that the
+** object had under -(slot + 1). False: memory exhausted.
 */
 bool special_probe(lua_State *L, hearth_store *S, uint32_t slot, Probes *probes);
 

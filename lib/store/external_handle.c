@@ -65,7 +65,9 @@ static Handle *check_handle(lua_State *L, int arg) {
   return h;
 }
 
-/* The handle that a metamethod is called with: its upvalue is the metatable, which is quicker than asking the registry. */
+/*
+** The handle that a metamethod is called with: its upvalue is the metatable, which is quicker than asking the registry.
+*/
 static Handle *own_handle(lua_State *L, int nargs) {
   if (lua_gettop(L) != nargs) lua_settop(L, nargs); /* Lua calls it with as many */
   Handle *h = lua_touserdata(L, 1);
@@ -92,8 +94,8 @@ static void push_entry(lua_State *L, const Handle *h, const ExternalKey *key) {
   size_t size;
   hearth_error err;
   uint64_t changes = X->cache.changes;
-  check_status(L, externals_get(X, externals_check_table(L, h->S, h->number), key->bytes, key->size, &value, &size, &err),
-               &err);
+  ExternalTable *t = externals_check_table(L, h->S, h->number);
+  check_status(L, externals_get(X, t, key->bytes, key->size, &value, &size, &err), &err);
   if (value == NULL)
     lua_pushnil(L);
   else

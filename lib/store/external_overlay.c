@@ -92,7 +92,8 @@ void externals_put(Externals *X, ExternalTable *t, MapEntry *e, uint64_t old) {
   X->cache.changes++;
 }
 
-void externals_overwrite(Externals *X, ExternalTable *t, MapEntry *e, const void *head, const void *bytes, size_t size) {
+void externals_overwrite(Externals *X, ExternalTable *t, MapEntry *e, const void *head, const void *bytes,
+                         size_t size) {
   if (t->from != 0) unrefer(X, t, externals_reference(map_value(e), e->value_size));
   memcpy(map_value(e), head, e->value_size - size);
   if (size > 0) memcpy(map_value(e) + e->value_size - size, bytes, size);
@@ -226,9 +227,9 @@ static hearth_status fill(Externals *X, ExternalCursor *c, hearth_error *err) {
   size_t high_size = moved && c->reverse ? high->size : size_after(high);
   bool open_high = high->size == 0 || (high == &c->to && high->size == EXTERNAL_MAX_KEY);
   c->next = c->used = 0;
-  hearth_status status =
-      X->S->backend->scan(X->S->storage, c->table, low->size > 0 ? low->bytes : NULL, low_size,
-                          open_high ? NULL : high->bytes, open_high ? 0 : high_size, c->reverse, read_ahead, c, &result, err);
+  hearth_status status = X->S->backend->scan(X->S->storage, c->table, low->size > 0 ? low->bytes : NULL, low_size,
+                                             open_high ? NULL : high->bytes, open_high ? 0 : high_size, c->reverse,
+                                             read_ahead, c, &result, err);
   if (status == HEARTH_OK) c->exhausted = result != 1;
   return unread(X, status);
 }

@@ -77,7 +77,9 @@ uint64_t externals_reference(const void *value, size_t size);
 hearth_status externals_old_reference(Externals *X, const ExternalTable *t, const void *key, size_t key_size,
                                       uint64_t *number, hearth_error *err);
 
-/* Puts a made entry (with the overlay's allocator), which becomes the overlay's. `old` is what it referred to before. */
+/*
+** Puts a made entry (with the overlay's allocator), which becomes the overlay's. `old` is what it referred to before.
+*/
 void externals_put(Externals *X, ExternalTable *t, MapEntry *e, uint64_t old);
 
 /* Gives an entry of the overlay another value, of the same size and without a reference: a head, then `size` bytes. */
@@ -116,8 +118,9 @@ hearth_status externals_cursor_next(Externals *X, ExternalCursor *c, const unsig
 
 /* -------------------------------------------------------- external_value.c */
 
-typedef enum ExternalKeyFault { EXTERNAL_KEY_OK, EXTERNAL_KEY_NIL, EXTERNAL_KEY_NAN, EXTERNAL_KEY_TYPE, EXTERNAL_KEY_TOOBIG }
-    ExternalKeyFault;
+typedef enum ExternalKeyFault {
+  EXTERNAL_KEY_OK, EXTERNAL_KEY_NIL, EXTERNAL_KEY_NAN, EXTERNAL_KEY_TYPE, EXTERNAL_KEY_TOOBIG
+} ExternalKeyFault;
 
 /* [-0, +0, -] The bytes of the key at `index`. */
 ExternalKeyFault externals_to_key(lua_State *L, int index, ExternalKey *out);
@@ -131,7 +134,9 @@ void externals_push_key(lua_State *L, const void *bytes, size_t size);
 /* [-0, +1, v] Pushes the value of these bytes, as externals_get gave them. */
 void externals_push_value(lua_State *L, hearth_store *S, const unsigned char *bytes, size_t size);
 
-/* [-0, +0, v] t[key] = value, for the table with this number; `key` and `value` are absolute indices. All or nothing. */
+/*
+** [-0, +0, v] t[key] = value, for the table with this number; `key` and `value` are absolute indices. All or nothing.
+*/
 void externals_assign(lua_State *L, hearth_store *S, uint64_t number, int key, int value);
 
 /* ------------------------------------------------------- external_handle.c */

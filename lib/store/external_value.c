@@ -255,7 +255,8 @@ static void check_upvalues(Assignment *A, int key, int function) {
       known = true;
     }
     if (!known)
-      refuse(A, key, "a function with upvalues other than permanents has no place in an external table (its upvalue '%s')",
+      refuse(A, key,
+             "a function with upvalues other than permanents has no place in an external table (its upvalue '%s')",
              name);
   }
 }
@@ -280,7 +281,9 @@ static void push_blob(Assignment *A, int key, int index) {
   luaL_error(A->L, "%s%s", lua_tostring(A->L, -1), err.message + 4);
 }
 
-/* The place where a value's head is written. Finalizers that ran since the assignment began may have closed the store. */
+/*
+** The place where a value's head is written. Finalizers that ran since the assignment began may have closed the store.
+*/
 static Buffer *clear_head(Assignment *A) {
   externals_check_store(A->L, A->S, true);
   buffer_clear(&A->S->externals->head);
@@ -506,8 +509,8 @@ static void delete(lua_State *L, hearth_store *S, uint64_t number, const Externa
 }
 
 /*
-** t[key] = a boolean, number or string of few bytes: nothing here runs Lua. False: the value is another, or no entry of its
-** size is in the open batch; where one is, it is written over, without taking and giving back memory.
+** t[key] = a boolean, number or string of few bytes: nothing here runs Lua. False: the value is another, or no entry of
+** its size is in the open batch; where one is, it is written over, without taking and giving back memory.
 */
 static bool overwrite(lua_State *L, Externals *X, uint64_t number, const ExternalKey *k, int value, int type) {
   Value v = {.kind = VALUE_STRING};

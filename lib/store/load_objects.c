@@ -251,7 +251,8 @@ static void load_head(Loader *l, const Loaded *e) {
     reuse(l, &head, e->key.number, slot);
   } else {
     origin.former = slot; /* INTMAP_NONE is HEAP_NONE */
-    loader_look_at(l, "object", e->key.number, e->at, l->arena.size - e->at); /* a paged table's entries come later in the arena */
+    /* a paged table's entries come later in the arena */
+    loader_look_at(l, "object", e->key.number, e->at, l->arena.size - e->at);
     (void)decode_head(D, e->key.number);
   }
   buffer_put(&l->origins, &origin, sizeof origin);
@@ -395,7 +396,8 @@ static void probe(Loader *l, bool userdata) {
     lua_rawgeti(L, l->live, (lua_Integer)slot + 1);
     bool looked_for = lua_isuserdata(L, -1) == userdata;
     lua_pop(L, 1);
-    if (!looked_for || !hash128_equal(l->S->saved[slot].hash, heap_hash(&l->heap, l->arena.data + e.at, e.size))) continue;
+    if (!looked_for || !hash128_equal(l->S->saved[slot].hash, heap_hash(&l->heap, l->arena.data + e.at, e.size)))
+      continue;
     if (!special_probe(L, l->S, slot, &l->probes)) decoder_fail_memory(&l->D);
   }
 }
@@ -421,7 +423,9 @@ static bool is_any_another(Loader *l) {
   return false;
 }
 
-/* A hook may have given an object that was probed another metatable. The stack has what special_probe kept at its top. */
+/*
+** A hook may have given an object that was probed another metatable. The stack has what special_probe kept at its top.
+*/
 static void forget_changed(Loader *l) {
   lua_State *L = l->D.L;
   int kept = lua_gettop(L);

@@ -47,7 +47,8 @@ typedef struct Loader {
   bool rebuild_specials; /* a number means another object now: they may hold the former */
   uint32_t object_count;
   int live;             /* stack: the store's present objects */
-  int temporary;        /* stack: table index + 1 -> what a live table or cell should hold; -(index + 1) -> keys that it lacks */
+  int temporary;        /* stack: table index + 1 -> what a live table or cell should hold;
+                           -(index + 1) -> keys that it lacks */
   int strings;          /* stack: constant index + 1 -> large string */
 } Loader;
 
@@ -55,7 +56,9 @@ static inline Origin *origin_of(Loader *l, uint32_t index) {
   return (Origin *)(void *)l->origins.data + index;
 }
 
-/* The slot of the object that is kept, or HEAP_NONE. A store that is opened keeps none, and forgets its origins early. */
+/*
+** The slot of the object that is kept, or HEAP_NONE. A store that is opened keeps none, and forgets its origins early.
+*/
 static inline uint32_t loader_slot(Loader *l, uint32_t index) {
   return l->origins.size > 0 ? origin_of(l, index)->slot : HEAP_NONE;
 }

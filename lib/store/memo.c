@@ -155,14 +155,16 @@ static bool patch_page(Committer *C, const Page *page, const Entry *changed, siz
   buffer_clear(&C->page_entries);
   Buffer *b = &C->page_bytes;
   hearth_status status = S->backend->get(S->storage, LAYOUT_TABLE, key, key_size, keep_page, b, NULL);
-  if (status != HEARTH_OK || b->failed || !hash128_equal(heap_hash(&S->heap, b->data, b->size), page->hash)) return false;
+  if (status != HEARTH_OK || b->failed || !hash128_equal(heap_hash(&S->heap, b->data, b->size), page->hash))
+    return false;
   if (!page_get(&C->page_entries, &E->entry_bytes, page->section, b->data, b->size)) return false;
   Entry *entries = (Entry *)(void *)C->page_entries.data;
   const unsigned char *bytes = E->entry_bytes.data;
   for (size_t i = 0, n = C->page_entries.size / sizeof *entries; i < n && found < count; i++)
     for (size_t k = 0; k < count; k++) {
       const Entry *e = &changed[k];
-      bool same = e->key_size == entries[i].key_size && memcmp(bytes + e->key, bytes + entries[i].key, e->key_size) == 0;
+      bool same =
+          e->key_size == entries[i].key_size && memcmp(bytes + e->key, bytes + entries[i].key, e->key_size) == 0;
       if (!same) continue;
       entries[i].value = e->value;
       entries[i].value_size = e->value_size;
@@ -314,7 +316,8 @@ void memo_settle(Committer *C, bool committed) {
 
 /* ----------------------------------------------------------- the collector */
 
-enum { WATCHED = 1, WATCHED_NEXT = 2 }; /* fields in the array part, made with the table: setting them allocates nothing */
+/* Fields in the array part, made with the table: setting them allocates nothing. */
+enum { WATCHED = 1, WATCHED_NEXT = 2 };
 
 static bool is_there(lua_State *L, const hearth_store *S, int field) {
   store_push_value(L, S, STORE_WATCHED);

@@ -412,7 +412,8 @@ hearth_status hearth_install_at(lua_State *L, hearth_store *S, int index, hearth
     return hearth_fail(err, HEARTH_INVALID, "a store is installed in a table, not in a %s", luaL_typename(L, index));
   int top = lua_gettop(L);
   index = lua_absindex(L, index);
-  if (!lua_checkstack(L, 2 * LUA_MINSTACK)) return hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
+  if (!lua_checkstack(L, 2 * LUA_MINSTACK))
+    return hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
   status = install(L, S, index, err);
   lua_settop(L, top);
   return status;

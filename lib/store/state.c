@@ -30,7 +30,8 @@ void store_set_value(lua_State *L, const hearth_store *S, int which) {
 
 hearth_status store_enter(hearth_store *S, hearth_error *err) {
   if (S->closed) return hearth_fail(err, HEARTH_CLOSED, "the store is closed");
-  if (S->busy) return hearth_fail(err, HEARTH_BUSY, "the store is at work: it was called again from a hook or a finalizer");
+  if (S->busy)
+    return hearth_fail(err, HEARTH_BUSY, "the store is at work: it was called again from a hook or a finalizer");
   return hearth_ok(err);
 }
 

@@ -4,9 +4,9 @@
 ** The store lives in a userdata. Its Lua side hangs on the userdata's user
 ** values, so that the collector sees it; the C side is below. The chapters:
 ** open.c opens and closes, load.c reads the home graph (on open, rollback and refresh), restore.c
-** puts it into the objects that are there, commit.c writes it, pages.c divides large tables, memo.c remembers them, special.c writes hooked objects,
-** batch.c gathers operations, pending.c and revert.c follow commits that are not complete yet, external*.c are the
-** external tables.
+** puts it into the objects that are there, commit.c writes it, pages.c divides large tables, memo.c remembers them,
+** special.c writes hooked objects, batch.c gathers operations, pending.c and revert.c follow commits that are not
+** complete yet, external*.c are the external tables.
 */
 #ifndef HEARTH_STORE_STORE_H
 #define HEARTH_STORE_STORE_H
@@ -75,7 +75,8 @@ struct hearth_store {
   struct PendingCommit *oldest, *newest; /* commits that are not complete: pending.h */
   uint64_t committed_entries, committed_bytes;
   uint64_t alias_uses;
-  int64_t credit;       /* bytes that Lua might allocate after the last commit before its collector goes on: collector.c */
+  int64_t credit;       /* bytes that Lua might allocate after the last commit before its
+                           collector goes on: collector.c */
   int64_t allocated;    /* bytes that Lua had then */
   bool busy;            /* in commit, rollback, open or compact */
   bool in_transaction;
@@ -163,8 +164,8 @@ typedef void (*PageFound)(void *ud, uint8_t section, uint64_t prefix, uint8_t de
 void pages_divide(const Entry *entries, size_t count, size_t page_size, PageFound found, void *ud);
 
 /*
-** Reads the body of a page, the mirror of page_put: adds its bytes to `bytes` and its entries to `entries`, without the order
-** of those in section 1. False: it is damaged, or memory is short (then a buffer says so).
+** Reads the body of a page, the mirror of page_put: adds its bytes to `bytes` and its entries to `entries`, without the
+** order of those in section 1. False: it is damaged, or memory is short (then a buffer says so).
 */
 bool page_get(Buffer *entries, Buffer *bytes, uint8_t section, const unsigned char *page, size_t size);
 

@@ -39,7 +39,9 @@ void fake_lose(Fake *f, hearth_status status);
 /* The host's call number `calls` from now (0: the next) that writes answers `status`; -1: none. */
 void fake_refuse(Fake *f, long calls, hearth_status status);
 
-/* The database is full: it takes only batches that shrink the store, and for the first of these gives up its ballast. */
+/*
+** The database is full: it takes only batches that shrink the store, and for the first of these gives up its ballast.
+*/
 void fake_fill(Fake *f);
 bool fake_has_ballast(const Fake *f);
 

@@ -1,4 +1,6 @@
-/* A store in the browser's database, whose host is the fake one. The helpers fail the test where something is not so. */
+/*
+** A store in the browser's database, whose host is the fake one. The helpers fail the test where something is not so.
+*/
 #ifndef HEARTH_TESTS_IDBSTORE_H
 #define HEARTH_TESTS_IDBSTORE_H
 

@@ -84,7 +84,10 @@ bool power_killed_life(Power *p, long at);
 /* From now on syncs fail, and the device keeps so much: a batch, the store's death, and opening it again. */
 void power_failed_sync(Power *p, long nth, hearth_disk_keeps keeps);
 
-/* Sync number `nth` of making the store, or of a compaction, fails: 0 is the file's, 1 its folder's. It is opened again. */
+/*
+** Sync number `nth` of making the store, or of a compaction, fails: 0 is the file's, 1 its
+** folder's. It is opened again.
+*/
 void power_failed_making(Power *p, long nth, hearth_disk_keeps keeps);
 void power_failed_compaction(Power *p, unsigned keep, long nth, hearth_disk_keeps keeps);
 

@@ -83,8 +83,8 @@ static void a_new_file_that_is_in_the_way(void **state) {
 /* ------------------------------------------------------------- afterwards */
 
 /*
-** The batches that it keeps were made when they were made, and what they begin with when its last batch was; all of them
-** are on the device.
+** The batches that it keeps were made when they were made, and what they begin with when its last batch was; all of
+** them are on the device.
 */
 static void check_times(unsigned keep) {
   size_t size, at = LOG_HEADER_SIZE;

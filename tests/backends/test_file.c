@@ -345,8 +345,10 @@ static void readers_beside_a_writer(void **state) {
   /* an unfinished batch is not seen, and not cut */
   ScenarioBatch batch;
   scenario_batch(3, &batch);
-  assert_int_equal(file->submit(d->store, batch.ops, batch.count, HEARTH_BATCH_MORE, HEARTH_COMPLETE, NULL, &d->err), HEARTH_OK);
-  assert_int_equal(file->submit(d->store, batch.ops, batch.count, HEARTH_BATCH_MORE, HEARTH_COMPLETE, NULL, &d->err), HEARTH_OK);
+  assert_int_equal(file->submit(d->store, batch.ops, batch.count, HEARTH_BATCH_MORE, HEARTH_COMPLETE, NULL, &d->err),
+                   HEARTH_OK);
+  assert_int_equal(file->submit(d->store, batch.ops, batch.count, HEARTH_BATCH_MORE, HEARTH_COMPLETE, NULL, &d->err),
+                   HEARTH_OK);
   assert_int_equal(file->refresh(reader.store, &reader.err), HEARTH_OK);
   assert_int_equal(scenario_verify(file, reader.store), 2);
   assert_int_equal(file->submit(d->store, NULL, 0, 0, HEARTH_COMPLETE, NULL, &d->err), HEARTH_OK);

@@ -38,8 +38,8 @@ static hearth_status verify(DiskStore *d, LogReport *report) {
 
 static hearth_status salvage(DiskStore *d, SalvageReport *report) {
   hearth_allocator allocator = counting_allocator(&d->memory);
-  hearth_status status =
-      file_salvage(hearth_disk_environment(d->disk), &allocator, PLACE, SAVED, false, diskstore_warn, d, report, &d->err);
+  hearth_status status = file_salvage(hearth_disk_environment(d->disk), &allocator, PLACE, SAVED, false, diskstore_warn,
+                                      d, report, &d->err);
   assert_int_equal(d->memory.bytes, 0);
   assert_int_equal(status, d->err.code);
   return status;

@@ -175,8 +175,8 @@ static void payloads_of_garbage(void **state) {
   for (size_t size = 1; size <= 4; size++)
     for (unsigned n = 0; n < 1u << 18; n++) {
       unsigned char *bytes = malloc(size); /* exactly, so that a sanitizer sees a read beyond */
-      const unsigned char all[] = {(unsigned char)(n & 3), (unsigned char)(n >> 2 & 0xff), (unsigned char)(n >> 10 & 0xff),
-                                   (unsigned char)(n >> 12 & 7)};
+      const unsigned char all[] = {(unsigned char)(n & 3), (unsigned char)(n >> 2 & 0xff),
+                                   (unsigned char)(n >> 10 & 0xff), (unsigned char)(n >> 12 & 7)};
       LogOps ops;
       LogOp op;
       memcpy(bytes, all, size);

@@ -214,7 +214,8 @@ static void too_many_tails(void **state) {
   put(&m);
   meddler.open = all_tails_exist;
   assert_int_equal(diskstore_open(&d, 0), HEARTH_EXISTS);
-  assert_non_null(strstr(d.err.message, "keep the bytes of its torn tail: all names up to " TAIL "-99 are taken; remove"));
+  assert_non_null(
+      strstr(d.err.message, "keep the bytes of its torn tail: all names up to " TAIL "-99 are taken; remove"));
   assert_int_equal(meddler.calls, 99);
   assert_unchanged(&m, m.bytes.size);
   handmade_free(&m);

@@ -80,7 +80,8 @@ typedef struct Child {
   int go;
 } Child;
 
-static Child child_begin(const Place *p, int (*f)(const Place *p, hearth_backend_store *s), hearth_backend_store *store) {
+static Child child_begin(const Place *p, int (*f)(const Place *p, hearth_backend_store *s),
+                         hearth_backend_store *store) {
   int ends[2];
   char go;
   assert_int_equal(pipe(ends), 0);

@@ -92,8 +92,8 @@ static void readers_are_told(void **state) {
   Handmade m;
   char expected[100];
   size_t at = make_flipped(&m);
-  (void)snprintf(expected, sizeof expected, ": %zu bytes at byte %zu are a torn tail, or damaged, and are left out; whole",
-                 m.bytes.size - at, at);
+  (void)snprintf(expected, sizeof expected,
+                 ": %zu bytes at byte %zu are a torn tail, or damaged, and are left out; whole", m.bytes.size - at, at);
   reads(&m, expected);
   handmade_free(&m);
   handmade_begin(&m, 1, 0);

@@ -135,7 +135,8 @@ static inline int lua_dec(lua_State *L) {
 /* register(name, metatable, encode, decode) */
 static inline int lua_register_type(lua_State *L) {
   hearth_error e;
-  if (hearth_register_type_at(L, luaL_checkstring(L, 1), 2, 3, 4, &e) != HEARTH_OK) return luaL_error(L, "%s", e.message);
+  if (hearth_register_type_at(L, luaL_checkstring(L, 1), 2, 3, 4, &e) != HEARTH_OK)
+    return luaL_error(L, "%s", e.message);
   return 0;
 }
 
@@ -228,7 +229,8 @@ static inline int open_all(lua_State *L) {
 /* What the suites' Lua code uses beside enc and dec. */
 static const char prelude[] =
     "function rt(v, flags) return assert(dec(assert(enc(v, flags)))) end\n"
-    "function eq(a, b, what) if a ~= b then error((what or '') .. ': ' .. tostring(a) .. ' ~= ' .. tostring(b), 2) end end\n"
+    "function eq(a, b, what) if a ~= b then error((what or '') .. ': ' .. tostring(a) .. ' ~= ' .. tostring(b), "
+    "2) end end\n"
     "function refused(code, path, v, flags)\n"
     "  local b, m, c, p = enc(v, flags)\n"
     "  if b then error('it was encoded', 2) end\n"

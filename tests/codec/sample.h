@@ -14,11 +14,13 @@ static const char sample_data[] =
     "local S = {}\n"
     "S.numbers = {0, 127, 128, -1, -128, -129, 255, 256, 65535, 65536, 1<<24, 1<<32, 1<<40, 1<<48, 1<<56,\n"
     "  math.maxinteger, math.mininteger, 0.5, -0.0, 1/0, -1/0, 0.1, 1e300, 5e-324, true, false}\n"
-    "S.strings = {'', 'x', 'ab', ('s'):rep(31), ('l'):rep(32), ('m'):rep(40), ('n'):rep(41), ('o'):rep(200), '\\0\\1\\255'}\n"
+    "S.strings = {'', 'x', 'ab', ('s'):rep(31), ('l'):rep(32), ('m'):rep(40), ('n'):rep(41), ('o'):rep(200), "
+    "'\\0\\1\\255'}\n"
     "S.again = {} for i = 1, 3 do for j = 1, 36 do S.again[#S.again + 1] = 'word' .. j end end\n"
     "S.long_again = {('o'):rep(200), ('n'):rep(41)}\n"
     "S.records = {} for i = 1, 3 do S.records[i] = {id = i, name = 'n' .. i, pos = {x = i, y = -i}} end\n"
-    "S.pairs = {1, 2, [2.5] = 'f', [true] = 1, [false] = 2, [-7] = 'neg', [1 << 50] = 'far', [''] = 'e', [('k'):rep(60)] = {}}\n"
+    "S.pairs = {1, 2, [2.5] = 'f', [true] = 1, [false] = 2, [-7] = 'neg', [1 << 50] = 'far', [''] = 'e', "
+    "[('k'):rep(60)] = {}}\n"
     "S.pairs[S.records] = 'a table is the key'\n"
     "S.many = {} for i = 1, 34 do S.many['key' .. i] = i end\n"
     "S.mixed = {1, 2, 3, a = 1, b = 2}\n"
@@ -94,7 +96,10 @@ static inline void prototypes_of(const void *bytes, size_t size, size_t *begin, 
   *end = cursor_position(&c);
 }
 
-/* Makes the checks in [begin, end) those of the prototypes there, as an attacker does, as far as their sizes can be read. */
+/*
+** Makes the checks in [begin, end) those of the prototypes there, as an attacker does, as far as
+** their sizes can be read.
+*/
 static inline void renew_checks(unsigned char *blob, size_t begin, size_t end) {
   Cursor c = cursor_over(blob + begin, end - begin);
   while (cursor_left(&c) > 0) {

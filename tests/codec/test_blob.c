@@ -21,7 +21,8 @@ static void remember_beyond(lua_State *L) {
          "all[list[1]] = true\n"
          "local function see(o)\n"
          "  local t = type(o)\n"
-         "  if (t == 'table' or t == 'function' or t == 'userdata') and not all[o] then all[o] = true list[#list + 1] = o end\n"
+         "  if (t == 'table' or t == 'function' or t == 'userdata') and not all[o] then all[o] = true "
+         "list[#list + 1] = o end\n"
          "end\n"
          "local i = 1\n"
          "while list[i] do\n"
@@ -67,7 +68,8 @@ static void touch_function(lua_State *L, int f) {
   }
   lua_pushvalue(L, f);
   lua_getinfo(L, ">Slunt", &info);
-  if (!info.isvararg) { /* of a stripped vararg function Lua 5.4.4 itself reads the active lines through a null pointer */
+  /* of a stripped vararg function Lua 5.4.4 itself reads the active lines through a null pointer */
+  if (!info.isvararg) {
     lua_pushvalue(L, f);
     lua_getinfo(L, ">L", &info);
     lua_pop(L, 1);
@@ -272,7 +274,9 @@ static void test_flipped(void **state) {
   victim_close(&v);
 }
 
-/* Changes 1 to 8 bytes in [begin, end): to random ones, to others of the blob, by moving a piece, or by a small step. */
+/*
+** Changes 1 to 8 bytes in [begin, end): to random ones, to others of the blob, by moving a piece, or by a small step.
+*/
 static void mutate(unsigned char *blob, size_t begin, size_t end, uint64_t *seed) {
   if (end - begin < 2) return;
   for (uint64_t n = 1 + next_random(seed) % 8; n > 0; n--) {

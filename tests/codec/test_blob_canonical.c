@@ -5,8 +5,10 @@
 #define LOCAL                                                                                                         \
   "local function same(a, b, what) local x, y = assert(enc(a, CANONICAL)), assert(enc(b, CANONICAL))\n"             \
   "  if x ~= y then error((what or '') .. ': other bytes', 2) end\n"                                                 \
-  "  if assert(enc(assert(dec(x)), CANONICAL)) ~= x then error((what or '') .. ': not given back', 2) end return x end\n" \
-  "local function fill(list, order) local t = {} for _, i in ipairs(order) do t[list[i][1]] = list[i][2] end return t end\n" \
+  "  if assert(enc(assert(dec(x)), CANONICAL)) ~= x then error((what or '') .. ': not given back', 2) end " \
+  "return x end\n" \
+  "local function fill(list, order) local t = {} for _, i in ipairs(order) do t[list[i][1]] = list[i][2] end " \
+  "return t end\n" \
   "local function shuffled(n, seed) local o = {} for i = 1, n do o[i] = i end math.randomseed(seed)\n"              \
   "  for i = n, 2, -1 do local j = math.random(i) o[i], o[j] = o[j], o[i] end return o end\n"
 
@@ -17,13 +19,15 @@ static void test_insertion_order(void **state) {
       "  local strings, integers, mixed = {}, {}, {}\n"
       "  for i = 1, n do\n"
       "    strings[i] = {'key' .. i, i} integers[i] = {i - n // 2, 'v' .. i}\n"
-      "    mixed[i] = {i % 5 == 0 and i + 0.5 or i % 3 == 0 and 'k' .. i or i % 7 == 0 and -i or i, {'word' .. i % 4, {x = i}}}\n"
+      "    mixed[i] = {i % 5 == 0 and i + 0.5 or i % 3 == 0 and 'k' .. i or i % 7 == 0 and -i or i, "
+      "{'word' .. i % 4, {x = i}}}\n"
       "  end\n"
       "  local a, b = shuffled(n, n), shuffled(n, n + 1000)\n"
       "  same(fill(strings, a), fill(strings, b), 'strings') same(fill(integers, a), fill(integers, b), 'integers')\n"
       "  same(fill(mixed, a), fill(mixed, b), 'mixed')\n"
       /* Several that share keys, strings, objects. */
-      "  same({fill(mixed, a), fill(strings, a), fill(strings, b), fill(mixed, a)}, {fill(mixed, b), fill(strings, b), fill(strings, a), fill(mixed, b)}, 'many')\n"
+      "  same({fill(mixed, a), fill(strings, a), fill(strings, b), fill(mixed, a)}, "
+      "{fill(mixed, b), fill(strings, b), fill(strings, a), fill(mixed, b)}, 'many')\n"
       "end\n");
 }
 
@@ -39,7 +43,8 @@ static void test_history(void **state) {
       "  t = {} for i = 1, 4 * n do t[i] = {i} end for i = 4 * n, n + 1, -1 do t[i] = nil end forms[4] = t\n"
       "  t = table.move(forms[1], 1, n, 1, {}) for i = 1, n do t[i] = {i} end forms[5] = t\n"
       "  t = table.pack(table.unpack(forms[1])) t.n = nil forms[6] = t\n"
-      "  t = {} for i = 1, 100 do t['k' .. i] = i end for i = 1, 100 do t['k' .. i] = nil end for i = 1, n do t[i] = {i} end forms[7] = t\n"
+      "  t = {} for i = 1, 100 do t['k' .. i] = i end for i = 1, 100 do t['k' .. i] = nil end "
+      "for i = 1, n do t[i] = {i} end forms[7] = t\n"
       "  for i = 2, 7 do same(forms[1], forms[i], 'form ' .. i) end\n"
       /* The same beside string keys: the record has a shape, however `next` goes. */
       "  for i = 1, 7 do forms[i].a, forms[i].b = {'a'}, {'b'} end\n"
@@ -48,7 +53,8 @@ static void test_history(void **state) {
       "  for i = 1, 7 do forms[i][n + 2] = {} forms[i][-1] = {} forms[i][true] = {} end\n"
       "  for i = 2, 7 do same(forms[1], forms[i], 'pairs form ' .. i) end\n"
       /* Holes. */
-      "  for i = 1, 7 do forms[i][n // 2 + 1] = nil end for i = 2, 7 do same(forms[1], forms[i], 'form with a hole ' .. i) end\n"
+      "  for i = 1, 7 do forms[i][n // 2 + 1] = nil end for i = 2, 7 do "
+      "same(forms[1], forms[i], 'form with a hole ' .. i) end\n"
       "end\n");
 }
 
@@ -67,8 +73,10 @@ static void test_identity_and_values(void **state) {
       "same(('x'):rep(41), ('x'):rep(41)) same({('x'):rep(41), ('x'):rep(41)}, {('x'):rep(41), ('x'):rep(41)})\n"
       /* One key with identity is last; two have no canonical form. */
       "local function keyed(k, order) return fill({{k, {1}}, {'a', {2}}, {2.5, {3}}, {1, {4}}, {2, {5}}}, order) end\n"
-      "same(keyed({}, {1, 2, 3, 4, 5}), keyed({}, {5, 4, 3, 2, 1})) same(keyed(print, {1, 2, 3, 4, 5}), keyed(print, {3, 5, 1, 2, 4}))\n"
-      "refused('unstorable', 'root', {[{}] = 1, [{}] = 2}, CANONICAL) refused('unstorable', 'root[1]', {{[print] = 1, [type] = 2}}, CANONICAL)\n"
+      "same(keyed({}, {1, 2, 3, 4, 5}), keyed({}, {5, 4, 3, 2, 1})) "
+      "same(keyed(print, {1, 2, 3, 4, 5}), keyed(print, {3, 5, 1, 2, 4}))\n"
+      "refused('unstorable', 'root', {[{}] = 1, [{}] = 2}, CANONICAL) "
+      "refused('unstorable', 'root[1]', {{[print] = 1, [type] = 2}}, CANONICAL)\n"
       "refused('unstorable', 'root', {[{}] = 1, [function() end] = 2}, CANONICAL)\n"
       "eq(#assert(enc({[{}] = 1, [{}] = 2})) > 0, true)\n");
 }
@@ -77,7 +85,8 @@ static void test_functions(void **state) {
   (void)state;
   in_new_state(LOCAL
       "local function make(order) local n, t = 0, {}\n"
-      "  local list = {{'inc', function() n = n + 1 return n end}, {'get', function() return n end}, {'print', print},\n"
+      "  local list = {{'inc', function() n = n + 1 return n end}, {'get', function() return n end}, "
+      "{'print', print},\n"
       "    {'fact', (function() local function f(k) return k < 2 and 1 or k * f(k - 1) end return f end)()}}\n"
       "  for i = 1, 40 do local x = {i} list[#list + 1] = {'f' .. i, function() return x, n end} end\n"
       "  return fill(list, order) end\n"
@@ -85,7 +94,8 @@ static void test_functions(void **state) {
       "local x = enc(make(shuffled(44, 3)), CANONICAL | STRIP) eq(enc(make(shuffled(44, 4)), CANONICAL | STRIP), x)\n"
       "eq(enc(dec(x), CANONICAL | STRIP), x)\n"
       "local C = {} C.__index = C function C:f() return C end\n"
-      "same({setmetatable({1}, C), setmetatable({b = 1, a = 2}, C)}, {setmetatable({1}, C), setmetatable({a = 2, b = 1}, C)})\n"
+      "same({setmetatable({1}, C), setmetatable({b = 1, a = 2}, C)}, "
+      "{setmetatable({1}, C), setmetatable({a = 2, b = 1}, C)})\n"
       "local spawn = {game.spawn, function() return game end} same(spawn, spawn)\n"
       "local j = function() return spawn end debug.upvaluejoin(j, 1, game.spawn, 1) same({j}, {j})\n");
 }
@@ -95,19 +105,24 @@ static void test_weak_tables(void **state) {
   in_new_state(LOCAL
       "for _, mode in ipairs {'k', 'v', 'kv'} do\n"
       "  local keep = {} for i = 1, 60 do keep[i] = {i} end\n"
-      "  local list = {} for i = 1, 60 do list[i] = {i % 3 == 0 and i or 'w' .. i, i % 2 == 0 and keep[i] or i % 5 == 0 and print or {i, 'text' .. i % 5}} end\n"
+      "  local list = {} for i = 1, 60 do list[i] = {i % 3 == 0 and i or 'w' .. i, i % 2 == 0 and keep[i] "
+      "or i % 5 == 0 and print or {i, 'text' .. i % 5}} end\n"
       "  list[61] = {'p', string.upper} list[62] = {'q', math.sin} list[63] = {{}, 1} list[64] = {{}, 2}\n"
-      "  local function make(seed) return {setmetatable(fill(list, shuffled(#list, seed)), {__mode = mode}), setmetatable(fill(list, shuffled(#list, seed)), {__mode = mode}), keep} end\n"
+      "  local function make(seed) return {setmetatable(fill(list, shuffled(#list, seed)), {__mode = mode}), "
+      "setmetatable(fill(list, shuffled(#list, seed)), {__mode = mode}), keep} end\n"
       "  if mode == 'v' then refused('unstorable', 'root[1]', make(1), CANONICAL) list[64] = nil list[63] = nil end\n"
       "  same(make(1), make(2), mode)\n"
-      "  local r = rt(make(3)) for k, v in pairs(r[1]) do if type(v) == 'table' and #v == 1 then eq(r[3][v[1]], v) end end\n"
+      "  local r = rt(make(3)) for k, v in pairs(r[1]) do if type(v) == 'table' and #v == 1 then "
+      "eq(r[3][v[1]], v) end end\n"
       "end\n"
       /* An ephemeron chain, entered in any order. */
       "local function chain(order) local k = {} for i = 1, 21 do k[i] = {i} end\n"
       "  local list = {} for i = 1, 20 do list[i] = {k[i], k[i + 1]} end\n"
-      "  local w = {} for _, i in ipairs(order) do w[i] = setmetatable({[k[i]] = k[i + 1]}, {__mode = 'k'}) end return {w, k[1]} end\n"
+      "  local w = {} for _, i in ipairs(order) do w[i] = setmetatable({[k[i]] = k[i + 1]}, {__mode = 'k'}) end "
+      "return {w, k[1]} end\n"
       "same(chain(shuffled(20, 1)), chain(shuffled(20, 2)))\n"
-      "local r = rt(chain(shuffled(20, 3)), CANONICAL) local k = r[2] for i = 1, 20 do k = r[1][i][k] eq(k[1], i + 1) end\n");
+      "local r = rt(chain(shuffled(20, 3)), CANONICAL) local k = r[2] for i = 1, 20 do k = r[1][i][k] "
+      "eq(k[1], i + 1) end\n");
 }
 
 /* Whatever was encoded, in canonical mode or not, decodes to a value with the same canonical bytes. */

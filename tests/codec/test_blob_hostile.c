@@ -55,7 +55,8 @@ static const struct {
     /* Strings of the dictionary. */
     {"", "", "A0", 0, HEARTH_DAMAGED, "a string that is not in the dictionary"},
     {"", "11 02", "C9 C6 01 78 A1", 1, HEARTH_DAMAGED, "a string that is not in the dictionary"},
-    {"", "11 02", "C9 C6 01 78 C7 FF FF FF FF FF FF FF FF FF 01", 1, HEARTH_DAMAGED, "a string that is not in the dictionary"},
+    {"", "11 02", "C9 C6 01 78 C7 FF FF FF FF FF FF FF FF FF 01", 1, HEARTH_DAMAGED,
+     "a string that is not in the dictionary"},
     /* Tables. */
     {"", "11 02 11 02", "C9 01 01", 2, HEARTH_DAMAGED, "the objects are larger than the bytes that fill them"},
     {"", "11 FF FF FF FF 07", "C9 01", 1, HEARTH_DAMAGED, "the objects are larger than the bytes that fill them"},
@@ -86,7 +87,8 @@ static const struct {
     {"", "03", "C9 01", 1, HEARTH_DAMAGED, "a cell where a value belongs"},
     {"", "11 01 03", "C9 C9 01", 2, HEARTH_DAMAGED, "a cell where a value belongs"},
     {"", "44 90 67 61 6D 65 2E 73 70 61 77 6E 5E 73 70 61 77 6E", "C9", 1, HEARTH_UNKNOWN, "game.spawn^spawn"},
-    {"", "44 92 67 61 6D 65 2E 73 70 61 77 6E 5E 73 70 61 77 6E 65 64", "C9", 1, HEARTH_DAMAGED, "a cell where a value belongs"},
+    {"", "44 92 67 61 6D 65 2E 73 70 61 77 6E 5E 73 70 61 77 6E 65 64", "C9", 1, HEARTH_DAMAGED,
+     "a cell where a value belongs"},
     {"", "44 91 67 61 6D 65 2E 73 70 61 77 6E 5E 32 35 36 30 30 30", "C9", 1, HEARTH_UNKNOWN, "game.spawn^256000"},
     /* Kinds. */
     {"", "00", "01", 1, HEARTH_DAMAGED, "an unknown kind of object"},

@@ -173,9 +173,12 @@ static void test_collector_keeps_its_state(void **state) {
 #define CONSTANT (256u << 10)
 #define OBJECTS (((size_t)1 << 20) / sizeof(Part) + 1) /* what is remembered of them needs just over a power of two */
 
-/* A blob of OBJECTS times one head, told once if it repeats, and one body (it may be empty), with a shape and a prototype. */
-static void put_repeated(Buffer *out, lua_State *L, const void *head, size_t head_size, const void *body, size_t body_size,
-                         size_t shape_keys, const char *function, bool repeats) {
+/*
+** A blob of OBJECTS times one head, told once if it repeats, and one body (it may be empty), with a
+** shape and a prototype.
+*/
+static void put_repeated(Buffer *out, lua_State *L, const void *head, size_t head_size, const void *body,
+                         size_t body_size, size_t shape_keys, const char *function, bool repeats) {
   Buffer shape, prototype, heads, bodies;
   buffer_init(&shape, &hearth_libc_allocator);
   buffer_init(&prototype, &hearth_libc_allocator);
@@ -236,31 +239,42 @@ static const struct {
     {"array of one", "\x11\x01", "\x01", 2, 1, 0, NULL, 0, HEARTH_OK, AMPLIFICATION, false},
     {"array without values", "\x11\x20", "", 2, 0, 0, NULL, 0, HEARTH_DAMAGED, AMPLIFICATION, false},
     {"pairs", "\x41\x01", "\x01\x01", 2, 2, 0, NULL, 0, HEARTH_OK, AMPLIFICATION, false},
-    {"pairs, just over a power of two", "\x41\x05", "\1\1\2\2\3\3\4\4\5\5", 2, 10, 0, NULL, 0, HEARTH_OK, AMPLIFICATION, false},
-    {"negative keys in pairs", "\x41\x03", "\xd8\1\1\xd8\2\1\xd8\3\1", 2, 9, 0, NULL, 0, HEARTH_OK, AMPLIFICATION, false},
+    {"pairs, just over a power of two", "\x41\x05", "\1\1\2\2\3\3\4\4\5\5", 2, 10, 0, NULL, 0, HEARTH_OK, AMPLIFICATION,
+     false},
+    {"negative keys in pairs", "\x41\x03", "\xd8\1\1\xd8\2\1\xd8\3\1", 2, 9, 0, NULL, 0, HEARTH_OK, AMPLIFICATION,
+     false},
     {"pairs without values", "\x41\x7f", "", 2, 0, 0, NULL, 0, HEARTH_DAMAGED, AMPLIFICATION, false},
     {"shape of one", "\x21\x00", "\x01", 2, 1, 1, NULL, 0, HEARTH_OK, AMPLIFICATION, false},
-    {"shape of 17", "\x21\x00", "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1", 2, 17, 17, NULL, 0, HEARTH_OK, AMPLIFICATION, false},
+    {"shape of 17", "\x21\x00", "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1", 2, 17, 17, NULL, 0, HEARTH_OK, AMPLIFICATION,
+     false},
     {"shape without values", "\x21\x00", "", 2, 0, 32, NULL, 0, HEARTH_DAMAGED, AMPLIFICATION, false},
     {"weak arrays", "\x06", "\x11\x01\x01", 1, 3, 0, NULL, 0, HEARTH_OK, AMPLIFICATION, false},
     {"strings defined", "\x11\x01", "\xc6\x02xy", 2, 4, 0, NULL, 0, HEARTH_OK, AMPLIFICATION, false},
     {"cells", "\x03", "\xc0", 1, 1, 0, NULL, HEARTH_TRUSTED, HEARTH_OK, AMPLIFICATION, false},
     {"closures", "\x02\x00", "", 2, 0, 0, "return function() end", HEARTH_TRUSTED, HEARTH_OK, AMPLIFICATION, false},
-    {"closures without cells", "\x02\x00", "", 2, 0, 0, MANY_UPVALUES, HEARTH_TRUSTED, HEARTH_DAMAGED, AMPLIFICATION, false},
+    {"closures without cells", "\x02\x00", "", 2, 0, 0, MANY_UPVALUES, HEARTH_TRUSTED, HEARTH_DAMAGED, AMPLIFICATION,
+     false},
     {"metatables", "\x81", "\xc8\x01", 1, 2, 0, NULL, HEARTH_TRUSTED, HEARTH_OK, AMPLIFICATION, false},
-    {"special objects without functions", "\x05", "\xc0", 1, 1, 0, NULL, HEARTH_TRUSTED, HEARTH_DAMAGED, AMPLIFICATION, false},
-    {"special objects that need each other", "\x05", "\xc8\x01", 1, 2, 0, NULL, HEARTH_TRUSTED, HEARTH_CYCLE, AMPLIFICATION, false},
-    {"objects of an unknown type", "\x15\x80", "\xc0", 2, 1, 0, NULL, HEARTH_TRUSTED, HEARTH_UNKNOWN, AMPLIFICATION, false},
+    {"special objects without functions", "\x05", "\xc0", 1, 1, 0, NULL, HEARTH_TRUSTED, HEARTH_DAMAGED, AMPLIFICATION,
+     false},
+    {"special objects that need each other", "\x05", "\xc8\x01", 1, 2, 0, NULL, HEARTH_TRUSTED, HEARTH_CYCLE,
+     AMPLIFICATION, false},
+    {"objects of an unknown type", "\x15\x80", "\xc0", 2, 1, 0, NULL, HEARTH_TRUSTED, HEARTH_UNKNOWN, AMPLIFICATION,
+     false},
     {"array of one, again and again", "\x11\x01", "\x01", 2, 1, 0, NULL, 0, HEARTH_OK, AMPLIFICATION, true},
     {"array of one, without values", "\x11\x01", "", 2, 0, 0, NULL, 0, HEARTH_DAMAGED, AMPLIFICATION, true},
     {"empty tables, again and again", "\x01", "", 1, 0, 0, NULL, 0, HEARTH_DAMAGED, AMPLIFICATION, true},
     {"shape of one, again and again", "\x21\x00", "\x01", 2, 1, 1, NULL, 0, HEARTH_OK, AMPLIFICATION, true},
     {"pairs, again and again", "\x41\x01", "\x01\x01", 2, 2, 0, NULL, 0, HEARTH_OK, AMPLIFICATION, true},
     {"metatables, again and again", "\x81", "\xc9", 1, 1, 0, NULL, HEARTH_TRUSTED, HEARTH_OK, AMPLIFICATION, true},
-    {"tables without a place", "\x04\x07", "", 2, 0, 0, NULL, HEARTH_TRUSTED | HEARTH_PLACEHOLDERS, HEARTH_OK, AMPLIFICATION_WITH_STAND_INS, false},
-    {"userdata without a place", "\x34\x07", "", 2, 0, 0, NULL, HEARTH_TRUSTED | HEARTH_PLACEHOLDERS, HEARTH_OK, AMPLIFICATION_WITH_STAND_INS, false},
-    {"functions without a place", "\x24\x07", "", 2, 0, 0, NULL, HEARTH_TRUSTED | HEARTH_PLACEHOLDERS, HEARTH_OK, AMPLIFICATION_WITH_STAND_INS, false},
-    {"cells without a place", "\x44\x07", "", 2, 0, 0, NULL, HEARTH_TRUSTED | HEARTH_PLACEHOLDERS, HEARTH_OK, AMPLIFICATION_WITH_STAND_INS, false},
+    {"tables without a place", "\x04\x07", "", 2, 0, 0, NULL, HEARTH_TRUSTED | HEARTH_PLACEHOLDERS, HEARTH_OK,
+     AMPLIFICATION_WITH_STAND_INS, false},
+    {"userdata without a place", "\x34\x07", "", 2, 0, 0, NULL, HEARTH_TRUSTED | HEARTH_PLACEHOLDERS, HEARTH_OK,
+     AMPLIFICATION_WITH_STAND_INS, false},
+    {"functions without a place", "\x24\x07", "", 2, 0, 0, NULL, HEARTH_TRUSTED | HEARTH_PLACEHOLDERS, HEARTH_OK,
+     AMPLIFICATION_WITH_STAND_INS, false},
+    {"cells without a place", "\x44\x07", "", 2, 0, 0, NULL, HEARTH_TRUSTED | HEARTH_PLACEHOLDERS, HEARTH_OK,
+     AMPLIFICATION_WITH_STAND_INS, false},
 };
 
 /* Decodes and answers the peak in bytes over what was used before; what is left is collected. */
@@ -303,7 +317,8 @@ static void test_amplification(void **state) {
   assert_true(worst > AMPLIFICATION / 2); /* the promise is not idle: lower it with the code */
 }
 
-#define CHAIN (((size_t)1 << 20) / 24 + 1) /* what a search would remember of each in 24 bytes needs just over a power of two */
+/* What a search would remember of each in 24 bytes needs just over a power of two. */
+#define CHAIN (((size_t)1 << 20) / 24 + 1)
 
 /* A special object that refers to a table, which refers to the next, and so on. */
 static void put_chain(Buffer *out, const void *head, size_t head_size, size_t shape_keys) {
@@ -345,7 +360,8 @@ static void test_amplification_by_a_chain(void **state) {
     put_chain(&b, chains[i].head, chains[i].head_size, chains[i].shape_keys);
     hearth_codec_options o = options_of(HEARTH_TRUSTED);
     size_t peak = peak_of(L, &m, chains[i].what, &b, &o, HEARTH_DAMAGED);
-    if (getenv("HEARTH_TEST_VERBOSE") != NULL) print_message("a chain of %s: %zu per byte\n", chains[i].what, peak / b.size);
+    if (getenv("HEARTH_TEST_VERBOSE") != NULL)
+      print_message("a chain of %s: %zu per byte\n", chains[i].what, peak / b.size);
     if (peak > AMPLIFICATION * b.size + CONSTANT)
       fail_msg("a chain of %s: %zu bytes of memory for %zu", chains[i].what, peak, b.size);
     buffer_free(&b);
@@ -369,7 +385,8 @@ static void test_max_memory(void **state) {
     size_t peak = peak_of(L, &m, greedy[i].what, &b, &o, HEARTH_OK);
     o.max_memory = peak / 8;
     size_t limited = peak_of(L, &m, greedy[i].what, &b, &o, HEARTH_LIMIT);
-    if (limited > 7 * (peak / 8) + CONSTANT) fail_msg("%s: %zu with a limit, %zu without", greedy[i].what, limited, peak);
+    if (limited > 7 * (peak / 8) + CONSTANT)
+      fail_msg("%s: %zu with a limit, %zu without", greedy[i].what, limited, peak);
     o.max_memory = 4 * peak; /* an estimate, by the sizes of 64 bits, but not a wild one */
     (void)peak_of(L, &m, greedy[i].what, &b, &o, HEARTH_OK);
     buffer_free(&b);

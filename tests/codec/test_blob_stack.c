@@ -10,7 +10,8 @@ static void test_many_prototypes(void **state) {
   (void)state;
   Memory m;
   lua_State *L = state_new(&m);
-  run(L, "local t = {} for i = 1, 1100 do t[i] = load('local n = ... return function() n = n + 1 return n * ' .. i .. ' end')(1) end\n"
+  run(L, "local t = {} for i = 1, 1100 do t[i] = load('local n = ... return function() n = n + 1 return n * ' .. i .. "
+         "' end')(1) end\n"
          "local r = rt(t) eq(#r, 1100) for i = 1, 1100 do eq(r[i](), 2 * i) eq(r[i](), 3 * i) end");
   state_close(L, &m);
 }
@@ -20,8 +21,10 @@ static void test_many_shapes(void **state) {
   (void)state;
   Memory m;
   lua_State *L = state_new(&m);
-  run(L, "local t = {} for i = 1, 100 do local s = {} for j = 1, 32 do s['key' .. i .. '_' .. j] = {i * j} end t[i] = s end\n"
-         "local r = rt(t) for i = 1, 100 do local n = 0 for k, v in pairs(r[i]) do n = n + 1 eq(v[1], t[i][k][1]) end eq(n, 32) end");
+  run(L, "local t = {} for i = 1, 100 do local s = {} for j = 1, 32 do s['key' .. i .. '_' .. j] = {i * j} end "
+         "t[i] = s end\n"
+         "local r = rt(t) for i = 1, 100 do local n = 0 for k, v in pairs(r[i]) do n = n + 1 eq(v[1], t[i][k][1]) end "
+         "eq(n, 32) end");
   state_close(L, &m);
 }
 
@@ -40,7 +43,8 @@ static void test_many_objects(void **state) {
   (void)state;
   Memory m;
   lua_State *L = state_new(&m);
-  run(L, "local n = 262144 + 300 local t = {} for i = 1, n do t[i] = {i} end for i = 1, 200 do t[i][2], t[n - i][2] = t[n - i], t[i] end\n"
+  run(L, "local n = 262144 + 300 local t = {} for i = 1, n do t[i] = {i} end "
+         "for i = 1, 200 do t[i][2], t[n - i][2] = t[n - i], t[i] end\n"
          "local c = {} local x = 0 for i = 1, 100 do c[i] = function() x = x + i return x end end t.c = c\n"
          "local r = rt(t) for i = 1, n do eq(r[i][1], i) end\n"
          "for i = 1, 200 do eq(rawequal(r[i][2], r[n - i]), true) eq(rawequal(r[n - i][2], r[i]), true) end\n"
@@ -111,7 +115,8 @@ static void test_cell_of_a_stand_in(void **state) {
 int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_many_prototypes), cmocka_unit_test(test_many_shapes), cmocka_unit_test(test_many_strings),
-      cmocka_unit_test(test_many_objects),    cmocka_unit_test(test_full_stack),  cmocka_unit_test(test_cell_of_a_stand_in),
+      cmocka_unit_test(test_many_objects),    cmocka_unit_test(test_full_stack),
+      cmocka_unit_test(test_cell_of_a_stand_in),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);
 }

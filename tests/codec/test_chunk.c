@@ -35,7 +35,8 @@ static const char *const programs[] = {
 };
 #define PROGRAMS (sizeof programs / sizeof *programs)
 
-static const char *const chunk_names[] = {"=game", "@scripts/game.lua", "@a/path/of/more/than/forty/characters/game.lua",
+static const char *const chunk_names[] = {"=game", "@scripts/game.lua",
+                                          "@a/path/of/more/than/forty/characters/game.lua",
                                           NULL /* the program's text */};
 #define CHUNK_NAMES (sizeof chunk_names / sizeof *chunk_names)
 
@@ -102,8 +103,10 @@ static void test_normal_form_is_stable(void **state) {
 /* Error messages show a stored function's source as they showed the original's, whatever the text was. */
 static void test_source_is_shown_the_same(void **state) {
   (void)state;
-  static const char *const texts[] = {"", "x", "a line\nand another", "\n", "exactly forty-four characters, no more, ok?!",
-                                      "exactly forty-five characters, no more, I say", "forty-six characters are one more than are on",
+  static const char *const texts[] = {"", "x", "a line\nand another", "\n",
+                                      "exactly forty-four characters, no more, ok?!",
+                                      "exactly forty-five characters, no more, I say",
+                                      "forty-six characters are one more than are on",
                                       "a text that is so long that luaO_chunkid cuts it, after forty-five characters"};
   lua_State *L = new_state();
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -395,7 +398,9 @@ static ChunkHeader own_header(lua_State *L) {
   return header;
 }
 
-/* The head of a function with one nested function, and one instruction: source, lines, registers, code, no constants. */
+/*
+** The head of a function with one nested function, and one instruction: source, lines, registers, code, no constants.
+*/
 static void put_nest(Buffer *b, unsigned char functions) {
   static const unsigned char head[] = {0x80, 0x80, 0x80, 0, 0, 2, 0x81, 0, 0, 0, 0, 0x80, 0x80};
   buffer_put(b, head, sizeof head);
@@ -428,7 +433,10 @@ static void test_hostile_nesting(void **state) {
   lua_close(L);
 }
 
-/* A body by hand, a little-endian one with 8-byte numbers: "=x" with one upvalue, one nested function, all of its lists in use. */
+/*
+** A body by hand, a little-endian one with 8-byte numbers: "=x" with one upvalue, one nested
+** function, all of its lists in use.
+*/
 static const ChunkHeader hand_header = {0x54, 0, 4, 8, 8, true};
 static const unsigned char hand_made[] = {
     /*  0 */ 0x83, '=', 'x', 0x81, 0x82, 1, 0, 2,    /* source, lines, parameters, vararg, registers */

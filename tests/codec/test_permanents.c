@@ -402,7 +402,8 @@ static void test_cells(void **state) {
   assert_false(permanents_cell_name(L, 1, lua_upvalueid(L, 2, 1)));
   assert_int_equal(lua_gettop(L), 2);
   static const char *const unknown[] = {"counter.up^missing", "counter.up^9", "counter.up^0", "counter.up^",
-                                        "nobody^count", "print^1", "counter^1", "counter.up", "", "^", "counter.up^999999"};
+                                        "nobody^count", "print^1", "counter^1", "counter.up", "", "^",
+                                        "counter.up^999999"};
   for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
     lua_settop(L, 1);
     lua_pushstring(L, unknown[i]);

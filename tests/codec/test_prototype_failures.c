@@ -115,7 +115,7 @@ static void test_full_stack(void **state) {
 /* Lua loads it as it is, and makes no closure of the nested function, whose upvalue is of a kind that there is not. */
 static void test_hand_made_bytecode(void **state) {
   (void)state;
-  static const unsigned char nested[] = {0x82, '=', 0x80, 0x80, 0,    0,    2,    0x81, 0,    0, 0, 0,    0x80, /* code */
+  static const unsigned char nested[] = {0x82, '=', 0x80, 0x80, 0, 0, 2, 0x81, 0, 0, 0, 0, 0x80, /* code */
                                          0x80, 0x81, 0x80, 0x80, 0x80, 0,    0,    2,    0x81, 0, 0, 0,    0,    0x80,
                                          0x81, 1,    0,    9,    0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80};
   Memory m;
@@ -131,7 +131,8 @@ static void test_hand_made_bytecode(void **state) {
   buffer_put(&chunk, wrap.prefix, wrap.prefix_size);
   buffer_put(&chunk, nested, sizeof nested);
   buffer_put(&chunk, wrap.suffix, sizeof wrap.suffix);
-  if (luaL_loadbufferx(L, (const char *)chunk.data, chunk.size, "=made", "b") != LUA_OK) fail_msg("%s", lua_tostring(L, -1));
+  if (luaL_loadbufferx(L, (const char *)chunk.data, chunk.size, "=made", "b") != LUA_OK)
+    fail_msg("%s", lua_tostring(L, -1));
   lua_call(L, 0, 1);
   const char *why = NULL;
   size_t before = record.size;

@@ -17,7 +17,8 @@ static void test_hook_results(void **state) {
       "says('unstorable', 'its __persist returned a table, not a rebuilding function', function() return {} end)\n"
       "says('unstorable', 'a table whose __persist forbids it cannot be stored', false)\n"
       "says('unstorable', 'its __persist is a number, not a boolean or a function', 1)\n"
-      "says('unstorable', 'its __persist is a table, not a boolean or a function', setmetatable({}, {__call = print}))\n"
+      "says('unstorable', 'its __persist is a table, not a boolean or a function', "
+      "setmetatable({}, {__call = print}))\n"
       "says('raised', 'its __persist raised: no', function() error('no', 0) end)\n"
       "says('raised', 'its __persist raised: table', function() error {} end)\n"
       "says('raised', 'its __persist raised: nil', function() error() end)\n"
@@ -26,7 +27,8 @@ static void test_hook_results(void **state) {
       "m = select(2, coroutine.wrap(function() return enc(obj(function() coroutine.yield() end)) end)())\n"
       "assert(m:find('attempt to yield', 1, true), m)\n"
       "eq(rt(setmetatable({7}, {__persist = true}))[1], 7)\n"
-      "local r = rt {obj(function(o, ...) eq(select('#', ...), 0) return function(...) eq(select('#', ...), 0) return {x = 1} end end)}\n"
+      "local r = rt {obj(function(o, ...) eq(select('#', ...), 0) return function(...) eq(select('#', ...), 0) "
+      "return {x = 1} end end)}\n"
       "eq(r[1].x, 1) eq(getmetatable(r[1]), nil)\n"
       /* A rebuilding function that is a C function with a name. */
       "r = rt(obj(function() return coroutine.running end)) eq(type(r), 'thread')\n"
@@ -49,13 +51,15 @@ static void test_hooks_that_meddle(void **state) {
       /* It removes its own metatable, or its own hook. */
       "o = setmetatable({}, {__persist = function(o) setmetatable(o, nil) return function() return {5} end end})\n"
       "eq(rt(o)[1], 5)\n"
-      "o = setmetatable({}, {__persist = function(o) getmetatable(o).__persist = nil return function() return {6} end end})\n"
+      "o = setmetatable({}, {__persist = function(o) getmetatable(o).__persist = nil "
+      "return function() return {6} end end})\n"
       "eq(rt {o, o}[2][1], 6)\n"
       /* It encodes and decodes itself. */
       "o = setmetatable({9}, {__persist = function(o) local b = enc {o[1]} return function() return dec(b) end end})\n"
       "local perms, values = {[dec] = 'dec'}, {dec = dec}\n"
       "r = assert(dec(assert(enc({o}, 0, perms)), TRUSTED, values)) eq(r[1][1], 9)\n"
-      "o = setmetatable({}, {__persist = function(o) assert(enc(o)) end}) refused('raised', 'root', o)\n" /* without end */
+      /* without end */
+      "o = setmetatable({}, {__persist = function(o) assert(enc(o)) end}) refused('raised', 'root', o)\n"
       "eq(rt(7), 7)\n");
 }
 
@@ -67,7 +71,8 @@ static void hooks_that_collect(void (*in_state)(const char *code)) {
       /* A type's value is a string that nothing else holds. */
       "local list, made = {}, 0\n"
       "local meta = {}\n"
-      "register('text', meta, function(o) collectgarbage() made = made + 1 return ('%s %03d'):format(o.long and ('x'):rep(60) or 'short', made % 4) end,\n"
+      "register('text', meta, function(o) collectgarbage() made = made + 1 "
+      "return ('%s %03d'):format(o.long and ('x'):rep(60) or 'short', made % 4) end,\n"
       "  function(s) return {s = s} end)\n"
       "for i = 1, 400 do list[i] = setmetatable({long = i % 2 == 0}, meta) end\n"
       "local r = rt(list)\n"
@@ -86,14 +91,16 @@ static void hooks_that_collect(void (*in_state)(const char *code)) {
       "r = rt(t)\n"
       "for k, v in pairs(r[1]) do assert((k == 'key1a' and v == 1) or (k == 'key1b' and v == -1)) end\n"
       "for i = 2, 300 do local n = 0\n"
-      "  for k, v in pairs(r[2 * i - 1]) do n = n + 1 assert(k == 'other' .. i - 1 .. 'x' or k == 'other' .. i - 1 .. 'y', k) eq(v, i - 1) end\n"
+      "  for k, v in pairs(r[2 * i - 1]) do n = n + 1 assert(k == 'other' .. i - 1 .. 'x' "
+      "or k == 'other' .. i - 1 .. 'y', k) eq(v, i - 1) end\n"
       "  assert(n == 2 or n == 0) end\n"
       /* Restarting or stopping the collector in a hook does not outlast the call. */
       "collectgarbage('restart')\n"
       "rt(setmetatable({}, {__persist = function() collectgarbage('restart') return function() return {} end end}))\n"
       "assert(collectgarbage('isrunning'))\n"
       "collectgarbage('stop')\n"
-      "rt(setmetatable({}, {__persist = function() collectgarbage('restart') local t = {} for i = 1, 1e4 do t = {} end collectgarbage('stop')\n"
+      "rt(setmetatable({}, {__persist = function() collectgarbage('restart') local t = {} for i = 1, 1e4 do t = {} end "
+      "collectgarbage('stop')\n"
       "  return function() return {} end end}))\n"
       "assert(not collectgarbage('isrunning')) collectgarbage('restart')\n");
 }
@@ -113,7 +120,8 @@ static void hooks_that_join_cells(void (*in_state)(const char *code)) {
       "    for i = 1, 10 do debug.upvaluejoin(fs[i], 1, fs[20], 1) end collectgarbage()\n"
       "    for i = 11, 15 do local y = {-i} fs[i] = function() return y end end\n"
       "    return function() return {} end end})\n"
-      "  local b, m, c = enc {fs[1], fs[2], fs, meddler, {fs[3]}, setmetatable({}, {__persist = function() return function() return {} end end}), function() return fs end}\n"
+      "  local b, m, c = enc {fs[1], fs[2], fs, meddler, {fs[3]}, "
+      "setmetatable({}, {__persist = function() return function() return {} end end}), function() return fs end}\n"
       "  if b then\n"
       "    local r = assert(dec(b))\n"
       "    for i = 1, 20 do local v = r[3][i]()[1] assert(v == i or v == 20 or v == -i, v) end\n"
@@ -127,7 +135,8 @@ static void hooks_that_join_cells(void (*in_state)(const char *code)) {
       "  do local z = 0 debug.upvaluejoin(f, 1, function() return z end, 1) end collectgarbage()\n"
       "  for i = 1, 50 do local y = {100 + i} late[i] = function() return y end end\n"
       "  return function() return {} end end}), {{{late}}}}\n"
-      "if b then local r = assert(dec(b)) for i = 1, 50 do eq(r[3][1][1][1][i]()[1], 100 + i) end else eq(c, 'unstorable', m) end\n");
+      "if b then local r = assert(dec(b)) for i = 1, 50 do eq(r[3][1][1][1][i]()[1], 100 + i) end else "
+      "eq(c, 'unstorable', m) end\n");
 }
 
 static void test_hooks_that_join_cells(void **state) {
@@ -139,7 +148,8 @@ static void test_hooks_that_join_cells(void **state) {
 static void test_hooks_that_change_weak_tables(void **state) {
   (void)state;
   in_new_state(
-      "local function hook(f) return setmetatable({}, {__persist = function() f() return function() return {} end end}) end\n"
+      "local function hook(f) return setmetatable({}, {__persist = function() f() "
+      "return function() return {} end end}) end\n"
       "local mt = {__mode = 'v'} local w = setmetatable({a = {}, b = 1}, mt)\n"
       "local m = refused('unstorable', nil, {w, {{hook(function() mt.__mode = nil end)}}})\n"
       "assert(m:find('a weak table that a hook made a strong one meanwhile', 1, true), m)\n"
@@ -170,11 +180,13 @@ static void test_rebuilding(void **state) {
       "local M = {}\n"
       "local function new(x, peer) return setmetatable({x = x, peer = peer}, M) end\n"
       "local built = 0\n"
-      "M.__persist = function(o) local x, p = o.x, o.peer return function() built = built + 1 return new(x, p) end end\n"
+      "M.__persist = function(o) local x, p = o.x, o.peer return function() built = built + 1 "
+      "return new(x, p) end end\n"
       "local function cycle(v) local r, m, c, path = enc(v) eq(c, 'cycle', m) eq(r, nil)\n"
       "  assert(m:find('need each other', 1, true), m) assert(path:find('^root'), path) end\n"
       "local a = new 'a' local b = new('b', a) local c = new('c', b)\n"
-      "local r = rt {c, b, a, c} eq(r[1].peer, r[2]) eq(r[2].peer, r[3]) eq(r[4], r[1]) eq(r[3].x, 'a') eq(getmetatable(r[1]), getmetatable(r[3]))\n"
+      "local r = rt {c, b, a, c} eq(r[1].peer, r[2]) eq(r[2].peer, r[3]) eq(r[4], r[1]) eq(r[3].x, 'a') "
+      "eq(getmetatable(r[1]), getmetatable(r[3]))\n"
       "local function get() return a end b.peer = get\n"
       "r = rt {b, a} eq(r[1].peer(), r[2])\n"
       "a.peer = get cycle {a} cycle(b)\n"
@@ -210,10 +222,12 @@ static void test_cycles_in_the_input(void **state) {
   in_new_state(
       "local function plain(b)\n" /* the same blob with one head for each object: all its counts are below 128 */
       "  local heads = b:byte(13)\n"
-      "  local s = b:gsub('\\x11\\x01\\x0B(.)', function(n) heads = heads + 2 * n:byte() - 2 return ('\\x11\\x01'):rep(1 + n:byte()) end)\n"
+      "  local s = b:gsub('\\x11\\x01\\x0B(.)', function(n) heads = heads + 2 * n:byte() - 2 "
+      "return ('\\x11\\x01'):rep(1 + n:byte()) end)\n"
       "  return s:sub(1, 12) .. string.char(heads) .. s:sub(14)\n"
       "end\n"
-      "local function crafted(v) return dec((plain(assert(enc(v))):gsub('\\x11\\x01', '\\x15\\x01'))) end\n" /* a type named 1 */
+      /* a type named 1 */
+      "local function crafted(v) return dec((plain(assert(enc(v))):gsub('\\x11\\x01', '\\x15\\x01'))) end\n"
       "local function cycle(v) local r, m, c = crafted(v) eq(r, nil) eq(c, 'cycle', m)\n"
       "  assert(m:find('blob: cycle at byte %d+: rebuilding functions need each other'), m) end\n"
       "local function none(v) local r, m, c = crafted(v) eq(r, nil) eq(c, 'unknown', m) end\n"
@@ -226,7 +240,8 @@ static void test_cycles_in_the_input(void **state) {
       "a[1] = {a, 1} none(a)\n"
       "local f, g function f() return g end function g() return f, a end a[1] = 1 none {f, a} a[1] = f cycle {f, a}\n"
       "local near = {} local function both() return b, near end a[1], b[1] = both, both\n"
-      "near[1], near[2], near[3] = a, 1, 1 cycle {b, 1}\n" /* of another size than other tables: its head repeats none */
+      /* of another size than other tables: its head repeats none */
+      "near[1], near[2], near[3] = a, 1, 1 cycle {b, 1}\n"
       "local first local function again() return first end function first() return b, near end\n"
       "local twice function twice() return again, f end debug.upvaluejoin(twice, 2, twice, 1)\n"
       "a[1], b[1] = first, twice cycle {b, 1}\n");
@@ -241,34 +256,43 @@ static void test_rebuilding_visits_once(void **state) {
       "local t = {} for i = 1, 60000 do t[i] = setmetatable({i}, M) end\n"
       "local r = rt(t) for i = 1, 60000 do eq(r[i][1], i) end eq(r[1][2], r[60000][2])\n"
       /* A chain of objects each of which needs the next. */
-      "local last for i = 1, 60000 do local next = last last = setmetatable({}, {__persist = function() return function() return {next} end end}) end\n"
+      "local last for i = 1, 60000 do local next = last last = setmetatable({}, "
+      "{__persist = function() return function() return {next} end end}) end\n"
       "r = rt(last) local n = 0 while r do r = r[1] n = n + 1 end eq(n, 60000)\n"
       /* One that needs many. */
-      "local all = {} local g for i = 1, 20000 do local o, h = setmetatable({}, {__persist = function() return function() return {} end end}), g\n"
+      "local all = {} local g for i = 1, 20000 do local o, "
+      "h = setmetatable({}, {__persist = function() return function() return {} end end}), g\n"
       "  g = function() return o, h end end\n"
-      "r = rt(setmetatable({}, {__persist = function() return function() return {g} end end})) local o, h = r[1]() eq(type(o), 'table') eq(type(h), 'function')\n");
+      "r = rt(setmetatable({}, {__persist = function() return function() return {g} end end})) local o, h = r[1]() "
+      "eq(type(o), 'table') eq(type(h), 'function')\n");
 }
 
 static void test_types(void **state) {
   (void)state;
   in_new_state(
-      "local r = rt {point(1, 2), {point(3, 4)}} local x, y = coordinates(r[1]) eq(x, 1) eq(y, 2) eq(coordinates(r[2][1]), 3)\n"
+      "local r = rt {point(1, 2), {point(3, 4)}} local x, y = coordinates(r[1]) eq(x, 1) eq(y, 2) "
+      "eq(coordinates(r[2][1]), 3)\n"
       "local p = point(1, 2) r = rt {p, p, [p] = p} eq(r[1], r[2]) eq(r[r[1]], r[1])\n"
       /* What stands for an object may be anything, also objects of its type, and nil. */
-      "local Pair = {} register('pair', Pair, function(o) return o.value end, function(v) return setmetatable({value = v}, Pair) end)\n"
+      "local Pair = {} register('pair', Pair, function(o) return o.value end, function(v) "
+      "return setmetatable({value = v}, Pair) end)\n"
       "local function pair(v) return setmetatable({value = v}, Pair) end\n"
       "for _, v in ipairs {1, 2.5, 'text', true, false, ('long'):rep(20)} do eq(rt(pair(v)).value, v) end\n"
-      "eq(rt(pair(nil)).value, nil) eq(rt(pair(pair(pair(5)))).value.value.value, 5) eq(rt(pair(p)).value ~= nil, true)\n"
+      "eq(rt(pair(nil)).value, nil) eq(rt(pair(pair(pair(5)))).value.value.value, 5) "
+      "eq(rt(pair(p)).value ~= nil, true)\n"
       "r = rt {pair(r)} eq(coordinates(r[1].value[1]), 1)\n"
       "local c = pair() c.value = c local v, m, code, path = enc(c) eq(code, 'cycle', m) eq(path, 'root')\n"
       "c.value = {c} r = rt(c) eq(r.value[1], r)\n"
       /* They raise, or are gone. */
-      "local Bad = {} register('bad', Bad, function(o) if o.e then error('enc', 0) end return 1 end, function(v) error('dec', 0) end)\n"
-      "eq(refused('raised', 'root[1]', {setmetatable({e = 1}, Bad)}), \"root[1]: its type's encode function raised: enc\")\n"
+      "local Bad = {} register('bad', Bad, function(o) if o.e then error('enc', 0) end "
+      "return 1 end, function(v) error('dec', 0) end)\n"
+      "eq(refused('raised', 'root[1]', {setmetatable({e = 1}, Bad)}), \"root[1]: its "
+      "type's encode function raised: enc\")\n"
       "v, m, code = dec(enc(setmetatable({}, Bad))) eq(code, 'raised') assert(m:find('dec', 1, true))\n"
       "register('bad', Bad, function(o) return 1 end, function(v) end)\n"
       "v, m, code = dec(enc(setmetatable({}, Bad))) eq(code, 'raised') assert(m:find('returned a nil', 1, true), m)\n"
-      "v, m, code = dec((enc(pair(1)):gsub('pair', 'riap'))) eq(code, 'unknown') assert(m:find(\"'riap'\", 1, true), m)\n"
+      "v, m, code = dec((enc(pair(1)):gsub('pair', 'riap'))) eq(code, 'unknown') "
+      "assert(m:find(\"'riap'\", 1, true), m)\n"
       "refused('unstorable', 'root.f', {f = io.tmpfile()})\n");
 }
 
@@ -279,7 +303,8 @@ static void test_metamethods_are_not_consulted(void **state) {
   in_new_state(
       "local function no() error('consulted', 0) end\n"
       "local mt = {__metatable = 'hidden'}\n"
-      "for _, e in ipairs {'__index', '__newindex', '__pairs', '__len', '__eq', '__call', '__name', '__tostring', '__close', '__concat', '__lt'} do mt[e] = no end\n"
+      "for _, e in ipairs {'__index', '__newindex', '__pairs', '__len', '__eq', '__call', '__name', '__tostring', "
+      "'__close', '__concat', '__lt'} do mt[e] = no end\n"
       "local t = {1, 2, x = 3} setmetatable(t, mt)\n"
       "local r = rt {t, [t] = t, s = {}}\n"
       "eq(rawget(r[1], 1), 1) eq(rawlen(r[1]), 2) eq(rawget(r[1], 'x'), 3) eq(getmetatable(r[1]), 'hidden')\n"
@@ -287,7 +312,8 @@ static void test_metamethods_are_not_consulted(void **state) {
       "eq(debug.getmetatable(r[1]).__index ~= nil, true)\n"
       /* The hook itself, the mode, the name of a type are read raw. */
       "local base = {__persist = function() return function() return {} end end, __mode = 'k', __gc = no}\n"
-      "r = rt(setmetatable({7, [{}] = 1}, setmetatable({}, {__index = base}))) eq(r[1], 7) local n = 0 for k in pairs(r) do n = n + 1 end eq(n, 2)\n"
+      "r = rt(setmetatable({7, [{}] = 1}, setmetatable({}, {__index = base}))) eq(r[1], 7) local n = 0 "
+      "for k in pairs(r) do n = n + 1 end eq(n, 2)\n"
       "rt(setmetatable({}, mt), CANONICAL)\n");
 }
 
@@ -296,7 +322,8 @@ static void test_finalizers(void **state) {
   in_new_state(
       /* They see whole objects only; none is called for input that is damaged at its end, or not rebuilt. */
       "local bad, calls = 0, 0\n"
-      "function check(o) calls = calls + 1 if o.a ~= 1 or o.b ~= 2 or not o.c or o.c.d ~= 3 then bad = bad + 1 end end\n"
+      "function check(o) calls = calls + 1 if o.a ~= 1 or o.b ~= 2 or not o.c or o.c.d ~= 3 then "
+      "bad = bad + 1 end end\n"
       "local P, V = {[check] = 'check'}, {check = check}\n"
       "local Class = {__gc = check}\n"
       "local function new() return setmetatable({a = 1, b = 2, c = {d = 3}}, Class) end\n"
@@ -304,17 +331,21 @@ static void test_finalizers(void **state) {
       "local b = assert(enc(keep, 0, P))\n"
       "assert(dec(b, TRUSTED, V)) collectgarbage() collectgarbage() eq(calls, 20) eq(bad, 0)\n"
       "calls = 0\n"
-      "for i = 0, #b - 1 do dec(b:sub(1, i), TRUSTED, V) end dec(b .. '\\0', TRUSTED, V) collectgarbage() eq(calls, 0)\n"
+      "for i = 0, #b - 1 do dec(b:sub(1, i), TRUSTED, V) end dec(b .. '\\0', TRUSTED, V) collectgarbage() "
+      "eq(calls, 0)\n"
       /* Nor where the metatable with the finalizer comes first. */
       "b = assert(enc({Class, keep}, 0, P))\n"
-      "for i = 0, #b - 1 do dec(b:sub(1, i), TRUSTED, V) end dec(b .. '\\0', TRUSTED, V) collectgarbage() eq(calls, 0)\n"
+      "for i = 0, #b - 1 do dec(b:sub(1, i), TRUSTED, V) end dec(b .. '\\0', TRUSTED, V) collectgarbage() "
+      "eq(calls, 0)\n"
       "keep[21] = setmetatable({}, {__persist = function() return function() error 'no' end end})\n"
       "b = assert(enc(keep, 0, P)) eq(select(3, dec(b, TRUSTED, V)), 'raised') collectgarbage() eq(calls, 0)\n"
       "keep[21] = setmetatable({}, setmetatable({}, {__persist = function() return function() return print end end}))\n"
       "b = assert(enc(keep, 0, P)) eq(select(3, dec(b, TRUSTED, V)), 'damaged') collectgarbage() eq(calls, 0)\n"
       /* A rebuilding function that collects meanwhile finds no finalizer at work. */
-      "keep[21] = setmetatable({}, {__persist = function() return function() collectgarbage() collectgarbage() return {} end end})\n"
-      "b = assert(enc({keep[1], keep[21]}, 0, P)) local r = assert(dec(b, TRUSTED, V)) eq(calls, 0) r = nil collectgarbage() collectgarbage() eq(calls, 1) eq(bad, 0)\n"
+      "keep[21] = setmetatable({}, {__persist = function() return function() collectgarbage() collectgarbage() "
+      "return {} end end})\n"
+      "b = assert(enc({keep[1], keep[21]}, 0, P)) local r = assert(dec(b, TRUSTED, V)) eq(calls, 0) r = nil "
+      "collectgarbage() collectgarbage() eq(calls, 1) eq(bad, 0)\n"
       /* A finalizer that had to be rebuilt itself is one all the same. */
       "calls = 0 local F = setmetatable({}, {__persist = function() return function() return check end end})\n"
       "b = assert(enc({setmetatable({a = 1, b = 2, c = {d = 3}}, {__gc = F})}, 0, P))\n"
@@ -349,8 +380,10 @@ static void test_debug_hooks(void **state) {
   hearth_error e;
   hearth_codec_options o = options_of(HEARTH_TRUSTED);
   lua_State *L = state_new(&m);
-  assert_int_equal(luaL_dostring(L, "local n, list = 0, {} for i = 1, 50 do local x = i list[i] = function() n = n + x return n end end\n"
-                                    "list.o = setmetatable({}, {__persist = function() return function() return {} end end})\n"
+  assert_int_equal(luaL_dostring(L, "local n, list = 0, {}\n"
+                                    "for i = 1, 50 do local x = i list[i] = function() n = n + x return n end end\n"
+                                    "local function hook() return function() return {} end end\n"
+                                    "list.o = setmetatable({}, {__persist = hook})\n"
                                     "list.w = setmetatable({a = {}}, {__mode = 'v'}) return list"),
                    LUA_OK);
   for (size_t i = 0; i < sizeof masks / sizeof *masks; i++) {

@@ -138,14 +138,18 @@ static void test_tables(void **state) {
       "  for x, y in next, a do same(y, rawget(b, x), seen) end end\n"
       "for n = 0, 70 do\n"
       "  local t, u, v = {}, {}, {}\n"
-      "  for i = 1, n do t[i] = i u['k' .. i] = {i} v[i % 3 == 0 and i or i % 3 == 1 and -i or i + 0.5] = 'v' .. i % 5 end\n"
+      "  for i = 1, n do t[i] = i u['k' .. i] = {i} v[i % 3 == 0 and i or i % 3 == 1 and -i "
+      "or i + 0.5] = 'v' .. i % 5 end\n"
       "  local w = {table.unpack(t)} for k, x in next, u do w[k] = x end\n"
       "  local x = {t, u, v, w} same(x, rt(x)) w.x = x w[n + 2] = w same(x, rt(x))\n"
       "  for i = 2, n, 3 do t[i] = nil end same(x, rt(x))\n"
       "end\n"
-      "local r = rt {[true] = 1, [false] = 2, [1] = 3, ['1'] = 4, [1.5] = 5, ['1.5'] = 6, ['true'] = 7, [math.mininteger] = 8, [math.maxinteger] = 9, [1/0] = 10, [-1/0] = 11}\n"
-      "for k, v in next, {[true] = 1, [false] = 2, [1] = 3, ['1'] = 4, [1.5] = 5, ['1.5'] = 6, ['true'] = 7, [math.mininteger] = 8, [math.maxinteger] = 9, [1/0] = 10, [-1/0] = 11} do eq(r[k], v, k) end\n"
-      "local k, f = {}, function() end r = rt {[k] = 1, [f] = 2, [print] = 3, k = k, f = f} eq(r[r.k], 1) eq(r[r.f], 2) eq(r[print], 3)\n");
+      "local r = rt {[true] = 1, [false] = 2, [1] = 3, ['1'] = 4, [1.5] = 5, ['1.5'] = 6, ['true'] = 7, "
+      "[math.mininteger] = 8, [math.maxinteger] = 9, [1/0] = 10, [-1/0] = 11}\n"
+      "for k, v in next, {[true] = 1, [false] = 2, [1] = 3, ['1'] = 4, [1.5] = 5, ['1.5'] = 6, ['true'] = 7, "
+      "[math.mininteger] = 8, [math.maxinteger] = 9, [1/0] = 10, [-1/0] = 11} do eq(r[k], v, k) end\n"
+      "local k, f = {}, function() end r = rt {[k] = 1, [f] = 2, [print] = 3, k = k, f = f} eq(r[r.k], 1) "
+      "eq(r[r.f], 2) eq(r[print], 3)\n");
 }
 
 static void test_depth(void **state) {
@@ -167,7 +171,8 @@ static void test_depth(void **state) {
 static void test_million(void **state) {
   (void)state;
   if (rounds(40) < 40) return; /* too much under valgrind; 200,000 were enough there */
-  in_new_state("local t = {} for i = 1, 1000000 do t = {t} end t = rt(t) local k = 0 while t do t = t[1] k = k + 1 end eq(k, 1000001)\n"
+  in_new_state("local t = {} for i = 1, 1000000 do t = {t} end t = rt(t) local k = 0 while t do t = t[1] k = k + 1 end "
+               "eq(k, 1000001)\n"
                "t = {} for i = 1, 1000000 do t[i] = i end t = rt(t) eq(#t, 1000000) eq(t[999999], 999999)\n");
 }
 
@@ -193,12 +198,14 @@ static void test_shared_cells(void **state) {
 static void test_what_untrusted_data_may_not_have(void **state) {
   (void)state;
   in_new_state(
-      "local function refuse(v, flags, what) local b = assert(enc(v)) local r, m, c, p, at = dec(b, flags) eq(c, 'refused', m)\n"
+      "local function refuse(v, flags, what) local b = assert(enc(v)) local r, m, c, p, at = dec(b, flags) "
+      "eq(c, 'refused', m)\n"
       "  assert(m:find(what, 1, true), m) assert(at > 0 and at <= #b) assert(dec(b, TRUSTED)) end\n"
       "local mt = setmetatable({}, {})\n"
       "local hooked = setmetatable({}, {__persist = function() return function() return {} end end})\n"
       "refuse(function() end, 0, 'a function') refuse(function() end, PERMANENTS | METATABLES, 'a function')\n"
-      "refuse(print, 0, \"the permanent 'print'\") refuse({string}, FUNCTIONS | METATABLES, \"the permanent 'string'\")\n"
+      "refuse(print, 0, \"the permanent 'print'\") refuse({string}, FUNCTIONS | METATABLES, \"the "
+      "permanent 'string'\")\n"
       "refuse(mt, 0, 'a metatable') refuse({mt}, FUNCTIONS | PERMANENTS, 'a metatable')\n"
       "refuse(setmetatable({}, {__mode = 'k'}), 0, 'a metatable')\n"
       "refuse(point(1, 2), FUNCTIONS | PERMANENTS, 'an object of a class')\n"
@@ -206,7 +213,8 @@ static void test_what_untrusted_data_may_not_have(void **state) {
       "refuse(hooked, METATABLES, 'a function')\n"
       /* Those that the caller lists pass; a cell has no value to list. */
       "local key = {} local listed, perms = assert(enc({key}, 0, {[key] = 'key'})), {key = key, other = 1}\n"
-      "eq(dec(listed, 0, perms)[1], key) eq(select(3, dec(listed, 0, {other = key})), 'refused') eq(select(3, dec(listed, 0)), 'refused')\n"
+      "eq(dec(listed, 0, perms)[1], key) eq(select(3, dec(listed, 0, {other = key})), 'refused') "
+      "eq(select(3, dec(listed, 0)), 'refused')\n"
       "local x local function sees() return x end debug.upvaluejoin(sees, 1, game.spawn, 1)\n"
       "local r, m, c = dec(assert(enc(sees)), FUNCTIONS, {['game.spawn^spawned'] = 1}) eq(c, 'refused', m)\n"
       "assert(m:find(\"the permanent 'game.spawn^spawned', which\", 1, true), m)\n"
@@ -221,7 +229,8 @@ static void test_stand_ins(void **state) {
       "local perms = {[t] = 'gone.table', [f] = 'gone.function'}\n"
       "local b = assert(enc({t, f, t, setmetatable({1}, t)}, 0, perms))\n"
       "eq(select(3, dec(b)), 'unknown')\n"
-      "local r = assert(dec(b, TRUSTED | PLACEHOLDERS)) eq(rawequal(r[1], r[3]), true) eq(rawequal(getmetatable(r[4]), r[1]), true)\n"
+      "local r = assert(dec(b, TRUSTED | PLACEHOLDERS)) eq(rawequal(r[1], r[3]), true) "
+      "eq(rawequal(getmetatable(r[4]), r[1]), true)\n"
       "local ok, m = pcall(r[2]) eq(ok, false) assert(m:find('gone.function', 1, true), m)\n"
       "ok, m = pcall(function() return r[1].x end) eq(ok, false) assert(m:find('gone.table', 1, true), m)\n"
       "eq(enc(r), b)\n" /* the names are kept */
@@ -300,7 +309,8 @@ static void test_options(void **state) {
 
 static void test_in_a_coroutine(void **state) {
   (void)state;
-  in_new_state("local r = coroutine.wrap(function() local t = {coroutine.wrap, {1}} return rt {t, t, function() return t end} end)()\n"
+  in_new_state("local r = coroutine.wrap(function() local t = {coroutine.wrap, {1}} "
+               "return rt {t, t, function() return t end} end)()\n"
                "eq(r[1], r[2]) eq(r[3](), r[1]) eq(r[1][1], coroutine.wrap) collectgarbage()\n");
 }
 

@@ -22,7 +22,8 @@
 static const char all_kinds[] =
     "local Vec = {}\n"
     "Vec.__index = Vec\n"
-    "Vec.__persist = function(v) local x, y = v.x, v.y return function() return setmetatable({x = x, y = y}, Vec) end end\n"
+    "Vec.__persist = function(v) local x, y = v.x, v.y return function() "
+    "return setmetatable({x = x, y = y}, Vec) end end\n"
     "local shared, other = 0, {}\n"
     "local t = {\n"
     "  1, 2, 300, -5, 2.5, 1e300, -0.0, 1/0, 'short', ('long'):rep(20), true, false,\n"

@@ -85,7 +85,8 @@ static void test_every_layout(void **state) {
   }
   for (unsigned i = 0; i < 5; i++) {
     ChunkHeader h = layout(0);
-    *(i == 0 ? &h.version : i == 1 ? &h.format : i == 2 ? &h.instruction_size : i == 3 ? &h.integer_size : &h.number_size) = 16;
+    unsigned char *const fields[] = {&h.version, &h.format, &h.instruction_size, &h.integer_size, &h.number_size};
+    *fields[i] = 16;
     assert_false(chunk_supported(&h));
   }
 }
@@ -177,9 +178,9 @@ static void test_many_upvalues(void **state) {
 
 static void test_names_of_upvalues(void **state) {
   (void)state;
-  static const unsigned char body[] = {0x83, '=', 'x', 0x80, 0x80, 0,    0,    2,    0x81, 0,    0,   0,    0,   0x80,
-                                       0x82, 1,   0,   0,    1,    1,    0,    0x80, 0x80, 0x80, 0x80, 0x82, 0x83, 'u', 'p',
-                                       0x80};
+  static const unsigned char body[] = {0x83, '=',  'x',  0x80, 0x80, 0,    0,    2,   0x81, 0,
+                                       0,    0,    0,    0x80, 0x82, 1,    0,    0,   1,    1,
+                                       0,    0x80, 0x80, 0x80, 0x80, 0x82, 0x83, 'u', 'p',  0x80};
   const ChunkHeader h = layout(4);
   size_t size = 99;
   const char *name = chunk_upvalue_name(&h, body, sizeof body, 2, 1, &size);

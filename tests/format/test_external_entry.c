@@ -128,8 +128,9 @@ static void test_wrong_keys(void **state) {
 
 static void test_values(void **state) {
   (void)state;
-  const Value values[] = {{.kind = VALUE_FALSE},          {.kind = VALUE_TRUE},       integer(-1), integer(1000), number(2.5),
-                          {.kind = VALUE_REF, .as = {7}}, text("short", 5), text("long long long long long long long", 34)};
+  const Value values[] = {{.kind = VALUE_FALSE}, {.kind = VALUE_TRUE}, integer(-1), integer(1000), number(2.5),
+                          {.kind = VALUE_REF, .as = {7}}, text("short", 5),
+                          text("long long long long long long long", 34)};
   for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
     Buffer b;
     buffer_init(&b, &hearth_libc_allocator);

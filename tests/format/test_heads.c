@@ -58,7 +58,8 @@ static void check_heads(const Head heads[], size_t count, size_t most_bytes) {
     assert_true(again[i].array == heads[i].array && again[i].pairs == heads[i].pairs &&
                 again[i].shape == heads[i].shape && again[i].prototype == heads[i].prototype);
   }
-  for (size_t n = 0; n < b.size; n++) assert_non_null(read_heads(b.data, n, again, count)); /* also in the midst of a repeat */
+  /* also in the midst of a repeat */
+  for (size_t n = 0; n < b.size; n++) assert_non_null(read_heads(b.data, n, again, count));
   buffer_free(&b);
   buffer_free(&plain);
 }
@@ -117,9 +118,9 @@ static void test_bytes(void **state) {
 /* Only tables' heads, of at most 8 bytes, are repeated. */
 static void test_not_repeated(void **state) {
   (void)state;
-  static const Head kinds[] = {{.kind = OBJECT_CELL}, {.kind = OBJECT_CLOSURE, .prototype = 3}, {.kind = OBJECT_LATE},
-                               {.kind = OBJECT_SPECIAL},
-                               {.kind = OBJECT_TABLE, .flags = HEAD_ARRAY | HEAD_PAIRS, .array = 1u << 28, .pairs = 1u << 14}};
+  static const Head kinds[] = {
+      {.kind = OBJECT_CELL}, {.kind = OBJECT_CLOSURE, .prototype = 3}, {.kind = OBJECT_LATE}, {.kind = OBJECT_SPECIAL},
+      {.kind = OBJECT_TABLE, .flags = HEAD_ARRAY | HEAD_PAIRS, .array = 1u << 28, .pairs = 1u << 14}};
   Head heads[40];
   for (size_t kind = 0; kind < sizeof kinds / sizeof *kinds; kind++) {
     Buffer plain = new_buffer(), b = new_buffer();
@@ -163,7 +164,8 @@ static void test_random(void **state) {
       else if (n == 5)
         heads[i] = (Head){.kind = OBJECT_CLOSURE, .prototype = n};
       else
-        heads[i] = n % 2 == 0 ? shaped(n * 100) : (Head){.kind = OBJECT_TABLE, .flags = HEAD_METATABLE | HEAD_PAIRS, .pairs = n};
+        heads[i] = n % 2 == 0 ? shaped(n * 100)
+                              : (Head){.kind = OBJECT_TABLE, .flags = HEAD_METATABLE | HEAD_PAIRS, .pairs = n};
     }
     check_heads(heads, count, SIZE_MAX);
   }
@@ -238,7 +240,8 @@ static void fail_from(size_t requests, uint64_t others_before) {
   buffer_init(&b, &a);
   memset(&w, 0, sizeof w);
   for (uint64_t i = 0; i < others_before; i++) put_head(&w, &b, array(100 + i)); /* one byte each, then two */
-  for (uint64_t i = 0; i < 300; i++) put_head(&w, &b, i % 7 < 5 ? shaped(5) : array(i)); /* a repeat, and what ends it */
+  /* a repeat, and what ends it */
+  for (uint64_t i = 0; i < 300; i++) put_head(&w, &b, i % 7 < 5 ? shaped(5) : array(i));
   heads_end(&w, &b);
   assert_true(b.failed);
   buffer_free(&b);

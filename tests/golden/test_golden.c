@@ -10,7 +10,8 @@ static bool may_write;
 
 static const char driver[] =
     "local folder, may_write = ...\n"
-    "local function read(path) local f = io.open(path, 'rb') if not f then return end local s = f:read 'a' f:close() return s end\n"
+    "local function read(path) local f = io.open(path, 'rb') if not f then return end local s = f:read 'a' f:close() "
+    "return s end\n"
     "named = {}\n"
     "local contents = assert(load(assert(read(folder .. '/contents.lua')), '=golden'))()\n"
     "local little = string.pack('=I2', 1) == '\\1\\0'\n"

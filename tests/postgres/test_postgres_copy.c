@@ -118,7 +118,8 @@ static void the_server_is_killed_after_each_step(void **state) {
     failed += !ended;
   }
   assert_true(failed > 2);
-  (void)printf("figure: %ld copies into PostgreSQL whose server was killed, all of them completed by the next\n", failed);
+  (void)printf("figure: %ld copies into PostgreSQL whose server was killed, all of them completed by the next\n",
+               failed);
 }
 
 int main(void) {

@@ -47,8 +47,8 @@ static void other_locations_are_refused(void **state) {
 static void passwords_that_are_misread(void **state) {
   (void)state;
   static const char *const locations[] = {
-      "//user:a-secret/tail@localhost/db#world", "//user:a-secret#tail@localhost/db", "//user:head@a-secret@localhost/db#world",
-      "//user:a-secret#world"};
+      "//user:a-secret/tail@localhost/db#world", "//user:a-secret#tail@localhost/db",
+      "//user:head@a-secret@localhost/db#world", "//user:a-secret#world"};
   for (size_t i = 0; i < sizeof locations / sizeof *locations; i++) {
     hearth_backend_store *store;
     MUST(HEARTH_INVALID, open_at(locations[i], 0, &store, &err)); /* open_at looks for the secret */
@@ -186,8 +186,10 @@ static void the_search_path_is_kept(void **state) {
   must_close(store);
   (void)run_in("paths", "CREATE FUNCTION evil.octet_length(bytea) RETURNS integer LANGUAGE plpgsql AS"
                " 'BEGIN RAISE division_by_zero; END';"
-               "CREATE FUNCTION evil.joined(name, name) RETURNS text LANGUAGE plpgsql AS 'BEGIN RAISE division_by_zero; END';"
-               "CREATE OPERATOR evil.|| (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.joined); ALTER ROLE hearth IN DATABASE paths SET search_path = evil,"
+               "CREATE FUNCTION evil.joined(name, name) RETURNS text LANGUAGE plpgsql "
+               "AS 'BEGIN RAISE division_by_zero; END';"
+               "CREATE OPERATOR evil.|| (LEFTARG = name, RIGHTARG = name, FUNCTION = evil.joined); ALTER ROLE hearth "
+               "IN DATABASE paths SET search_path = evil,"
                " pg_catalog, \"Odd \"\" name\"");
   MUST(HEARTH_OK, open_as("hearth", "paths", "x", 0, &store));
   (void)run_in("paths", "CREATE TABLE evil.hearth_store (LIKE \"Odd \"\" name\".hearth_store);"

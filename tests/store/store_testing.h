@@ -554,7 +554,10 @@ static inline void in_new_world(uint32_t page_size, const char *code) {
   world_free(&w);
 }
 
-/* The pages of both disks. (What is in pages refers to no number; the numbers of the tables that they belong to may differ.) */
+/*
+** The pages of both disks. (What is in pages refers to no number; the numbers of the tables that
+** they belong to may differ.)
+*/
 static inline void assert_same_division(World *a, World *b) {
   DiskEntries x = disk_entries(a->disk), y = disk_entries(b->disk);
   assert_int_equal(x.count, y.count);

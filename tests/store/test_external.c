@@ -131,7 +131,8 @@ static void test_damaged_keys(void **state) {
     unsigned char bytes[13], again[EXTERNAL_MAX_KEY];
     size_t size = 1 + random_bits() % sizeof bytes;
     Value v;
-    for (size_t k = 0; k < size; k++) bytes[k] = (unsigned char)(random_bits() % 4 == 0 ? random_bits() : (k == 1 ? 0xc3 : 0));
+    for (size_t k = 0; k < size; k++)
+      bytes[k] = (unsigned char)(random_bits() % 4 == 0 ? random_bits() : (k == 1 ? 0xc3 : 0));
     bytes[0] = (unsigned char)(random_bits() % 6);
     Cursor c = cursor_over(bytes, size);
     external_get_key(&c, &v);
@@ -248,12 +249,14 @@ static const luaL_Reg functions[] = {
 static const char *const prelude =
     "function fails(text, f, ...) local ok, message = pcall(f, ...)\n"
     "  assert(not ok, 'an error expected: ' .. text)\n"
-    "  if not tostring(message):find(text, 1, true) then error('expected ' .. text .. ', got ' .. tostring(message), 2) end end\n"
+    "  if not tostring(message):find(text, 1, true) then "
+    "error('expected ' .. text .. ', got ' .. tostring(message), 2) end end\n"
     "function equal(a, b, what) if a ~= b or math.type(a) ~= math.type(b) then\n"
     "  error(tostring(what or 'value') .. ': ' .. tostring(a) .. ' is not ' .. tostring(b), 2) end end\n"
     "function set(t, k, v) t[k] = v end\n"
     "function get(t, k) return t[k] end\n"
-    "function keys(t) local list = {} for k in pairs(t) do list[#list + 1] = tostring(k) end return table.concat(list, ' ') end\n";
+    "function keys(t) local list = {} for k in pairs(t) do list[#list + 1] = tostring(k) end "
+    "return table.concat(list, ' ') end\n";
 
 static void open_world(World *w, unsigned flags) {
   hearth_error err;
@@ -300,7 +303,8 @@ static void run(const char *code) {
 static void test_entries(void **state) {
   (void)state;
   run("local t = ext.table()\n"
-      "local values = {1, -1, 1.0, 2^53, 0.1, -0.0, math.huge, math.mininteger, '', 'a\\0b', ('x'):rep(31), ('x'):rep(32), "
+      "local values = {1, -1, 1.0, 2^53, 0.1, -0.0, math.huge, math.mininteger, '', 'a\\0b', ('x'):rep(31), "
+      "('x'):rep(32), "
       "  ('y'):rep(70000), true, false}\n"
       "for phase = 1, 2 do\n"
       "  for i, v in ipairs(values) do if phase == 1 then t[i] = v end equal(t[i], v, i) end\n"
@@ -366,13 +370,16 @@ static void test_pairs_and_scan(void **state) {
       "t.b, t.a, t[10], t[9], t[-1], t[1.5], t[true], t[false], t[math.huge], t[''] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10\n"
       "local all = 'false true -1 1.5 9 10 inf  a b'\n"
       "equal(keys(t), all) commit() equal(keys(t), all)\n"
-      "local function scanned(...) local list = {} for k, v in ext.scan(t, ...) do equal(v, t[k]) list[#list + 1] = tostring(k) end\n"
+      "local function scanned(...) local list = {} for k, v in ext.scan(t, ...) do equal(v, t[k]) "
+      "list[#list + 1] = tostring(k) end\n"
       "  return table.concat(list, ' ') end\n"
       "equal(scanned(), all) equal(scanned(nil, nil, true), 'b a  inf 10 9 1.5 -1 true false')\n"
       "for phase = 1, 2 do\n"
       "  equal(scanned(1.5, 10), '1.5 9 10') equal(scanned(1.5, 10, true), '10 9 1.5') equal(scanned(2, 9.5), '9')\n"
-      "  equal(scanned(10, 2), '') equal(scanned(10, 2, true), '') equal(scanned('', 'a'), ' a') equal(scanned('a'), 'a b')\n"
-      "  equal(scanned('a', nil, true), 'b a') equal(scanned(nil, -1), 'false true -1') equal(scanned(nil, -1, true), '-1 true false')\n"
+      "  equal(scanned(10, 2), '') equal(scanned(10, 2, true), '') equal(scanned('', 'a'), ' a') "
+      "equal(scanned('a'), 'a b')\n"
+      "  equal(scanned('a', nil, true), 'b a') equal(scanned(nil, -1), 'false true -1') "
+      "equal(scanned(nil, -1, true), '-1 true false')\n"
       "  for k, v in pairs(t) do t[k] = v end\n"
       "end\n"
       "fails('NaN', ext.scan, t, 0/0) fails('external table expected', ext.scan, {})\n"
@@ -400,7 +407,8 @@ static void test_changes_during_pairs(void **state) {
       "end\n"
       "local t = ext.table() for i = 1, 50 do t[i] = ('v'):rep(i * 300) end commit()\n"
       "for phase = 1, 2 do local n = 0\n"
-      "  for k, v in ext.scan(t, nil, nil, phase == 2) do n = n + 1 equal(k, phase == 1 and n or 51 - n) equal(#v, k * 300) end\n"
+      "  for k, v in ext.scan(t, nil, nil, phase == 2) do n = n + 1 equal(k, phase == 1 and n or 51 - n) "
+      "equal(#v, k * 300) end\n"
       "  equal(n, 50) end\n");
 }
 
@@ -410,7 +418,8 @@ static void test_model(void **state) {
   run("math.randomseed(7) local random = math.random\n"
       "local t, model, saved = ext.table(), {}, {}\n"
       "_home.t = t commit()\n"
-      "local function key() local n = random(4) if n == 1 then return random(40) elseif n == 2 then return random(40) / 2\n"
+      "local function key() local n = random(4) if n == 1 then return random(40) elseif n == 2 then "
+      "return random(40) / 2\n"
       "  elseif n == 3 then return ('k'):rep(random(0, 9)) .. random(9) else return random(2) == 1 end end\n"
       "local function less(a, b) local o = {boolean = 1, number = 2, string = 3} local x, y = o[type(a)], o[type(b)]\n"
       "  if x ~= y then return x < y end if x == 1 then return not a and b end return a < b end\n"
@@ -424,7 +433,8 @@ static void test_model(void **state) {
       "    local i = 0 for a, b in pairs(t) do i = i + 1 equal(a, list[i]) equal(b, model[a]) end equal(i, #list)\n"
       "    for a, b in ext.scan(t, nil, nil, true) do equal(a, list[i]) i = i - 1 end equal(i, 0)\n"
       "    local low, high = key(), key() local expected, got = {}, {}\n"
-      "    for _, a in ipairs(list) do if not less(a, low) and not less(high, a) then expected[#expected + 1] = tostring(a) end end\n"
+      "    for _, a in ipairs(list) do if not less(a, low) and not less(high, a) then "
+      "expected[#expected + 1] = tostring(a) end end\n"
       "    for a in ext.scan(t, low, high) do got[#got + 1] = tostring(a) end\n"
       "    equal(table.concat(got, ','), table.concat(expected, ','))\n"
       "    local back = {} for a in ext.scan(t, low, high, true) do table.insert(back, 1, tostring(a)) end\n"
@@ -482,7 +492,8 @@ static void test_refusals(void **state) {
       "refused('t.x.k[table]: a key of an external table must be', {k = {[{}] = 1}})\n"
       "refused('at most 1,024', {[('k'):rep(1024)] = 1})\n"
       "local foreign = other() refused('t.x.f: an external table of another store', {f = foreign})\n"
-      "package.loaded.mine = {f = 1} refused(\"t.x.mine: the module 'mine' is not registered\", {mine = package.loaded.mine})\n"
+      "package.loaded.mine = {f = 1} refused(\"t.x.mine: the module 'mine' is "
+      "not registered\", {mine = package.loaded.mine})\n"
       "_home.object = {1} commit()\n"
       "refused('t.x.object: it is an object of the home graph', {object = _home})\n"
       "local u = debug.upvalueid(function() return n end, 1) refused('t.x.light: a light userdata', {light = u})\n");
@@ -494,7 +505,8 @@ static void test_states_of_the_store(void **state) {
       "t.x, t.y = 2, 3 local late = ext.table() late.x = 1 t.late = late\n"
       "local f, s, k = pairs(late)\n"
       "rollback() equal(t.x, 1) equal(t.y, nil) equal(t.late, nil)\n"
-      "fails('stale', get, late, 'x') fails('stale', set, late, 'x', 1) fails('stale', pairs, late) fails('stale', f, s, k)\n"
+      "fails('stale', get, late, 'x') fails('stale', set, late, 'x', 1) fails('stale', pairs, late) "
+      "fails('stale', f, s, k)\n"
       "fails('stale', function() return #late end) fails('t.late: a stale external table', set, t, 'late', late)\n"
       "fails('t.late.deep: a stale', set, t, 'late', {deep = late}) equal(t.late, nil)\n"
       "local step = pairs(t)\n"
@@ -521,7 +533,8 @@ static void test_references(void **state) {
       "t.a = {} local a = t.a a.self = a a.t = t a = nil t.a = nil gc() commit() equal(stat(), 2)\n" /* a cycle */
       "compact() equal(stat(), 1) compact() equal(stat(), 1)\n"
       "t.keep = {} t.a = {} t.a.self = t.a t.a.b = {} commit()\n"
-      "t.a = nil gc() compact() equal(stat(), 2) t.keep = nil gc() commit() equal(stat(), 1)\n" /* unlinked in the open batch */
+      /* unlinked in the open batch */
+      "t.a = nil gc() compact() equal(stat(), 2) t.keep = nil gc() commit() equal(stat(), 1)\n"
       "t.a = {} commit() t.a.self = t.a t.a.b = {} t.a = nil gc() compact() equal(stat(), 1)\n" /* the cycle in it */
       "_home.t, t = nil, nil gc() commit() equal(stat(), 0)\n");
 }
@@ -544,7 +557,8 @@ static void test_failing_backend(void **state) {
       "for i = 1, 300 do t[i] = ('v'):rep(i) end\n"
       "t.tree = {{{1}, {2}}, {{3}}} t.ring = {} t.ring.back = t.ring t.ring.t = t commit() gc()\n"
       "local tables = stat()\n"
-      "local function change() t.tree = {5} t.new = {t.ring or t.new[1]} t[7] = 'seven' t.ring = nil t[8] = nil commit() compact() end\n"
+      "local function change() t.tree = {5} t.new = {t.ring or t.new[1]} t[7] = 'seven' t.ring = nil t[8] = nil "
+      "commit() compact() end\n"
       "local failed = 0\n"
       "for n = 0, 1000 do\n"
       "  fail_at(n)\n"
@@ -557,7 +571,8 @@ static void test_failing_backend(void **state) {
       "  fail_at(0) local ok = pcall(get, t, 'absent') fail_at() assert(not ok or t.new)\n"
       "end\n"
       "assert(failed > 3, failed)\n"
-      "gc() commit() compact() equal(t.tree[1], 5) assert(t.new[1].back == t.new[1]) equal(t[7], 'seven') equal(t[8], nil)\n"
+      "gc() commit() compact() equal(t.tree[1], 5) assert(t.new[1].back == t.new[1]) equal(t[7], 'seven') "
+      "equal(t[8], nil)\n"
       "t.tree, t.new = nil, nil gc() commit() compact() equal(stat(), 1)\n";
   run(code);
 }
@@ -567,7 +582,8 @@ static void test_finalizers(void **state) {
   (void)state;
   run("local t, runs, kept = ext.table(), 0, {} _home.t = t commit() math.randomseed(3)\n"
       "local acts = {\n"
-      "  function() t.gc = {runs, {runs}} end, function() return t.x and #t.x.a end, function() t.big = ('b'):rep(5000) end,\n"
+      "  function() t.gc = {runs, {runs}} end, function() return t.x and #t.x.a end, function() "
+      "t.big = ('b'):rep(5000) end,\n"
       "  function() for k, v in pairs(t) do t[k] = v end end, function() t.x = nil end, commit, rollback,\n"
       "  function() kept[runs % 10] = t.x end, function() t.other = kept[runs % 7] end, compact,\n"
       "  function() t.f = function() return print end return t.f end}\n"
@@ -581,7 +597,8 @@ static void test_finalizers(void **state) {
       "    t['k' .. i % 50] = ('v'):rep(i) local s = t.big .. '' garbage()\n"
       "    for k, v in pairs(t) do garbage() end return t.f, t.gc\n"
       "  end)\n"
-      "  if not ok and not message:find 'during the assignment' and not message:find 'nil value' then error(message) end\n"
+      "  if not ok and not message:find 'during the assignment' and not message:find 'nil value' then "
+      "error(message) end\n"
       "end\n"
       "assert(runs > 200, runs) collectgarbage 'stop' commit() compact()\n"
       "local function visit(e, seen) if not ext.is(e) or seen[e] then return end seen[e] = true\n"
@@ -617,7 +634,8 @@ static void test_failing_allocations(void **state) {
   static const char *const change =
       "local t = _home.t\n"
       "t.x = 'changed' t[1] = nil t[2] = 2.5\n"
-      "t.copy = {1, {2, 3}, {{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}}, f = function() return print end, name = print}\n"
+      "t.copy = {1, {2, 3}, {{}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}}, f = function() "
+      "return print end, name = print}\n"
       "t.copy.self = t.copy\n"
       "for k, v in pairs(t) do if k == 'x' then equal(v, 'changed') end end\n"
       "commit()\n"
@@ -638,8 +656,10 @@ static void test_failing_allocations(void **state) {
     lua_settop(w.L, 0);
     run_in(&w, check);
     run_in(&w, change); /* afterwards it works */
-    run_in(&w, "local t = _home.t equal(t.copy[2][2], 3) equal(t.copy.f(), print) equal(t[1], nil) assert(t.copy.self == t.copy)\n"
-               "t.copy.self = nil t.copy = nil t = nil collectgarbage() collectgarbage() commit() compact() equal(stat(), 2)\n");
+    run_in(&w, "local t = _home.t equal(t.copy[2][2], 3) equal(t.copy.f(), print) equal(t[1], nil) "
+               "assert(t.copy.self == t.copy)\n"
+               "t.copy.self = nil t.copy = nil t = nil collectgarbage() collectgarbage() commit() compact() "
+               "equal(stat(), 2)\n");
     bool done = status == LUA_OK && w.memory.for_good;
     close_world(&w);
     if (done) break;

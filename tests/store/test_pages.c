@@ -49,7 +49,8 @@ static void test_division(void **state) {
   divide(e, 1000, 64, 1);
   for (size_t i = 0; i < 1000; i++) e[i].order = UINT64_MAX - (i < 500);
   divide(e, 500, 64, 1);
-  for (size_t i = 0; i < 1000; i++) e[i].order = i < 500 ? UINT64_MAX - 1 : UINT64_MAX; /* they differ in the last bit */
+  /* they differ in the last bit */
+  for (size_t i = 0; i < 1000; i++) e[i].order = i < 500 ? UINT64_MAX - 1 : UINT64_MAX;
   divide(e, 1000, 64, 2);
   e[0].order = 0;
   divide(e, 1000, 64, 3);
@@ -80,7 +81,8 @@ static const char random_code[] =
     "  local k = random(9)\n"
     "  if k <= 3 then return random(300) end\n"
     "  if k == 4 then return -random(50) end\n"
-    "  if k == 5 then return ({ math.mininteger, math.maxinteger, math.maxinteger - 1, math.mininteger + 1, 0, 1 << 40 })[random(6)] end\n"
+    "  if k == 5 then return ({ math.mininteger, math.maxinteger, math.maxinteger - 1, math.mininteger + 1, 0, "
+    "1 << 40 })[random(6)] end\n"
     "  if k == 6 then return random(200) + 0.5 end\n"
     "  if k == 7 then return ('key'):rep(random(3)) .. random(100) end\n"
     "  if k == 8 then return random(2) == 1 end\n"
@@ -89,7 +91,8 @@ static const char random_code[] =
     "function value()\n"
     "  local k = random(6)\n"
     "  if k == 1 then return ('v'):rep(random(30)) end\n"
-    "  if k == 2 and not plain then return ('large'):rep(30) .. random(5) end\n" /* larger than half a page, and shared */
+    /* larger than half a page, and shared */
+    "  if k == 2 and not plain then return ('large'):rep(30) .. random(5) end\n"
     "  if k == 3 then return random() end\n"
     "  return random(1000)\n"
     "end\n"
@@ -110,7 +113,8 @@ static void test_history_does_not_matter(void **state) {
     char code[256];
     (void)snprintf(code, sizeof code,
                    "plain = true math.randomseed(%u) home.t = {} for step = 1, 12 do\n"
-                   "  for i = 1, math.random(150) do local k = key() home.t[k] = math.random(3) > 1 and value() or nil end\n"
+                   "  for i = 1, math.random(150) do local k = key() "
+                   "home.t[k] = math.random(3) > 1 and value() or nil end\n"
                    "  assert(commit()) if step %% 5 == 0 then reopen() end\n"
                    "end kept()", seed);
     run(a.L, random_code);
@@ -153,7 +157,8 @@ static void test_random_changes(void **state) {
         "  if step % 4 == 0 then assert(rollback()) else assert(commit()) end\n"
         "  local copy = {} for k, v in next, home.t do copy[k] = v end\n"
         "  kept('step ' .. step)\n"
-        "  for k, v in next, home.t do if type(k) ~= 'table' and type(k) ~= 'function' and type(v) ~= 'table' and type(v) ~= 'function' then eq(copy[k], v) end end\n"
+        "  for k, v in next, home.t do if type(k) ~= 'table' and type(k) ~= 'function' and type(v) ~= 'table' "
+        "and type(v) ~= 'function' then eq(copy[k], v) end end\n"
         "end\n"
         "home.t = nil assert(commit()) home.objects = nil assert(commit()) eq(entries(), 2)\n");
     world_free(&w);
@@ -166,7 +171,8 @@ static void test_edges(void **state) {
   for (int i = 0; i < 3; i++)
     in_new_world(sizes[i],
                  "local t = {} home.t = t\n"
-                 "for _, k in ipairs { math.mininteger, math.mininteger + 1, -1, 0, 1, 2, 3, math.maxinteger - 1, math.maxinteger } do\n"
+                 "for _, k in ipairs { math.mininteger, math.mininteger + 1, -1, 0, 1, 2, 3, math.maxinteger - 1, "
+                 "math.maxinteger } do\n"
                  "  t[k] = ('value of '):rep(4) .. k\n"
                  "end\n"
                  "assert(commit()) kept('the ends')\n"
@@ -176,7 +182,8 @@ static void test_edges(void **state) {
                  "assert(commit()) kept('powers') eq(home.t[1 << 62], 63) eq(home.t[-(1 << 62)], -63)\n"
                  "for k in next, home.t do home.t[k] = nil end assert(commit()) kept('empty')\n"
                  "for i = 1, 300 do home.t[i] = i end assert(commit())\n"
-                 "for i = 1, 300, 2 do home.t[i] = nil end assert(commit()) kept('holes') eq(home.t[2], 2) eq(home.t[1], nil)\n"
+                 "for i = 1, 300, 2 do home.t[i] = nil end assert(commit()) kept('holes') eq(home.t[2], 2) "
+                 "eq(home.t[1], nil)\n"
                  "for i = 1, 300, 2 do home.t[i] = i end assert(commit()) kept('filled') eq(#home.t, 300)\n"
                  "for i = 300, 4, -1 do home.t[i] = nil end assert(commit()) kept('three') eq(#home.t, 3)\n");
 }
@@ -184,7 +191,8 @@ static void test_edges(void **state) {
 static void test_large_values(void **state) {
   (void)state;
   in_new_world(64,
-               "home.t = {} for i = 1, 20 do home.t[i] = { ('large'):rep(100), i } home.t['k' .. i] = ('x'):rep(i * 3) end\n"
+               "home.t = {} for i = 1, 20 do home.t[i] = { ('large'):rep(100), i } "
+               "home.t['k' .. i] = ('x'):rep(i * 3) end\n"
                "local shared = ('shared'):rep(1000)\n"
                "home.a, home.b, home.t.c = shared, { shared }, shared\n"
                "home[shared] = 'as a key' home.t[shared] = { [shared] = shared }\n"
@@ -193,7 +201,8 @@ static void test_large_values(void **state) {
                "home.a, home.b = nil, nil assert(commit()) kept('fewer') eq(home[('shared'):rep(1000)], 'as a key')\n"
                "home.t.c, home[shared], home.t[shared] = nil, nil, nil assert(commit()) assert(entries() < full)\n"
                "for i = 0, 5 do\n"
-               "  home.s = ('0123456789abcdef'):rep(4096 * i) .. ('x'):rep(i - 1) assert(commit()) kept('chunks ' .. i)\n"
+               "  home.s = ('0123456789abcdef'):rep(4096 * i) .. ('x'):rep(i - 1) assert(commit()) "
+               "kept('chunks ' .. i)\n"
                "  home.s = home.s .. 'y' assert(commit()) kept('and one more') \n"
                "end\n"
                "for k in next, home do home[k] = nil end assert(commit()) eq(entries(), 2)\n");
@@ -226,11 +235,14 @@ static void test_small_changes_write_little(void **state) {
     const char *fill, *change[6];
   } cases[] = {
       {"for i = 1, n do t[i] = 'entry ' .. i end",
-       {"t[777] = 'changed'", "t[n + 1] = 'appended'", "t[n // 2] = nil", "t[-5] = 'before'", "t.name = 'a name'", "t[1 << 40] = 1"}},
+       {"t[777] = 'changed'", "t[n + 1] = 'appended'", "t[n // 2] = nil", "t[-5] = 'before'", "t.name = 'a name'",
+        "t[1 << 40] = 1"}},
       {"for i = 1, n do t['key ' .. i] = i end",
-       {"t['key 777'] = 'changed'", "t.new = 'inserted'", "t['key 99'] = nil", "t[1] = 'an integer'", "t[0.5] = 1", "t['key 5'] = ('long'):rep(400)"}},
+       {"t['key 777'] = 'changed'", "t.new = 'inserted'", "t['key 99'] = nil", "t[1] = 'an integer'", "t[0.5] = 1",
+        "t['key 5'] = ('long'):rep(400)"}},
       {"for i = 1, n do t[i * 1000003] = { i } end",
-       {"t[1000003][1] = 'changed'", "t[5] = 'inserted'", "t[1000003 * 9] = nil", "t[1000003 * 8] = {}", "t[math.mininteger] = 1", "t[true] = 1"}},
+       {"t[1000003][1] = 'changed'", "t[5] = 'inserted'", "t[1000003 * 9] = nil", "t[1000003 * 8] = {}",
+        "t[math.mininteger] = 1", "t[true] = 1"}},
       {"for i = 1, n do t[i + 0.5] = i % 2 == 0 end",
        {"t[1.5] = 1", "t[0.5] = 2", "t[2.5] = nil", "t[1] = 1", "t[''] = 1", "t[t] = t"}},
   };
@@ -249,7 +261,8 @@ static void test_small_changes_write_little(void **state) {
       assert_true(committed(&w) > 0);
       run(w.L, "unchanged()");
     }
-    run(w.L, "reopen() unchanged() for k, v in next, t do if type(v) ~= 'table' and k ~= t then eq(home.t[k], v) end end");
+    run(w.L, "reopen() unchanged() for k, v in next, t do if type(v) ~= 'table' and k ~= t then "
+             "eq(home.t[k], v) end end");
     run(w.L, "t = home.t t[3] = 'after reopening' assert(commit())");
     assert_true(committed(&w) < 16 * 1024);
     world_free(&w);

@@ -35,7 +35,8 @@ static void test_plain_values(void **state) {
         "home[true], home[false], home[math.mininteger], home[math.maxinteger] = 1, 2, 3, 4\n"
         "home.holes = { 1, nil, 3, nil, 5, [100] = 100 }\n"
         "home.self, home[home] = home, home\n",
-        "eq(home.v[9], 'text') eq(math.type(home.v[2]), 'float') eq(home.self, home) eq(home[home], home) eq(home.s200, ('x'):rep(200))\n"
+        "eq(home.v[9], 'text') eq(math.type(home.v[2]), 'float') eq(home.self, home) eq(home[home], home) "
+        "eq(home.s200, ('x'):rep(200))\n"
         "assert(home.v[4] ~= home.v[4]) eq(home[math.mininteger], 3) eq(home.holes[100], 100)\n");
 }
 
@@ -62,7 +63,8 @@ static const char hooks[] =
     "  local local_table, count = { x, { x }, function() return x end }, 0\n"
     "  local function up() count = count + 1 return count, local_table end\n"
     "  return function()\n"
-    "    return setmetatable({ x = local_table[1], list = list, f = f, other = other, shared = shared, up = nil and up }, class)\n"
+    "    return setmetatable({ x = local_table[1], list = list, f = f, other = other, shared = shared, up = nil "
+    "and up }, class)\n"
     "  end\n"
     "end\n"
     "local function new(o) return setmetatable(o, class) end\n"
@@ -119,7 +121,8 @@ static const char types[] =
     "Vector = { __add = function() end } Handle = {}\n"
     "register('vector', Vector, function(v) return { v.x, v.y, v.next } end,\n"
     "  function(t) return setmetatable({ x = t[1], y = t[2], next = t[3] }, Vector) end)\n"
-    "register('handle', Handle, function(h) return h.name end, function(name) return setmetatable({ name = name }, Handle) end)\n";
+    "register('handle', Handle, function(h) return h.name end, function(name) "
+    "return setmetatable({ name = name }, Handle) end)\n";
 
 static void test_types(void **state) {
   (void)state;
@@ -128,7 +131,8 @@ static void test_types(void **state) {
         "home.p, home.q, home.v, home.w = p, p, v, setmetatable({ x = v, y = p, next = v }, Vector)\n"
         "home.h = setmetatable({ name = ('name'):rep(30) }, Handle)\n"
         "home.f = function() return p, v end\n",
-        "eq(home.p, home.q) eq(select(2, coordinates(home.p)), 2.0) eq(home.w.x, home.v) eq(home.w.next, home.v) eq(home.w.y, home.p)\n"
+        "eq(home.p, home.q) eq(select(2, coordinates(home.p)), 2.0) eq(home.w.x, home.v) eq(home.w.next, home.v) "
+        "eq(home.w.y, home.p)\n"
         "eq(home.h.name, ('name'):rep(30)) eq(home.f(), home.p)\n");
 }
 
@@ -170,7 +174,8 @@ static void test_permanents(void **state) {
   run(w.L, names);
   run(w.L,
       "home.f, home.class, home.object = library.f, library.Class, setmetatable({}, library.Class)\n"
-      "home.spawn, home.game, home.globals, home.out, home.upper = game.spawn, game.Class, _G, io.stdout, string.upper\n"
+      "home.spawn, home.game, home.globals, home.out, home.upper = game.spawn, game.Class, _G, io.stdout, "
+      "string.upper\n"
       "home.strings, home.meta = string, getmetatable('')\n"
       "home.closure = function() return library.f, game end\n"
       "home.spawn() assert(commit()) kept()\n");
@@ -224,11 +229,13 @@ static void test_placeholders(void **state) {
     run(w.L,
         "eq(home.f, home.list[1]) eq(type(home.f), 'function')\n"
         "local ok, message = pcall(home.f) assert(not ok and message:find 'known', message)\n"
-        "ok, message = pcall(function() return home.object.v end) assert(not ok and message:find 'the.class', message)\n"
+        "ok, message = pcall(function() return home.object.v end) "
+        "assert(not ok and message:find 'the.class', message)\n"
         "unchanged() home.f = home.list[2] unchanged()\n"
         "assert(rollback()) unchanged()\n");
     assert_int_equal(w.disk->batches, batches);
-    run(w.L, "rawset(home.object, 2, 2) assert(commit()) rawset(home.object, 2, nil) assert(commit())"); /* its neighbours are written */
+    /* its neighbours are written */
+    run(w.L, "rawset(home.object, 2, 2) assert(commit()) rawset(home.object, 2, nil) assert(commit())");
     run(w.L, "local f, o = home.f, home.object home.f, home.object, home.list[2] = nil assert(commit())\n"
              "home.f, home.object, home.list[2] = f, o, f assert(commit())"); /* unlinked, and linked again */
     batches = w.disk->batches;
@@ -279,7 +286,8 @@ static void test_unfit_prototypes(void **state) {
              "home.f, home.list = f, { f, f } assert(commit())\n"
              /* What a stand-in captured counts, too: o needs h, whose cell has o. */
              "local class = {} function class.__persist() local h = home.h return function() return { h } end end\n"
-             "setmetatable(home.o, class) fails('cycle', '_home.o: ', commit()) setmetatable(home.o, nil) unchanged()\n");
+             "setmetatable(home.o, class) fails('cycle', '_home.o: ', commit()) setmetatable(home.o, nil) "
+             "unchanged()\n");
     DiskEntries now = disk_entries(w.disk);
     size_t same = 0;
     for (size_t i = 0; i < now.count; i++)

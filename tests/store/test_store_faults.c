@@ -59,7 +59,8 @@ static void test_one_part(void **state) {
     run(w.L, fill);
     check_failing_commit(&w, 0, failures[i]); /* the first */
     check_failing_commit(&w, 0, failures[i]);
-    run(w.L, "assert(commit()) home.f() home.t[1] = { 2 } home.big.k7, home.big.k8 = nil, 8 home.object.x = 2 home.ext.b = 3");
+    run(w.L, "assert(commit()) home.f() home.t[1] = { 2 } home.big.k7, home.big.k8 = nil, 8 home.object.x = 2 "
+             "home.ext.b = 3");
     check_failing_commit(&w, 0, failures[i]);
     run(w.L, "churn() assert(commit()) text = describe(home) kept()");
     world_restart(&w);
@@ -124,7 +125,8 @@ static void test_rollback_writes_nothing(void **state) {
       "  return function() return setmetatable({ x = x, shared = shared }, meta) end\n"
       "end\n"
       "home.meta, home.shared = meta, {}\n"
-      "home.a, home.b = setmetatable({ x = 1, shared = home.shared }, meta), setmetatable({ x = 1, shared = home.shared }, meta)\n"
+      "home.a, home.b = setmetatable({ x = 1, shared = home.shared }, meta), "
+      "setmetatable({ x = 1, shared = home.shared }, meta)\n"
       "assert(commit())\n"
       "local fs = {}\n"
       "for i = 1, 7 do fs[i] = load('local x = \"' .. piece .. i .. '\" return function() return x end')() end\n"
@@ -146,7 +148,8 @@ static void test_dead(void **state) {
   w.disk->fail_at = w.disk->submits;
   w.disk->failure = HEARTH_IO;
   run(w.L, "fails('io', nil, commit())");
-  run(w.L, "fails('dead', nil, commit()) fails('dead', nil, rollback()) fails('dead', nil, transaction(function() end))");
+  run(w.L, "fails('dead', nil, commit()) fails('dead', nil, rollback()) "
+           "fails('dead', nil, transaction(function() end))");
   char *now = world_describe(&w);
   assert_string_equal(now, before);
   run(w.L,

@@ -75,20 +75,24 @@ static void test_track_with_a_metatable(void **state) {
            "  { __index = function(t, k) return k == 'other' and 'inherited' or nil end },\n"
            "  { __index = setmetatable({}, { __index = { other = 'inherited' } }), __newindex = set },\n"
            "  { __index = { other = 'inherited' }, __newindex = function(t, k, v) set[k] = v end },\n"
-           "  { __index = { other = 'inherited' }, __metatable = 'locked', __newindex = setmetatable({}, { __newindex = set }) },\n"
+           "  { __index = { other = 'inherited' }, __metatable = 'locked', "
+           "__newindex = setmetatable({}, { __newindex = set }) },\n"
            "}\n"
            "for i, meta in ipairs(metas) do\n"
            "  local env = setmetatable({}, meta)\n"
            "  local index, newindex = meta.__index, meta.__newindex\n"
            "  alias(TRACK)\n"
-           "  if not newindex then assert(install(env)) else rawset(env, '_home', home) rawset(env, 'ext', 1) assert(install(env)) end\n"
+           "  if not newindex then assert(install(env)) else rawset(env, '_home', home) rawset(env, 'ext', 1) "
+           "assert(install(env)) end\n"
            "  for round = 1, 2 do\n"
            "    eq(env.other, i > 1 and 'inherited' or nil, i) eq(env.absent, nil) eq(env.Memory, home)\n"
            "    env['new' .. round] = 5\n"
-           "    if newindex then eq(set['new' .. round], 5) eq(rawget(env, 'new' .. round), nil) set = set else eq(rawget(env, 'new' .. round), 5) end\n"
+           "    if newindex then eq(set['new' .. round], 5) eq(rawget(env, 'new' .. round), nil) "
+           "set = set else eq(rawget(env, 'new' .. round), 5) end\n"
            "    set['new' .. round] = nil\n"
            "    env.Memory = home eq(rawget(env, 'Memory'), nil)\n"
-           "    local ok, message = pcall(function() env.Memory = {} end) assert(not ok and message:find 'cannot be replaced', message)\n"
+           "    local ok, message = pcall(function() env.Memory = {} end) "
+           "assert(not ok and message:find 'cannot be replaced', message)\n"
            "    assert(commit())\n"
            "    alias(OFF) eq(meta.__index, index) eq(meta.__newindex, newindex) eq(debug.getmetatable(env), meta)\n"
            "    alias(TRACK)\n"
@@ -145,10 +149,12 @@ static void test_closing(void **state) {
     world_init(&w, 0);
     w.options.alias = (hearth_alias)policy;
     run(w.L, policies);
-    run(w.L, "home.x = 1 assert(commit()) reopen() env = { p = 1 } meta = setmetatable(env, { __index = { q = 2 } }) assert(install(env))");
+    run(w.L, "home.x = 1 assert(commit()) reopen() env = { p = 1 } meta = setmetatable(env, { __index = { q = 2 } }) "
+             "assert(install(env))");
     world_close(&w);
     run(w.L, "eq(env._home.x, 1) env._home.x = 2 eq(env.q, 2) churn()"); /* a plain table that nothing saves */
-    run(w.L, policy == 0 ? "eq(env.Memory, nil)" : "eq(rawget(env, 'Memory'), env._home) eq(getmetatable(env).__newindex, nil)");
+    run(w.L, policy == 0 ? "eq(env.Memory, nil)"
+                         : "eq(rawget(env, 'Memory'), env._home) eq(getmetatable(env).__newindex, nil)");
     world_open(&w);
     run(w.L, "eq(home.x, 1) assert(env._home ~= home) assert(install(env)) eq(env._home, home)");
     run(w.L, policy == 0 ? "eq(env.Memory, nil)" : "eq(env.Memory, home)");

@@ -7,8 +7,10 @@ static const char records[] =
     "local function bin(bytes) return { _type = 'binary', data = bytes } end\n"
     "local chunk = string.dump(function() return value end, true)\n"
     "return {\n"
-    "  { id = 1, data = { i = bin '\\2\\42\\0\\0\\0\\0\\0\\0\\0', t = bin '\\7\\3\\0\\0\\0', f = bin('\\5' .. string.pack('<s4', chunk)),\n"
-    "    c = bin '\\6\\xff\\xff', bad = bin '\\2\\1', text = '\\4\\2\\0\\0\\0hi', list = bin { 1, 1 }, ['1'] = bin '\\1\\0' } },\n"
+    "  { id = 1, data = { i = bin '\\2\\42\\0\\0\\0\\0\\0\\0\\0', t = bin '\\7\\3\\0\\0\\0', "
+    "f = bin('\\5' .. string.pack('<s4', chunk)),\n"
+    "    c = bin '\\6\\xff\\xff', bad = bin '\\2\\1', text = '\\4\\2\\0\\0\\0hi', list = bin { 1, 1 }, "
+    "['1'] = bin '\\1\\0' } },\n"
     "  { id = 3, data = { up = bin '\\7\\1\\0\\0\\0', empty = bin '\\7\\9\\0\\0\\0' } },\n"
     "  { id = 8, data = { x = bin '\\1\\1' } },\n"
     "  { id = '__metadata__', data = { memoryTableId = 1, nextTableId = 10, savedAt = 'then' } },\n"
@@ -60,7 +62,8 @@ static void test_options(void **state) {
   World w;
   world_init(&w, 0);
   push_value(w.L, records);
-  push_value(w.L, "return { keys = 'text', unreachable = 'rest', home = 3, globals = { value = 'mine' }, warn = function() error 'no' end }");
+  push_value(w.L, "return { keys = 'text', unreachable = 'rest', home = 3, globals = { value = 'mine' }, "
+                  "warn = function() error 'no' end }");
   assert_int_equal(hearth_import_legacy(w.L, w.S, 1, 2, &w.error), HEARTH_OK);
   run(w.L, "eq(home.up['1'], false) eq(home.up.f(), 'mine') eq(home.rest[8].x, true) eq(home.up.t, home)");
   lua_settop(w.L, 2);
@@ -175,7 +178,8 @@ static void check_export_failing(size_t more) {
       assert_int_equal(lua_gettop(w.L), 2);
       lua_setglobal(w.L, "report");
       lua_setglobal(w.L, "records");
-      run(w.L, "eq(report.counts.metatable, 1) eq(report.counts.identity, 1) eq(report.counts['function'], 1) eq(#records, 5)");
+      run(w.L, "eq(report.counts.metatable, 1) eq(report.counts.identity, 1) eq(report.counts['function'], 1) "
+               "eq(#records, 5)");
       if (!w.failed) break;
       continue;
     }

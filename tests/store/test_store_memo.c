@@ -43,7 +43,9 @@ static void test_addresses_used_again(void **state) {
   world_free(&w);
 }
 
-/* A hook that collects, before or after the walk looks at the table: a freed string's address is used again meanwhile. */
+/*
+** A hook that collects, before or after the walk looks at the table: a freed string's address is used again meanwhile.
+*/
 static void test_hooks_that_collect(void **state) {
   (void)state;
   static const char *const reached[] = {
@@ -98,10 +100,12 @@ static void test_nearly_shaped(void **state) {
   world_init(&w, 256);
   run(w.L, memo_code);
   run(w.L, "collectgarbage 'stop' home.t = {} for i = 1, 9 do home.t['k' .. i] = text(i) end\n"
-           "home.small = { k1 = 1, k2 = 2 } home.mixed = { text(1), text(2), text(3), name = text(4), other = text(5) }\n"
+           "home.small = { k1 = 1, k2 = 2 } home.mixed = { text(1), text(2), text(3), name = text(4), "
+           "other = text(5) }\n"
            "assert(commit()) local count = entries() unchanged 'by identity'\n"
            "collectgarbage() unchanged 'by content' unchanged 'by identity again'\n"
-           "home.t.k3 = text(33) home.mixed.name = text(44) assert(commit()) eq(entries(), count) collectgarbage() unchanged()\n"
+           "home.t.k3 = text(33) home.mixed.name = text(44) assert(commit()) eq(entries(), count) collectgarbage() "
+           "unchanged()\n"
            "check() eq(entries(), count) home.t, home.mixed = nil, nil assert(commit()) eq(entries(), 5)");
   world_free(&w);
 }
@@ -112,7 +116,8 @@ static const char random_code[] =
     "if seed % 3 == 0 then collectgarbage('generational') end\n"
     "pool = {} for i = 1, 6 do pool[i] = text(-i) end\n"
     "local function key() local k = random(4) if k == 1 then return random(120) elseif k == 2 then return -random(40) "
-    "elseif k == 3 then return 'a key that is long enough to be seen ' .. random(120) else return home.objects[random(9)] end end\n"
+    "elseif k == 3 then return 'a key that is long enough to be seen ' .. random(120) else "
+    "return home.objects[random(9)] end end\n"
     "local function value()\n"
     "  local k = random(12)\n"
     "  if k == 1 then return text(random(1000)):sub(1, random(60)) end\n"
@@ -135,7 +140,8 @@ static const char random_code[] =
     "  if how <= 4 then for k in next, t do if random(40) == 1 then t[k] = value() end end\n" /* values alone */
     "  elseif how == 5 then for i = 1, random(20) do t[key()] = random(3) > 1 and value() or nil end\n"
     "  elseif how == 6 then local k = next(t) t[k] = ('grows'):rep(random(150))\n"
-    "  elseif how == 7 then for k in next, t do if random(3) == 1 then t[k] = random(5) end end\n" /* shrinks: pages merge */
+    /* shrinks: pages merge */
+    "  elseif how == 7 then for k in next, t do if random(3) == 1 then t[k] = random(5) end end\n"
     "  else for k, v in next, t do if type(v) == 'table' and type(v[1]) == 'number' then v[1] = v[1] + 1 end end end\n"
     "  if random(4) == 1 then for i = 1, 300 do local _ = text(i + step * 1000) end end\n"
     "  if random(5) == 1 then collectgarbage(random(2) == 1 and 'collect' or 'step') end\n"

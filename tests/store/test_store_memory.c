@@ -185,7 +185,9 @@ static void test_rollback(void **state) {
   check_rollback(NEVER);
 }
 
-/* Where rebuilding functions ran, the graph may be between the two; then it is not stored before a rollback succeeded. */
+/*
+** Where rebuilding functions ran, the graph may be between the two; then it is not stored before a rollback succeeded.
+*/
 static void test_rollback_with_hooks(void **state) {
   (void)state;
   World w;

@@ -211,7 +211,8 @@ static void test_cells_outlive_functions(void **state) {
   (void)state;
   in_new_world(0,
                "do local n = 0\n"
-               "  home.up, home.down, home.get = function() n = n + 1 end, function() n = n - 1 end, function() return n end\n"
+               "  home.up, home.down, home.get = function() n = n + 1 end, function() n = n - 1 end, function() "
+               "return n end\n"
                "end\n"
                "assert(commit())\n"
                "local cell = number(home.get, 1)\n"

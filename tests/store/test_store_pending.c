@@ -18,7 +18,8 @@ static const char graph[] =
     "  home.t.shared, home.u.shared = home.shared, home.shared\n"
     "  home.f, home.g = closures()\n"
     "  home.big = {} for i = 1, 150 do home.big[i] = i home.big['k' .. i] = { i } end\n"
-    "  home.wide = {} for i = 1, 100 do home.wide[i] = ('w'):rep(50) .. i home.wide['w' .. i] = { i, ('x'):rep(60) } end\n"
+    "  home.wide = {} for i = 1, 100 do home.wide[i] = ('w'):rep(50) .. i "
+    "home.wide['w' .. i] = { i, ('x'):rep(60) } end\n"
     "  home.long = long .. 'a'\n"
     "  home.shaped = { { alpha = 1, beta = 2 }, { alpha = 3, beta = 4 } }\n"
     "  home.class = { __persist = function(o)\n"
@@ -40,14 +41,16 @@ static const char graph[] =
     "  function() home.t = home.t or {} home.t[1] = { home.t[1] } end,\n"
     "  function() home.t, home.u = nil, nil end,\n" /* goes, with all that it alone holds */
     "  function() home.t, home.u = { 'new', home.shared }, {} end,\n"
-    "  function() kept = kept or home.shared home.shared = nil for _, t in ipairs { home.t or {}, home.u or {} } do t.shared = nil end end,\n"
+    "  function() kept = kept or home.shared home.shared = nil "
+    "for _, t in ipairs { home.t or {}, home.u or {} } do t.shared = nil end end,\n"
     "  function() home.back = kept end,\n"
     "  function() if home.f then home.f(10) end end,\n"
     "  function() home.f, home.kept_f = nil, home.f end,\n"
     "  function() home.f, home.g, home.kept_f = closures() end,\n"
     "  function() home.f, home.g, home.kept_f = nil end,\n"
     "  function() home.big[75] = -75 home.big.k7 = nil home.big.k301 = { home.t } end,\n"
-    "  function() for i = 1, 150 do home.big[i] = nil if i > 5 then home.big['k' .. i] = nil end end end,\n" /* no pages any more */
+    /* no pages any more */
+    "  function() for i = 1, 150 do home.big[i] = nil if i > 5 then home.big['k' .. i] = nil end end end,\n"
     "  function() for i = 1, 200 do home.u = home.u or {} home.u[i] = 'v' .. i end end,\n" /* pages now */
     "  function() home.wide[50] = ('c'):rep(50) home.wide.w7 = home.wide.w7 and ('c'):rep(60) end,\n"
     "  function() home.wide[50], home.wide.w7 = 'w50', nil home.wide.new = { home.shared } end,\n"
@@ -102,7 +105,8 @@ static void test_levels(void **state) {
              "home.a = 1 is_ok(commit 'visible') is_ok(poll()) eq(pending(), 1)\n"
              "is_ok(commit 'visible') fails('busy', 'pending', rollback())\n"
              "is_pending(commit 'complete') is_pending(poll()) complete() is_ok(poll()) is_ok(commit 'complete')\n"
-             "is_pending(commit 'durable') is_pending(poll()) is_pending(commit()) flush() is_ok(poll()) is_ok(commit())\n"
+             "is_pending(commit 'durable') is_pending(poll()) is_pending(commit()) flush() is_ok(poll()) "
+             "is_ok(commit())\n"
              "home.a = 2 is_ok(commit 'visible') fail 'full' fails('full', nil, poll()) is_ok(poll()) stored()\n");
 }
 
@@ -112,7 +116,8 @@ static const char three[] =
     "  fill() is_pending(commit()) complete() is_ok(poll())\n"
     "  local text = { [0] = whole() }\n"
     "  for i = 1, 3 do\n"
-    "    home.t[1] = i home['new' .. i] = { i } home.big[i * 50] = 'x' .. i home.wide[i * 20] = ('y'):rep(40) .. i home.e['new' .. i] = { i }\n"
+    "    home.t[1] = i home['new' .. i] = { i } home.big[i * 50] = 'x' .. i home.wide[i * 20] = ('y'):rep(40) .. i "
+    "home.e['new' .. i] = { i }\n"
     "    home.f() home.object.x = i * 100\n"
     "    is_pending(commit()) text[i] = whole()\n"
     "  end\n"
@@ -130,7 +135,8 @@ static const char three[] =
     "  if how == 'rollback' then assert(rollback()) is_whole(text[which - 1], 'rollback') return stored() end\n"
     "  is_pending(commit())\n"
     "  for k, v in next, home do if numbers[k] then eq(number(v), numbers[k], k) end end\n"
-    "  if how == 'again' then fail(code) fails(code, code, poll()) is_whole(text[4], 'again') is_pending(commit()) end\n"
+    "  if how == 'again' then fail(code) fails(code, code, poll()) is_whole(text[4], 'again') "
+    "is_pending(commit()) end\n"
     "  is_whole(text[4]) stored(how)\n"
     "end\n";
 
@@ -176,7 +182,8 @@ static void test_order_of_failures(void **state) {
              "fail('conflict', 4) fail('full', 3) is_pending(poll()) is_pending(commit())\n"
              "complete() is_pending(poll()) complete()\n"
              "fails('full', nil, poll()) is_ok(poll())\n"
-             "local text = whole() reopen(true) eq(#home, 2) home[3], home[4] = { 3 }, { 4 } is_whole(text) stored()\n");
+             "local text = whole() reopen(true) eq(#home, 2) home[3], home[4] = { 3 }, { 4 } is_whole(text) "
+             "stored()\n");
 }
 
 /* One step is committed and fails, another happened since: every pair, on small pages and on usual ones. */
@@ -238,10 +245,11 @@ static void test_again_at_once(void **state) {
   (void)state;
   Sea s;
   sea_with_graph(&s, 128);
+  /* weak tables hold what was stored, no more */
   run(s.world.L, "fill() is_pending(commit()) complete() for i = 1, #steps do if i ~= 9 then steps[i]() end end\n"
                  "home.new = { home.f, load 'return 5', { delta = 1, omega = 2 } }\n"
                  "is_pending(commit()) fail 'full' fails('full', nil, poll())\n"
-                 "collectgarbage() text, f = whole(), number(home.new[2])"); /* weak tables hold what was stored, no more */
+                 "collectgarbage() text, f = whole(), number(home.new[2])");
   for (int round = 0; round < 2; round++) {
     s.disk.fail_at = s.disk.submits;
     run(s.world.L, "fails('full', 'at once', commit()) is_whole(text) eq(number(home.new[2]), f)");
@@ -298,7 +306,8 @@ static void test_transactions(void **state) {
       /* back to the start, which is pending */
       "fails('raised', 'on purpose', transaction(function() change() error 'on purpose' end))\n"
       "is_whole(text, 'start') eq(pending(), 1) assert(not pcall(function() return handle.x end))\n"
-      "fails('raised', nil, transaction(function() change() fails('busy', nil, poll()) error 'again' end)) is_whole(text, 'start')\n"
+      "fails('raised', nil, transaction(function() change() fails('busy', nil, poll()) error 'again' end)) "
+      "is_whole(text, 'start')\n"
       "fail 'full' fails('full', nil, poll()) is_whole(text, 'the start failed')\n"
       "stored('the start failed')\n");
   run(s.world.L,
@@ -307,11 +316,13 @@ static void test_transactions(void **state) {
       "complete() fail 'conflict' fails('conflict', nil, poll()) stored('the end failed') eq(home.t[4], 1)\n"
       /* the start fails while the function runs: back to it first, and then it is told */
       "home.t[3] = 2 text = whole()\n"
-      "fails('full', nil, transaction(function() home.t[4] = 2 home.e.more = { 1 } fail 'full' end)) is_whole(text, 'told')\n"
+      "fails('full', nil, transaction(function() home.t[4] = 2 home.e.more = { 1 } fail 'full' end)) "
+      "is_whole(text, 'told')\n"
       "stored('told at the end') eq(home.t[3], 2) eq(home.t[4], 1)\n"
       "home.t[3] = 3 text = whole()\n"
       "fails('raised', nil, transaction(function() home.t[4] = 3 fail 'full' error 'x' end)) is_whole(text, 'raised')\n"
-      "fails('full', nil, transaction(function() error 'not run' end)) is_whole(text, 'raised, told') stored() eq(home.t[3], 3)\n");
+      "fails('full', nil, transaction(function() error 'not run' end)) is_whole(text, 'raised, told') stored() "
+      "eq(home.t[3], 3)\n");
   sea_free(&s);
 }
 
@@ -327,7 +338,8 @@ static void test_compaction(void **state) {
       /* the cycle's drop fails: the next commit, which is none of compact's, drops it */
       "home.cycle = external() home.cycle.me = home.cycle home.cycle.e = home.e stored()\n"
       "home.cycle = nil is_pending(commit()) complete()\n"
-      "local before = entries() is_pending(compact()) eq(entries(), before - 1) fail 'full' fails('full', nil, poll())\n"
+      "local before = entries() is_pending(compact()) eq(entries(), before - 1) fail 'full' "
+      "fails('full', nil, poll())\n"
       "eq(entries(), before) home.t[1] = 6 is_pending(commit()) eq(entries(), before - 1) stored()\n");
   s.disk.slow_compaction = true;
   run(s.world.L,
@@ -347,7 +359,8 @@ static void test_dead(void **state) {
       "fill() is_pending(commit()) complete() local text = describe(home)\n"
       "home.t[1] = 'lost' is_pending(commit()) home.e.a = 'lost' is_pending(commit()) local now = describe(home)\n"
       "fail('io')\n"
-      "fails('io', nil, poll()) fails('dead', nil, poll()) fails('dead', nil, commit()) fails('dead', nil, rollback())\n"
+      "fails('io', nil, poll()) fails('dead', nil, poll()) fails('dead', nil, commit()) "
+      "fails('dead', nil, rollback())\n"
       "fails('dead', nil, compact()) fails('dead', nil, transaction(function() error 'not run' end))\n"
       "local ok, message = pcall(function() return home.e.a end) assert(not ok and message:find 'dead', message)\n"
       "ok, message = pcall(function() home.e.a = 1 end) assert(not ok and message:find 'dead', message)\n"
@@ -378,7 +391,8 @@ static void test_handles(void **state) {
              "made.y = { 2 } local inner = made.y home.made = nil is_pending(commit())\n"
              "fail 'full' fails('full', nil, poll()) eq(made.x, 1) eq(made.y, inner) eq(inner[1], 2)\n"
              "made.z = 3 inner[2] = made is_pending(commit()) eq(made.x, 1) complete() check_counts()\n"
-             "local next = next_number() home.again = made stored() eq(home.again.y[2], home.again) assert(next_number() >= next)\n"
+             "local next = next_number() home.again = made stored() eq(home.again.y[2], home.again) "
+             "assert(next_number() >= next)\n"
              /* a loop goes on over what is there now */
              "local e = home.again for i = 1, 300 do e[i] = ('x'):rep(40) .. i end is_pending(commit())\n"
              "local seen, told = 0, false\n"
@@ -416,7 +430,8 @@ static void test_memory(void **state) {
     hearth_error e;
     sea_with_graph(&s, 128);
     run(w->L, "fill() assert(commit()) complete() steps[7]() steps[15]() steps[31]() steps[34]() assert(commit())\n"
-              "steps[10]() steps[35]() steps[26]() steps[13]() assert(commit()) steps[12]() text = whole() fail('full')");
+              "steps[10]() steps[35]() steps[26]() steps[13]() assert(commit()) steps[12]() text = whole() "
+              "fail('full')");
     world_fail(w, n, NEVER);
     assert_int_equal(hearth_poll(w->L, w->S, &e), HEARTH_FULL);
     failed = w->failed;

@@ -1,6 +1,6 @@
 /*
-** Random programs: tables, closures, cells, metatables, weak tables, hooked objects and userdata change at random; commits,
-** rollbacks and openings in between, with memory and the backend failing at random places. The whole
+** Random programs: tables, closures, cells, metatables, weak tables, hooked objects and userdata change at random;
+** commits, rollbacks and openings in between, with memory and the backend failing at random places. The whole
 ** graph, identities included, is compared as text.
 */
 #include "store_testing.h"
@@ -25,9 +25,11 @@ static const char program[] =
     "  for _ = 1, random(6) do\n"
     "    local found = {}\n"
     "    if type(v) == 'table' then\n"
-    "      for k, x in next, v do if k ~= 'class' and (type(x) == 'table' or type(x) == 'function') then found[#found + 1] = x end end\n"
+    "      for k, x in next, v do if k ~= 'class' and (type(x) == 'table' or type(x) == 'function') then "
+    "found[#found + 1] = x end end\n"
     "    else\n"
-    "      for i = 1, 2 do local _, x = debug.getupvalue(v, i) if x ~= _G and (type(x) == 'table' or type(x) == 'function') then found[#found + 1] = x end end\n"
+    "      for i = 1, 2 do local _, x = debug.getupvalue(v, i) "
+    "if x ~= _G and (type(x) == 'table' or type(x) == 'function') then found[#found + 1] = x end end\n"
     "    end\n"
     "    if #found == 0 then break end\n"
     "    v = found[random(#found)]\n"
@@ -57,7 +59,8 @@ static const char program[] =
     "  local hooked, kind = is_hooked(place), random(16)\n"
     "  if kind == 1 and place ~= home then\n"
     "    local meta = random(2) == 1 and pick() or nil\n"
-    "    if not hooked then setmetatable(place, type(meta) == 'table' and meta ~= home and meta ~= home.class and not is_hooked(meta) and meta or nil) end\n"
+    "    if not hooked then setmetatable(place, type(meta) == 'table' and meta ~= home and meta ~= home.class "
+    "and not is_hooked(meta) and meta or nil) end\n"
     "  elseif kind == 2 and not hooked then\n"
     "    local from = random(40) for i = from, from + random(20) do set(place, i, value()) end\n"
     "  elseif kind == 3 then\n"
@@ -97,14 +100,16 @@ static const char loop[] =
     "      elseif what <= 6 then\n"
     "        assert(rollback()) same(text, tag)\n"
     "      elseif what == 7 then\n"
-    "        fails('raised', 'on purpose', transaction(function() for _ = 1, 20 do change() end error 'on purpose' end))\n"
+    "        fails('raised', 'on purpose', transaction(function() for _ = 1, 20 do change() end "
+    "error 'on purpose' end))\n"
     "        text = changed same(text, tag)\n"
     "      elseif what == 8 then\n"
     "        home.bad = { { coroutine.create(print) } } assert(not commit()) home.bad = nil same(changed, tag)\n"
     "      else\n"
     "        assert(commit()) text = changed\n"
     "      end\n"
-    "      if random(3) == 1 then assert(commit()) text = describe(home) kept(tag) begin() assert(commit()) text = describe(home) end\n"
+    "      if random(3) == 1 then assert(commit()) text = describe(home) kept(tag) begin() assert(commit()) "
+    "text = describe(home) end\n"
     "    end\n"
     "  end\n"
     "end\n";

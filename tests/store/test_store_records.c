@@ -87,7 +87,8 @@ static void test_lies(void **state) {
     world_begin_state(&w);
     put_store(w.disk, lies[i].home, lies[i].object, lies[i].constant);
     hearth_status status = world_try_open(&w);
-    if (status != HEARTH_DAMAGED || strstr(w.error.message, lies[i].says) == NULL || w.error.position != lies[i].position)
+    if (status != HEARTH_DAMAGED || strstr(w.error.message, lies[i].says) == NULL ||
+        w.error.position != lies[i].position)
       fail_msg("home %s, object %s: %s: %s", lies[i].home, lies[i].object != NULL ? lies[i].object : "none",
                hearth_status_name(status), status != HEARTH_OK ? w.error.message : "it was opened");
     assert_false(w.disk->open);

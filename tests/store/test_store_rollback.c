@@ -13,7 +13,8 @@ static void test_identity(void **state) {
                "home.big = {} for i = 1, 300 do home.big[i], home.big['k' .. i] = i, { i } end\n"
                "home.point, home.print, home.text = point(1, 2), print, ('long'):rep(100)\n"
                "assert(commit())\n"
-               "local text, t, o, up, get, deep, big, p = describe(home), home.t, home.o, home.up, home.get, home.deep[1][1], home.big, home.point\n"
+               "local text, t, o, up, get, deep, big, p = describe(home), home.t, home.o, home.up, home.get, "
+               "home.deep[1][1], home.big, home.point\n"
                "local tn, upn, cell = number(t), number(up), number(up, 1)\n"
                "local function mess()\n"
                "  up() up()\n"
@@ -22,7 +23,8 @@ static void test_identity(void **state) {
                "  debug.upvaluejoin(get, 1, (function() local z = 9 return function() return z end end)(), 1)\n"
                "  deep[1], deep.x = nil, deep\n"
                "  for i = 1, 300, 7 do big[i], big['k' .. i], big['n' .. i] = nil, nil, {} end\n"
-               "  home.t, home.up, home.point, home.print, home.text, home[t], home[true] = nil, 5, nil, nil, 'short', nil, nil\n"
+               "  home.t, home.up, home.point, home.print, home.text, home[t], home[true] = nil, 5, nil, nil, 'short', "
+               "nil, nil\n"
                "  home.bad = coroutine.create(print)\n" /* what could not be stored is no obstacle */
                "end\n"
                "for round = 1, 4 do\n"
@@ -31,7 +33,8 @@ static void test_identity(void **state) {
                "  if round == 3 then churn() end\n"
                "  assert(rollback())\n"
                "  same(text, 'round ' .. round)\n"
-               "  eq(home.t, t) eq(home.o, o) eq(home.up, up) eq(home.get, get) eq(home.deep[1][1], deep) eq(home.big, big)\n"
+               "  eq(home.t, t) eq(home.o, o) eq(home.up, up) eq(home.get, get) eq(home.deep[1][1], deep) "
+               "eq(home.big, big)\n"
                "  eq(home.point, p) eq(home.print, print) eq(home[t], 'by table')\n"
                "  eq(debug.upvalueid(up, 1), debug.upvalueid(get, 1))\n"
                "  eq(number(t), tn) eq(number(up), upn) eq(number(up, 1), cell)\n"
@@ -46,8 +49,10 @@ static void test_numbers(void **state) {
   (void)state;
   in_new_world(0,
                "home.t = { 1, 1.0, 0.0, -0.0, 0/0, 2^53, 1 << 53 } local text = describe(home) assert(commit())\n"
-               "home.t[1], home.t[2], home.t[3], home.t[4], home.t[5], home.t[6], home.t[7] = 1.0, 1, -0.0, 0.0, -(0/0), 1 << 53, 2^53\n"
-               "assert(rollback()) same(text) eq(math.type(home.t[1]), 'integer') eq(1 / home.t[4], -1/0) unchanged()\n");
+               "home.t[1], home.t[2], home.t[3], home.t[4], home.t[5], home.t[6], home.t[7] = 1.0, 1, -0.0, 0.0, "
+               "-(0/0), 1 << 53, 2^53\n"
+               "assert(rollback()) same(text) eq(math.type(home.t[1]), 'integer') eq(1 / home.t[4], -1/0) "
+               "unchanged()\n");
 }
 
 static void test_before_any_commit(void **state) {
@@ -57,7 +62,8 @@ static void test_before_any_commit(void **state) {
                "home.x, home.y = 1, { home }\n"
                "setmetatable(home, { __index = { z = 3 } })\n"
                "assert(rollback()) eq(next(home), nil) eq(getmetatable(home), nil)\n"
-               "home.bad = coroutine.create(print) fails('unstorable', nil, commit()) assert(rollback()) eq(next(home), nil)\n"
+               "home.bad = coroutine.create(print) fails('unstorable', nil, commit()) assert(rollback()) "
+               "eq(next(home), nil)\n"
                "eq(home, h) home.x = 1 assert(commit()) kept() eq(home.x, 1)\n");
 }
 
@@ -99,10 +105,12 @@ static void test_hooked_meanwhile(void **state) {
                "for round = 1, 4 do\n"
                "  setmetatable(plain, meta) setmetatable(hooked, nil)\n"
                "  plain.x, hooked.y = 5, {}\n"
-               "  if round % 2 == 0 then home.bad = { { { coroutine.create(print) } } } fails('unstorable', nil, commit()) end\n"
+               "  if round % 2 == 0 then home.bad = { { { coroutine.create(print) } } } "
+               "fails('unstorable', nil, commit()) end\n"
                "  assert(rollback())\n"
                "  same(text, 'round ' .. round)\n"
-               "  eq(home.plain, plain) eq(home.hooked, hooked) eq(getmetatable(plain), nil) eq(getmetatable(hooked), meta)\n"
+               "  eq(home.plain, plain) eq(home.hooked, hooked) eq(getmetatable(plain), nil) "
+               "eq(getmetatable(hooked), meta)\n"
                "  eq(number(plain), pn) eq(number(hooked), hn)\n"
                "  unchanged()\n"
                "end\n"
@@ -157,13 +165,15 @@ static void test_hooked_in_a_cycle(void **state) {
   (void)state;
   in_new_world(0,
                "local class = {} home.class = class\n"
-               "function class.__persist(o) local f = {} for k, v in next, o do f[k] = v end return function() return setmetatable(f, class) end end\n"
+               "function class.__persist(o) local f = {} for k, v in next, o do f[k] = v end "
+               "return function() return setmetatable(f, class) end end\n"
                "local a, b = setmetatable({n='a'}, class), setmetatable({n='b'}, class)\n"
                "a.t, b.t = { b }, { a } a.direct = b b.direct = a\n"
                "home.a, home.b = a, b assert(commit())\n"
                "local text = describe(home)\n"
                "a.n, b.n, a.t, a.direct, b.direct = 1, 2, nil, nil, nil\n"
-               "assert(rollback()) same(text) eq(home.a, a) eq(home.b, b) eq(a.direct, b) eq(b.direct, a) eq(a.t[1], b) unchanged() kept()\n");
+               "assert(rollback()) same(text) eq(home.a, a) eq(home.b, b) eq(a.direct, b) eq(b.direct, a) "
+               "eq(a.t[1], b) unchanged() kept()\n");
 }
 
 /* What is part of one hooked object's record alone; another may have got it since, and looks as it did. */
@@ -175,7 +185,8 @@ static void test_taken_from_another_hooked_object(void **state) {
                "  local t, f = o.t, o.f\n"
                "  return function() return setmetatable({ t = t, f = f }, class) end\n"
                "end\n"
-               "local function new() local v = {} return setmetatable({ t = {}, f = function() return v end }, class) end\n"
+               "local function new() local v = {} return setmetatable({ t = {}, f = function() return v end }, "
+               "class) end\n"
                "home.class, home.a, home.b, home.c = class, new(), new(), new()\n"
                "local a, b, c = home.a, home.b, home.c\n"
                "assert(commit())\n"
@@ -223,13 +234,16 @@ static void test_transaction(void **state) {
                "home.x, home.t = 1, { 1 } assert(commit())\n"
                "local t = home.t\n"
                "home.outstanding = { 'work' }\n"
-               "fails('raised', 'why', transaction(function() home.x, home.t[1], home.t.u = 2, nil, {} error('why') end))\n"
+               "fails('raised', 'why', transaction(function() home.x, home.t[1], home.t.u = 2, nil, {} "
+               "error('why') end))\n"
                "eq(home.x, 1) eq(home.t, t) eq(t[1], 1) eq(t.u, nil) eq(home.outstanding[1], 'work') unchanged()\n"
-               "fails('raised', nil, transaction(function() coroutine.wrap(function() home.x = 3 error 'in a coroutine' end)() end))\n"
+               "fails('raised', nil, transaction(function() coroutine.wrap(function() home.x = 3 "
+               "error 'in a coroutine' end)() end))\n"
                "eq(home.x, 1)\n"
                "fails('raised', 'table', transaction(function() home.x = 3 error({}) end)) eq(home.x, 1)\n"
                "local code, closing\n"
-               "eq(transaction(function() code = select(3, transaction(function() end)) closing = close() home.x = 4 return 'r' end), 'r')\n"
+               "eq(transaction(function() code = select(3, transaction(function() end)) closing = close() home.x = 4 "
+               "return 'r' end), 'r')\n"
                "eq(code, 'busy') eq(closing, 'busy') eq(home.x, 4) kept()\n");
 }
 
@@ -243,7 +257,8 @@ static void test_hooked_that_hold_what_is_made_anew(void **state) {
                "  return function() return setmetatable({ list = list }, class) end\n"
                "end\n"
                "local first, second = {}, {} assert(install(first))\n"
-               "local object, other = setmetatable({ list = { first } }, class), setmetatable({ list = { 1 } }, class)\n"
+               "local object, other = setmetatable({ list = { first } }, class), "
+               "setmetatable({ list = { 1 } }, class)\n"
                "home.first, home.object, home.other = first, object, other\n"
                "assert(commit()) assert(rollback())\n"
                "eq(object.list[1], first) other.kept = 'not stored' assert(rollback()) eq(other.kept, 'not stored')\n"

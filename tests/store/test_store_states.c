@@ -95,8 +95,10 @@ static void test_opened_in_a_coroutine(void **state) {
   w.L = main_thread;
   lua_settop(w.L, 0);
   run(w.L, "churn() churn()"); /* the coroutine is gone */
-  run(w.L, "home.y = { 2 } assert(commit()) coroutine.wrap(function() home.z = 3 assert(commit()) assert(rollback()) end)()\n"
-           "eq(coroutine.wrap(function() return transaction(function() home.z = 4 return 'done' end) end)(), 'done') kept()");
+  run(w.L, "home.y = { 2 } assert(commit()) coroutine.wrap(function() home.z = 3 assert(commit()) "
+           "assert(rollback()) end)()\n"
+           "eq(coroutine.wrap(function() return transaction(function() home.z = 4 return 'done' end) end)(), 'done') "
+           "kept()");
   thread = lua_newthread(w.L);
   assert_int_equal(hearth_close(thread, w.S), HEARTH_OK);
   lua_settop(w.L, 0);
@@ -154,7 +156,8 @@ static void test_several_stores(void **state) {
   size_t batches = other.batches;
   assert_int_equal(hearth_commit(w.L, S, HEARTH_DEFAULT_DURABILITY, &w.error), HEARTH_OK);
   assert_int_equal(other.batches, batches); /* what the other's rollback undid is undone here, too */
-  run(w.L, "shared[2], home2.mine = 2, { home } assert(commit())"); /* one store's home in the other is a table as any */
+  /* one store's home in the other is a table as any */
+  run(w.L, "shared[2], home2.mine = 2, { home } assert(commit())");
   assert_int_equal(hearth_commit(w.L, S, HEARTH_DEFAULT_DURABILITY, &w.error), HEARTH_OK);
   run(w.L, "home2.ext = external()"); /* but an external table belongs to one store */
   assert_int_equal(hearth_commit(w.L, S, HEARTH_DEFAULT_DURABILITY, &w.error), HEARTH_FOREIGN);
@@ -207,7 +210,8 @@ static void test_refresh(void **state) {
   set_home(&w, writer, "home");
   run(w.L, "local n = 0 local meta = {} home.meta = meta\n"
            "function meta.__persist(o) local x = o.x return function() return setmetatable({ x = x }, meta) end end\n"
-           "home.t, home.big, home.f, home.g = { 1, k = {} }, {}, function() n = n + 1 return n end, function() return n end\n"
+           "home.t, home.big, home.f, home.g = { 1, k = {} }, {}, function() n = n + 1 "
+           "return n end, function() return n end\n"
            "home.o, home.p = setmetatable({ x = 1 }, meta), point(1, 2)\n"
            "for i = 1, 2000 do home.big[i] = i end");
   assert_int_equal(hearth_commit(w.L, writer, HEARTH_DEFAULT_DURABILITY, &w.error), HEARTH_OK);
@@ -217,7 +221,8 @@ static void test_refresh(void **state) {
   for (int round = 1; round <= 5; round++) {
     lua_pushinteger(w.L, round);
     lua_setglobal(w.L, "round");
-    run(w.L, "home.t[1], home.t['k' .. round], home.big[round * 300] = round, { round }, 'changed' home.f() home.o.x = round\n"
+    run(w.L, "home.t[1], home.t['k' .. round], home.big[round * 300] = round, { round }, 'changed' home.f() "
+             "home.o.x = round\n"
              "home.t.k = nil home.h = function() return round, home end home.p = round > 3 and point(3, 4) or home.p\n"
              "if round == 4 then setmetatable(home.o, nil) end if round == 5 then home.t = 'no table any more' end");
     assert_int_equal(hearth_commit(w.L, writer, HEARTH_DEFAULT_DURABILITY, &w.error), HEARTH_OK);
@@ -225,9 +230,11 @@ static void test_refresh(void **state) {
     if (hearth_refresh(r.L, reader, &r.error) != HEARTH_OK) fail_msg("%s", r.error.message);
     lua_pushinteger(r.L, round);
     lua_setglobal(r.L, "round");
-    run(r.L, "eq(home, first) eq(home.big, big) eq(home.f, f) eq(home.dirt, nil) eq(home.g(), round) eq(big[round * 300], 'changed')\n"
+    run(r.L, "eq(home, first) eq(home.big, big) eq(home.f, f) eq(home.dirt, nil) eq(home.g(), round) "
+             "eq(big[round * 300], 'changed')\n"
              "eq(home.o, o) eq(o.x, round) eq(getmetatable(o), round < 4 and home.meta or nil)\n"
-             "if round < 5 then eq(home.t, t) eq(t[99], nil) eq(t[1], round) eq(t['k' .. round][1], round) eq(t.k, nil) else eq(home.t, 'no table any more') end\n"
+             "if round < 5 then eq(home.t, t) eq(t[99], nil) eq(t[1], round) eq(t['k' .. round][1], round) "
+             "eq(t.k, nil) else eq(home.t, 'no table any more') end\n"
              "eq(home.h(), round) eq(select(2, home.h()), home) eq(coordinates(home.p), round > 3 and 3.0 or 1.0)");
     if (hearth_refresh(r.L, reader, &r.error) != HEARTH_OK) fail_msg("%s", r.error.message);
   }

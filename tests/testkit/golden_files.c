@@ -16,7 +16,8 @@ int main(int argc, char **argv) {
   hearth_testkit_golden_file g;
   if (argc != 2) return 2;
   for (size_t i = 0; hearth_testkit_golden(i, &g); i++) {
-    if (write_file(argv[1], g.name, "bytes", g.bytes, g.size) || write_file(argv[1], g.name, "txt", g.text, g.text_size))
+    if (write_file(argv[1], g.name, "bytes", g.bytes, g.size) ||
+        write_file(argv[1], g.name, "txt", g.text, g.text_size))
       return 1;
     printf("%s %s %u\n", g.name, g.kind == HEARTH_TESTKIT_BLOB ? "blob" : "log", g.version);
   }

@@ -6,8 +6,9 @@
 #define PREVIEW 80 /* bytes of a string that are shown */
 
 const char *account_kind_name(AccountKind kind) {
-  static const char *const names[] = {"tables", "functions", "upvalues", "permanents", "special objects", "external tables",
-                                      "large strings", "prototypes", "shapes", "metadata", "not reachable", "store"};
+  static const char *const names[] = {"tables", "functions", "upvalues", "permanents", "special objects",
+                                      "external tables", "large strings", "prototypes", "shapes", "metadata",
+                                      "not reachable", "store"};
   return names[kind];
 }
 
@@ -278,7 +279,8 @@ static hearth_status visit(Account *a, uint32_t node, ViewObject *o, Buffer *ste
   uint64_t number = account_node(a, node)->number;
   hearth_status status = view_object_open(o, number, err);
   if (status == HEARTH_NOTFOUND)
-    return hearth_fail(err, HEARTH_DAMAGED, "a reference to object %llu, which is not there", (unsigned long long)number);
+    return hearth_fail(err, HEARTH_DAMAGED, "a reference to object %llu, which is not there",
+                       (unsigned long long)number);
   if (status != HEARTH_OK) return status;
   AccountKind kind = kind_of(o);
   AccountNode *n = account_node(a, node);

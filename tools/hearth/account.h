@@ -1,6 +1,6 @@
 /*
-** Where the bytes of a store are: a tree of its objects, each under the first path to it, nearest to the home table, with
-** what it takes in the backend; its largest strings and functions.
+** Where the bytes of a store are: a tree of its objects, each under the first path to it, nearest to the home table,
+** with what it takes in the backend; its largest strings and functions.
 */
 #ifndef HEARTH_TOOL_ACCOUNT_H
 #define HEARTH_TOOL_ACCOUNT_H

@@ -22,14 +22,18 @@
 const Command commands[] = {
   {"run", "Runs a Lua script with _home and ext; commits when it returns, rolls back when it raises",
    "SCRIPT [ARGS...]",
-   "SCRIPT - is standard input. ARGS are `...` and the table `arg`, as for lua. Options stand before SCRIPT.\n\n" SCRIPT_OPTIONS,
+   "SCRIPT - is standard input. ARGS are `...` and the table `arg`, as for lua. Options stand before SCRIPT.\n\n"
+   SCRIPT_OPTIONS,
    command_run},
   {"eval", "Runs Lua code like run, and prints what it returns", "CODE [ARGS...]",
-   "CODE may be an expression. ARGS are `...`. Options stand before CODE, and -- before a CODE\nthat begins with a minus.\n\n" SCRIPT_OPTIONS, command_eval},
+   "CODE may be an expression. ARGS are `...`. Options stand before CODE, and -- before a CODE\n"
+   "that begins with a minus.\n\n" SCRIPT_OPTIONS, command_eval},
   {"repl", "Reads lines of Lua and runs them; commits after each that succeeds, rolls back one that raises", "",
-   "What goes on over several lines is read to its end, as in lua. Inside, .help says more.\n\n" SCRIPT_OPTIONS, command_repl},
+   "What goes on over several lines is read to its end, as in lua. Inside, .help says more.\n\n"
+   SCRIPT_OPTIONS, command_repl},
   {"ls", "Lists what the table at a path holds", "[PATH]",
-   "PATH is as errors print it: players[3].inventory[\"a b\"]; ^name is an upvalue, ^metatable the metatable.\n\n" AT_OPTION,
+   "PATH is as errors print it: players[3].inventory[\"a b\"]; ^name is an upvalue, ^metatable the metatable.\n\n"
+   AT_OPTION,
    command_ls},
   {"get", "Prints the value at a path", "PATH",
    "  --raw           a string's bytes as they are, without quotes and line end\n"
@@ -117,7 +121,8 @@ static void print_usage(FILE *out) {
               "Exit status: 0 success, 1 the command or its script failed, 2 wrong usage,\n"
               "3 the store (or the file to read) could not be opened, or its backend has no such thing. diff has its own: 0 equal, 1 not, 2 all else.\n"
               "ls, get, dump, stat, log, diff, verify, salvage and export only read, and run nothing that is stored.\n"
-              "export-legacy only reads, and loads the store into Lua; import-legacy runs nothing that it imports.\n", out);
+              "export-legacy only reads, and loads the store into Lua; import-legacy runs nothing that it imports.\n",
+              out);
 }
 
 static const Command *find(const char *name) {

@@ -135,8 +135,9 @@ static void put_legend(Buffer *out, const Account *a) {
 }
 
 static bool put_space(Buffer *out, const Account *a) {
-  view_print(out, "<h2>What takes the space</h2>\n<p>Each object under the first path to it, nearest to the home table. "
-                  "An area is what its keys and values take.</p>\n");
+  view_print(out,
+             "<h2>What takes the space</h2>\n<p>Each object under the first path to it, nearest to the home table. "
+             "An area is what its keys and values take.</p>\n");
   put_legend(out, a);
   bool ok = page_put_map(out, a);
   put_paths(out, a);

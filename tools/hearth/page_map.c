@@ -90,8 +90,8 @@ void page_put_chart(Buffer *out, const hearth_batch *batches, size_t count) {
   for (size_t i = first; i < count; i++)
     if (batches[i].bytes > most) most = batches[i].bytes;
   double step = CHART_WIDTH / (double)(count - first), width = step > 60 ? 60 : step;
-  view_print(out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"chart\"><title id=\"chart\">", CHART_WIDTH,
-             CHART_HEIGHT);
+  view_print(out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"chart\"><title id=\"chart\">",
+             CHART_WIDTH, CHART_HEIGHT);
   view_print(out, "Bytes of each commit as bars on a logarithmic scale, up to ");
   page_put_bytes(out, most);
   view_print(out, "; the table below says the same of the last ones</title>\n");

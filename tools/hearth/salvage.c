@@ -41,6 +41,7 @@ int command_salvage(Call *call) {
                to, r.entries, r.rescued, r.lost_bytes, r.tail_bytes);
   if (r.broken > 0)
     (void)printf("%s: batches that are not whole, or not provably: %" PRIu64 "; %s\n", to, r.broken,
-                 whole_batches ? "nothing of them was taken" : "what is left of them was taken (--whole-batches leaves it out)");
+                 whole_batches ? "nothing of them was taken"
+                               : "what is left of them was taken (--whole-batches leaves it out)");
   return finish_output();
 }

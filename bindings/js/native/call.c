@@ -68,7 +68,8 @@ static int raised(lua_State *L, Bridge *b, int result) {
   hearth_status status = result == LUA_ERRMEM ? HEARTH_NOMEM : HEARTH_RAISED;
   int value = lua_gettop(L);
   if (result != LUA_ERRRUN) { /* memory ran out, or the handler failed: Lua's own text */
-    hearth_fail(&b->error, status, "%s", lua_type(L, value) == LUA_TSTRING ? lua_tostring(L, value) : hearth_status_text(status));
+    hearth_fail(&b->error, status, "%s",
+                lua_type(L, value) == LUA_TSTRING ? lua_tostring(L, value) : hearth_status_text(status));
     answer_plainly(b);
     lua_pop(L, 1);
     return status;

@@ -73,7 +73,10 @@ int EXPORT(js_export)(Bridge *b) {
   return status < 0 ? bridge_answer(b, status) : HEARTH_OK;
 }
 
-/* Stack: bytes, replace. Into the open store's backend; before there is one, into a new store in memory, which js_open takes. */
+/*
+** Stack: bytes, replace. Into the open store's backend; before there is one, into a new store in
+** memory, which js_open takes.
+*/
 static int import_store(lua_State *L) {
   Bridge *b = bridge_of(L);
   const hearth_backend *backend = &hearth_memory_backend;
@@ -87,7 +90,8 @@ static int import_store(lua_State *L) {
   buffer_init(&bytes, &hearth_libc_allocator);
   bytes.data = (unsigned char *)(uintptr_t)luaL_checklstring(L, 1, &bytes.size); /* only read */
   bytes_environment(&env, &bytes);
-  lua_pushinteger(L, bridge_check(L, hearth_import(backend, storage, &env, NULL, "import", lua_toboolean(L, 2), &b->error)));
+  lua_pushinteger(L, bridge_check(L, hearth_import(backend, storage, &env, NULL, "import", lua_toboolean(L, 2),
+                                                   &b->error)));
   return 1;
 }
 

@@ -59,8 +59,8 @@ int EXPORT(js_run)(Bridge *b) {
 /* ------------------------------------------------------------------ paths */
 
 static int bad_path(lua_State *L, const char *path, const char *at) {
-  hearth_fail(&bridge_of(L)->error, HEARTH_INVALID, "'%s' is no path: a name, [number] or [\"text\"] expected at column %d",
-              path, (int)(at - path) + 1);
+  hearth_fail(&bridge_of(L)->error, HEARTH_INVALID,
+              "'%s' is no path: a name, [number] or [\"text\"] expected at column %d", path, (int)(at - path) + 1);
   return bridge_fail(L);
 }
 
