@@ -25,7 +25,7 @@ local hearth = {}
 ---| "busy" # another owner has the store, or the store was re-entered
 ---| "dead" # the store failed earlier, or another one has taken it; it must be reopened
 ---| "full" # no space left; nothing was written
----| "io" # input or output failed; the store is dead afterwards, and the last commit may be there when it is opened again
+---| "io" # input or output failed; the store is dead afterwards, and the last commit may be there when opened again
 ---| "conflict" # a check in the batch failed; nothing was written
 ---| "stale" # the store moved on under a reader, or the handle's table is gone
 ---| "readonly" # a write to a store that was opened read-only, or cannot be written
@@ -58,7 +58,7 @@ local hearth = {}
 ---@class hearth.seal
 
 ---@class hearth.encode_options
----@field canonical? boolean the same value gives the same bytes; a table with two or more table or function keys is refused
+---@field canonical? boolean the same value gives the same bytes; a table with two table or function keys is refused
 ---@field strip? boolean functions without debug information
 ---@field permanents? table further permanents: value -> name
 ---@field modules_by_value? boolean modules of `package.loaded` that are not registered are written as data, not refused
@@ -68,13 +68,15 @@ local hearth = {}
 ---@class hearth.decode_options
 ---@field trusted? boolean everything: functions, permanents and metatables. Only for bytes that you wrote yourself
 ---@field functions? boolean allows Lua functions
----@field permanents? boolean|table true allows what is known by name, C functions among it; a table (name -> value) adds names of its own
+---@field permanents? boolean|table true allows what is known by name, C functions too; a table adds name -> value
 ---@field metatables? boolean allows metatables and what they bring: `__gc`, `__persist`, userdata
----@field placeholders? boolean stand-ins for unknown permanents and for functions that do not fit this Lua; written back unchanged
+---@field placeholders? boolean stand-ins for unknown permanents and functions that do not fit; written back unchanged
 ---@field seal? hearth.seal refuses every function that it did not sign
 ---@field max_bytes? integer the longest input, in bytes; 0: no limit
 ---@field max_memory? integer the most memory, in bytes, that the values may take, estimated; 0: no limit
 
+---What `warn` raises goes to Lua's `warn`, with the line. That is also its default, which the program `lua` has off
+---until `warn "@on"` or `-W`.
 ---@class hearth.open_options
 ---@field readonly? boolean takes no lock and writes nothing
 ---@field create? boolean false: "notfound" where no store is; default true
@@ -89,7 +91,7 @@ local hearth = {}
 ---@field page_size? integer bytes, 64 to 1,048,576, for a new store; default 4,096
 ---@field at? integer with readonly: the store as it was after this commit, of those that `hearth log` lists
 ---@field keep? integer how many last commits stay for `at` when the store compacts itself; default 0
----@field warn? fun(line: string) told of what is no failure, a torn tail that was cut off, say; default: Lua's `warn`, which `lua` has off until `warn "@on"` or `-W`. What it raises goes to Lua's `warn`, with the line
+---@field warn? fun(line: string) told of what is no failure, a torn tail that was cut off, say; default: Lua's `warn`
 
 ---Turns any value into bytes: tables, functions with their upvalues, metatables, cycles.
 ---```lua
@@ -98,7 +100,7 @@ local hearth = {}
 ---@param value any
 ---@param options? hearth.encode_options
 ---@return string|nil bytes
----@return string? message with the path of what cannot be stored: "root.players[3].on_hit: a coroutine cannot be stored"
+---@return string? message with the path of what cannot be stored: "root.players[3].f: a coroutine cannot be stored"
 ---@return hearth.code? code
 function hearth.encode(value, options) end
 
@@ -174,8 +176,8 @@ function hearth.load_chunk(bytes, globals) end
 ---@return string[] names
 function hearth.changed_permanents() end
 
----Opens a store, and makes it where none is. URIs: `memory:` and `file:PATH`; for another scheme S the module `hearth.S` is
----required, which holds the backend: `sqlite:PATH`, `postgresql://HOST/DATABASE#NAME`, or anyone's.
+---Opens a store, and makes it where none is. URIs: `memory:` and `file:PATH`; for another scheme S the module
+---`hearth.S` is required, which holds the backend: `sqlite:PATH`, `postgresql://HOST/DATABASE#NAME`, or anyone's.
 ---
 ---The store stays open as long as the userdata lives: until it is closed, until it goes out of scope (`<close>`),
 ---or until it is collected. An installed store lives as long as the environment it is installed in. Neither
@@ -199,11 +201,11 @@ function hearth.open(uri, options) end
 local store = {}
 
 ---Stores what changed since the last commit, as one atomic batch. Nothing changed: nothing is written. When it
----fails nothing changed in memory, and nothing on disk either, unless the code is "io": then the store is dead, and what it
----was to store is there or not, as a whole, when it is opened again.
+---fails nothing changed in memory, and nothing on disk either, unless the code is "io": then the store is dead, and
+---what it was to store is there or not, as a whole, when it is opened again.
 ---
----An asynchronous store (in the browser) returns true and "pending": accepted, and complete later, or `store:poll` tells
----why not. Then the next commit stores everything.
+---An asynchronous store (in the browser) returns true and "pending": accepted, and complete later, or `store:poll`
+---tells why not. Then the next commit stores everything.
 ---@param durability? hearth.durability
 ---@return true|nil ok
 ---@return "pending"|string|nil message
@@ -284,8 +286,8 @@ function store:stat() end
 
 ---Sets `_home` and `ext`, and `Memory` by policy, in an environment (default: the globals), which becomes the
 ---permanent `_G` of this store: stored functions get it as their globals. Install before you change anything: where
----the environment is not the globals table itself, the store is read again for that. The store then lives as long as the
----environment, until it is closed.
+---the environment is not the globals table itself, the store is read again for that. The store then lives as long as
+---the environment, until it is closed.
 ---@param env? table
 ---@return true|nil ok
 ---@return string? message

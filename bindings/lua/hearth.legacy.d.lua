@@ -5,10 +5,11 @@
 ---@class hearth.legacy
 local legacy = {}
 
----One table, or (with the id "__metadata__") the metadata.
+---One table, or (with the id "__metadata__") the metadata. Values are `{_type = "binary", data = BYTES}`,
+---`{["$uint8array"] = BYTES}`, or text; BYTES is a string or a list of numbers.
 ---@class hearth.legacy.record
 ---@field id integer|string
----@field data table<string, string|table> values: `{_type = "binary", data = BYTES}`, `{["$uint8array"] = BYTES}`, or text; BYTES is a string or a list of numbers
+---@field data table<string, string|table> key -> value
 
 ---One remark.
 ---@class hearth.legacy.line

@@ -94,8 +94,8 @@ static void push_entry(lua_State *L, const Handle *h, const ExternalKey *key) {
   size_t size;
   hearth_error err;
   uint64_t changes = X->cache.changes;
-  ExternalTable *t = externals_check_table(L, h->S, h->number);
-  check_status(L, externals_get(X, t, key->bytes, key->size, &value, &size, &err), &err);
+  check_status(L, externals_get(X, externals_check_table(L, h->S, h->number), key->bytes, key->size, &value, &size,
+                                &err), &err);
   if (value == NULL)
     lua_pushnil(L);
   else

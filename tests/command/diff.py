@@ -126,8 +126,10 @@ def cases():
     found = run("diff", "--at", "1", status=1)
     assert found.count("\n") == 1 and '>]^key.name: "key" -> "K"\n' in found, found
     # special objects: their local ones too
-    point = ("local P = {__persist = function(p) local x, t = p.x, p.t return function() return {x = x, t = t} end end} ")
-    commits(point + "_home.p = setmetatable({x = 1, t = {{1}}}, P)", point + "_home.p = setmetatable({x = 2, t = {{3}}}, P)")
+    point = ("local P = {__persist = function(p) local x, t = p.x, p.t "
+             "return function() return {x = x, t = t} end end} ")
+    commits(point + "_home.p = setmetatable({x = 1, t = {{1}}}, P)",
+            point + "_home.p = setmetatable({x = 2, t = {{3}}}, P)")
     found = lines(run("diff", "--at", "1", status=1))
     assert "~ p^x: 1 -> 2" in found and "~ p^t[1][1]: 1 -> 3" in found, found
 
@@ -149,7 +151,8 @@ def externals():
     assert lines(run("diff", "--at", "1", status=1)) == ["~ n: 1 -> 2"]
     commits("_home.e = ext.table() _home.e.x = ext.table() _home.e.y = _home.e.x", "_home.e.y = ext.table()",
             "_home.e.y[1] = 1")
-    assert lines(run("diff", "--at", "1", "--to", "2", status=1)) == ["& e.y is the same object as e.x in the first only"]
+    assert lines(run("diff", "--at", "1", "--to", "2", status=1)) == [
+        "& e.y is the same object as e.x in the first only"]
     assert lines(run("diff", "--at", "2", status=1)) == ["+ e.y[1] = 1"]
 
 
@@ -265,7 +268,8 @@ def random_trees(rounds):
                   "else t[k] = v end end end into(_home, %s)")
         for name, tree in [("1", before), ("2", after)]:
             with open(f"{name}.lua", "w") as f:
-                f.write(assign % to_lua(tree) if keep else clear + "for k, v in pairs(%s) do _home[k] = v end" % to_lua(tree))
+                text = assign if keep else clear + "for k, v in pairs(%s) do _home[k] = v end"
+                f.write(text % to_lua(tree))
         for name in ["s.hearth", "other.hearth"]:
             if os.path.exists(name):
                 os.remove(name)
@@ -292,15 +296,17 @@ def random_graphs(rounds):
             for i = 2, n do all[i] = {v = R(3)} end
             for i = 1, R(n, 3 * n) do all[R(n)]['k' .. R(6)] = all[R(n)] end
             for i = 2, n do all[R(i - 1)]['to' .. i] = all[i] end
-            if R(2) == 1 then for i = 1, R(20) do all[R(n)].f = (function(t) return function() return t end end)(all[R(n)])
-            end end"""
+            local function of(t) return function() return t end end
+            if R(2) == 1 then for i = 1, R(20) do all[R(n)].f = of(all[R(n)]) end end"""
         change = """math.randomseed(%d, %d) local R = math.random
             local all, seen = {_home}, {[_home] = true}
-            local i = 1 while all[i] do local keys = {} for k in pairs(all[i]) do keys[#keys + 1] = k end table.sort(keys)
+            local i = 1 while all[i] do
+            local keys = {} for k in pairs(all[i]) do keys[#keys + 1] = k end table.sort(keys)
             for _, k in ipairs(keys) do local v = all[i][k] if type(v) == 'table' and not seen[v] then
             seen[v] = true all[#all + 1] = v end end i = i + 1 end
             for i = 1, R(0, 4) do local t, k = all[R(#all)], 'k' .. R(6)
-            if R(4) == 1 and type(t[k]) == 'table' then local copy = {} for a, b in pairs(t[k]) do copy[a] = b end t[k] = copy
+            if R(4) == 1 and type(t[k]) == 'table' then
+            local copy = {} for a, b in pairs(t[k]) do copy[a] = b end t[k] = copy
             elseif R(3) == 1 then t.v = R(3) elseif R(2) == 1 then t[k] = nil else t[k] = all[R(#all)] end end"""
         commits(make % (seed, 1), change % (seed, 2))
         if len(run("log").splitlines()) < 3:

@@ -132,7 +132,8 @@ if [ "$lines" -lt 12 ] || [ "$lines" -gt 23 ]; then fail "$lines lines"; fi
 ok 'the tenth from the last' 0 "$hearth" --store file:kept.hearth get --at 30 i
 prints 30
 for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
-  "$hearth" --store file:run.hearth eval --keep 3 "_home.i = $i _home.text = ('$i'):rep(500000)" >out 2>err || fail "$(cat err)"
+  "$hearth" --store file:run.hearth eval --keep 3 "_home.i = $i _home.text = ('$i'):rep(500000)" >out 2>err ||
+    fail "$(cat err)"
 done
 ok 'eval keeps' 0 "$hearth" --store file:run.hearth get --at 9 i
 prints 9

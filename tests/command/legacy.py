@@ -218,7 +218,8 @@ LOST = [
     ('"\\"\\""', "key"), ('"\\"\\xef\\xbb\\xbfbom\\""', "key"), ('"\\"\\xff\\""', "key"),
     ('"\\"__ext_table_id\\""', "key"), ('"0.3"', "key"), ('"1"', "collision"), ('"2.5"', "key"), ('"7"', "key"),
     ('"a\\x09b\\n\\x00"', "function"), ('"b"', "identity"), ('"counter"', "upvalues"), ('"ext"', "identity"),
-    ("-", "table"), ('"long"', "long"), ('"out"', "userdata"), ('"print"', "function"), ('"self"', "identity"), ('"true"', "key"),
+    ("-", "table"), ('"long"', "long"), ('"out"', "userdata"), ('"print"', "function"), ('"self"', "identity"),
+    ('"true"', "key"),
 ]
 
 

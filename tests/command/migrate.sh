@@ -61,8 +61,8 @@ done
 ok 'check after' 0 "$hearth" migrate --check new
 silent out
 cp -r "$project" unchanged
-sed -i -e 's/rawget(_G, "_home"),.*/rawget(_G, "Memory") or _home,/' -e 's/_G._home or Memory,.*/_G.Memory or Memory,/' \
-  unchanged/compat.lua
+sed -i -e 's/rawget(_G, "_home"),.*/rawget(_G, "Memory") or _home,/' \
+  -e 's/_G._home or Memory,.*/_G.Memory or Memory,/' unchanged/compat.lua
 ok 'migrate the project before what was changed by hand' 0 "$hearth" migrate --write unchanged
 says err ' places to look at, 2 of them uses that only you can change'
 ok 'check minds those' 1 "$hearth" migrate --check unchanged

@@ -59,7 +59,8 @@ _home.visits = (_home.visits or 0) + 1
 local count = 0
 _home.count = _home.count or function() count = count + 1 return count end
 _home.players = _home.players or {
-  {name = "Ann", inventory = {["a b"] = 3}}, {name = "Bob", inventory = {}}, {name = "Cyn", inventory = {["a b"] = "x\0y"}},
+  {name = "Ann", inventory = {["a b"] = 3}}, {name = "Bob", inventory = {}},
+  {name = "Cyn", inventory = {["a b"] = "x\0y"}},
 }
 _home.self, _home.print = _home, print
 _home.class = _home.class or setmetatable({1.5, 2}, {__index = {kind = "class"}})
@@ -159,8 +160,9 @@ prints 'true'
 ok 'eval a syntax error' 1 "$hearth" eval 'x ='
 one_line
 name='repl'
-printf '%s\n' '_home.a = 1' '_home.a + 1' 'for i = 1, 2 do' '  _home.a = _home.a + i' 'end' '_home.a = 100 error "no"' '_home.a' \
-  '_home.b = coroutine.create(print)' '_home.b' '.help' '.exit' 'print "never"' | "$hearth" repl >out 2>err
+printf '%s\n' '_home.a = 1' '_home.a + 1' 'for i = 1, 2 do' '  _home.a = _home.a + i' 'end' \
+  '_home.a = 100 error "no"' '_home.a' '_home.b = coroutine.create(print)' '_home.b' '.help' '.exit' 'print "never"' |
+  "$hearth" repl >out 2>err
 status=$?
 [ $status -eq 1 ] && passed=$((passed + 1)) || fail "exit status $status"
 says out '.exit'
@@ -255,8 +257,8 @@ if [ "$json" = yes ]; then
     # shellcheck disable=SC2086
     ok "dump --json $what" 0 "$hearth" dump --json $what
     name="dump --json $what parses"
-    "$python" -c 'import json, sys; d = json.load(sys.stdin); assert len(d) > 1 and all("item" in x for x in d)' <out 2>err &&
-      passed=$((passed + 1)) || fail "$(tail -n 1 err)"
+    "$python" -c 'import json, sys; d = json.load(sys.stdin); assert len(d) > 1 and all("item" in x for x in d)' \
+      <out 2>err && passed=$((passed + 1)) || fail "$(tail -n 1 err)"
   done
 fi
 
@@ -271,7 +273,7 @@ for command in ls 'get x' dump stat verify 'export x.export' compact; do
     says err missing.hearth
     ok "$command of a folder" 3 "$hearth" --store "file:$folder" $command
     one_line
-    echo 'a text that is longer than the header of a store, so that it is not taken for one that was cut short' >text.hearth
+    echo 'a text that is longer than the header of a store, which is not taken for one that was cut short' >text.hearth
     ok "$command of something else" 3 "$hearth" --store file:text.hearth $command
     one_line
     says err text.hearth
@@ -346,7 +348,9 @@ ok 'import something else' 1 "$hearth" --store file:other.hearth import world.lu
 one_line
 ok 'import a missing file' 3 "$hearth" --store file:other.hearth import missing
 one_line
-for i in 1 2 3 4 5; do "$hearth" --store file:copy.hearth eval "_home.fill = ('$i'):rep(100000)" </dev/null || fail "filling"; done
+for i in 1 2 3 4 5; do
+  "$hearth" --store file:copy.hearth eval "_home.fill = ('$i'):rep(100000)" </dev/null || fail "filling"
+done
 size=$(wc -c <copy.hearth)
 ok 'compact' 0 "$hearth" --store file:copy.hearth compact
 name='compact gives space back'

@@ -1,6 +1,6 @@
 #!/bin/bash
-# sqlite.sh HEARTH DOCUMENT SQLITE3: the command on stores in SQLite's databases, and what the documentation says of them
-# for people who have the sqlite3 shell (SQLITE3, or nothing: it is not there).
+# sqlite.sh HEARTH DOCUMENT SQLITE3: the command on stores in SQLite's databases, and what the documentation says of
+# them for people who have the sqlite3 shell (SQLITE3, or nothing: it is not there).
 set -u
 hearth=$(realpath "$1") document=$(realpath "$2") sqlite3=${3:-}
 # shellcheck source=tests/command/testing.sh
@@ -64,7 +64,8 @@ ok 'export from the file' 0 "$hearth" --store file:world.hearth export file.expo
 ok 'export from the database' 0 "$hearth" --store sqlite:other.sqlite export other.export
 ok 'the same bytes' 0 cmp world.export file.export
 ok 'the same bytes again' 0 cmp world.export other.export
-ok 'a store of its own inside a script' 0 "$hearth" eval 'return (require "hearth".open "sqlite:inside.sqlite"):stat().backend'
+ok 'a store of its own inside a script' 0 \
+  "$hearth" eval 'return (require "hearth".open "sqlite:inside.sqlite"):stat().backend'
 prints sqlite
 ok 'a folder' 3 "$hearth" --store sqlite:. ls
 says err 'folder'
@@ -79,7 +80,8 @@ if [ -n "$sqlite3" ]; then
   ok 'they run' 0 "$sqlite3" -bail world.sqlite '.read queries.sql'
   says out '2|100|'
   says out 'ok'
-  awk '/^```sql$/ { inside = 1; next } /^```$/ { inside = 0 } inside && /^CREATE/ { sub(/;$/, ""); print }' "$document" >schema
+  awk '/^```sql$/ { inside = 1; next } /^```$/ { inside = 0 } inside && /^CREATE/ { sub(/;$/, ""); print }' \
+    "$document" >schema
   ok 'the tables are those of the documentation' 0 "$sqlite3" world.sqlite \
     "SELECT sql FROM sqlite_master WHERE type = 'table' ORDER BY name DESC"
   prints "$(cat schema)"

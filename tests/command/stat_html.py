@@ -94,15 +94,16 @@ def check_rects(p):
             assert apart or inside, ((x, y, w, h), (x2, y2, w2, h2))
 
 
-HOSTILE = ["</script><img src=x onerror=alert(1)>", "</title><script>alert(2)</script>", "\" onload=\"alert(3)", "'><b>",
-           "]]>", "<!--", "&lt;", "\\u202e\\0\\1\\255", "\\xff\\xfe"]
+HOSTILE = ["</script><img src=x onerror=alert(1)>", "</title><script>alert(2)</script>", "\" onload=\"alert(3)",
+           "'><b>", "]]>", "<!--", "&lt;", "\\u202e\\0\\1\\255", "\\xff\\xfe"]
 
 
 def hostile():
     source = "_home.h = {} "
     for i, text in enumerate(HOSTILE):
         quoted = '"' + text.replace('"', '\\"').replace("\\u202e", "\\u{202e}") + '"'
-        source += f"_home.h[{quoted}] = {{{quoted} .. ('x'):rep({1000 + i})}} _home.h[{i + 1}] = {quoted} .. ('y'):rep(500) "
+        source += (f"_home.h[{quoted}] = {{{quoted} .. ('x'):rep({1000 + i})}} "
+                   f"_home.h[{i + 1}] = {quoted} .. ('y'):rep(500) ")
     # an upvalue's name, and a source's, that nobody's Lua wrote
     source += ("local n = {('z'):rep(3000)} local f = function() return n end local d = string.dump(f) "
                "_home.f = load(('local abcdefgh = ... return function() return abcdefgh end'), '=</code><script>')(n) ")
@@ -117,7 +118,8 @@ def hostile():
 
 
 def ordinary():
-    run("eval", "_home.big = {text = ('x'):rep(100000)} _home.many = {} for i = 1, 300 do _home.many[i] = {i, n = i} end"
+    run("eval",
+        "_home.big = {text = ('x'):rep(100000)} _home.many = {} for i = 1, 300 do _home.many[i] = {i, n = i} end"
         " _home.e = ext.table() for i = 1, 100 do _home.e[i] = i end _home.p = print"
         " _home.f = function() return _home.e end")
     run("eval", "_home.n = 1")
@@ -152,7 +154,8 @@ def limits():
     run("eval", "return 1", store="file:empty.hearth")
     run("eval", "_home.x = 1 _home.x = nil _home.y = 1", store="file:empty.hearth")
     page(store="file:empty.hearth")
-    run("eval", "local t = _home for i = 1, 20000 do t.t = {} t = t.t end t.s = ('x'):rep(5000)", store="file:deep.hearth")
+    run("eval", "local t = _home for i = 1, 20000 do t.t = {} t = t.t end t.s = ('x'):rep(5000)",
+        store="file:deep.hearth")
     text, p = page(store="file:deep.hearth")
     assert len(text) < 300000 and len(p.rects) < 100
     assert max(len(cell) for table in p.tables for row in table for cell in row) < 1000

@@ -35,7 +35,11 @@ says() {
 
 # prints TEXT: it is all of standard output.
 prints() {
-  if [ "$(cat "$folder/out")" = "$1" ]; then passed=$((passed + 1)); else fail "printed '$(head -c 300 "$folder/out")', not '$1'"; fi
+  if [ "$(cat "$folder/out")" = "$1" ]; then
+    passed=$((passed + 1))
+  else
+    fail "printed '$(head -c 300 "$folder/out")', not '$1'"
+  fi
 }
 
 # One line on standard error that begins with "hearth: ", and nothing on standard output.

@@ -27,7 +27,8 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 FRAMES = pathlib.Path(__file__).resolve().parent / "frames"
-BLOCK = re.compile(r"^(?:<!-- (?P<note>(?:sample|output).*?) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$", re.M | re.S)
+BLOCK = re.compile(r"^(?:<!-- (?P<note>(?:sample|output).*?) -->\n)?```(?P<language>\w*)\n(?P<code>.*?)^```$",
+                   re.M | re.S)
 LANGUAGES = {"lua", "c", "js", "sh"}
 # Languages whose blocks in a document another test takes out and tries.
 ELSEWHERE = {
@@ -62,7 +63,8 @@ def framed(note, code):
 
 def run(command, folder):
     environment = dict(os.environ, PATH=f"{folder}/.bin:{os.environ['PATH']}")
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120,
+                          check=False)
 
 
 def run_lua(code, folder):
@@ -174,7 +176,8 @@ def main():
             sys.exit(f"{document} or {test}: there is no such file")
     counts = {"run": 0, "elsewhere": 0, "not run": 0}
     failed = sum(try_document(pathlib.Path(path).resolve(), languages, counts) for path in sys.argv[2:])
-    print(f"{counts['run']} samples run, {failed} failed, {counts['elsewhere']} are run by other tests, {counts['not run']} are not run")
+    print(f"{counts['run']} samples run, {failed} failed, {counts['elsewhere']} are run by other tests, "
+          f"{counts['not run']} are not run")
     return 1 if failed or counts["run"] == 0 else 0
 
 

@@ -28,7 +28,8 @@ fi
 
 # The README's C compiles against what was installed, and has twenty lines at most.
 {
-  printf '#include <lauxlib.h>\nstatic int fail(const char *message) { return *message != 0; }\nint play(lua_State *L);\n'
+  printf '%s\n' '#include <lauxlib.h>' 'static int fail(const char *message) { return *message != 0; }' \
+    'int play(lua_State *L);'
   awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$root/README.md"
 } >"$folder/readme.c"
 [ "$(wc -l <"$folder/readme.c")" -gt 10 ] && [ "$(wc -l <"$folder/readme.c")" -le 23 ]

@@ -1,6 +1,7 @@
 -- What the blobs in this folder hold, one a tag or a kind of object of format 1. They are never made again: a
 -- newer Hearth must read them, and write the canonical ones as they are. Each entry: the file's
--- name; value, which made it; check, what must be true of what is read. `plain`: not canonical. `code`: it has functions.
+-- name; value, which made it; check, what must be true of what is read. `plain`: not canonical. `code`: it has
+-- functions.
 local function same(a, b)
   if type(a) ~= "table" then
     return a == b and math.type(a) == math.type(b)
@@ -53,7 +54,8 @@ return {
     check = function(v) assert(v[1] == v[2] and v[3][1] == v[1]) end},
   {name = "object-key", value = function() local t = {7} return {[t] = t, a = 1} end,
     check = function(v) local k = next(v) if k == "a" then k = next(v, k) end assert(v[k] == k and k[1] == 7) end},
-  {name = "metatable", value = function() local C = {__name = "C"} return {setmetatable({1}, C), setmetatable({2}, C)} end,
+  {name = "metatable",
+    value = function() local C = {__name = "C"} return {setmetatable({1}, C), setmetatable({2}, C)} end,
     check = function(v) assert(getmetatable(v[1]) == getmetatable(v[2]) and getmetatable(v[1]).__name == "C") end},
   {name = "class", code = true, value = function()
       local C = {} C.__index = C function C:get() return self.v end return setmetatable({v = 5}, C) end,
@@ -69,17 +71,23 @@ return {
     check = function(v) for i = 1, 5 do assert(v[i]() == i + 1 and v[i]() == i + 2) end end},
   {name = "globals", code = true, value = function() return function() return _G, print, type(_ENV) end end,
     check = function(v) local g, p, t = v() assert(g == _G and p == print and t == "table") end},
-  {name = "stripped", code = true, strip = true, value = function() local a = {"kept"} return function() return a[1] end end,
+  {name = "stripped", code = true, strip = true,
+    value = function() local a = {"kept"} return function() return a[1] end end,
     check = function(v) assert(v() == "kept" and debug.getinfo(v, "S").short_src == "?") end},
   {name = "permanents", value = function()
       return {print, string, io.stdout, _G, string.upper, getmetatable("").__index, game.spawn, game.Class} end,
     check = function(v)
-      for i, o in ipairs {print, string, io.stdout, _G, string.upper, string, game.spawn, game.Class} do assert(v[i] == o) end
+      for i, o in ipairs {print, string, io.stdout, _G, string.upper, string, game.spawn, game.Class} do
+        assert(v[i] == o)
+      end
     end},
   {name = "permanent-cell", code = true, value = function()
       local n = 0 local f = function() return n end debug.upvaluejoin(f, 1, game.spawn, 1) return f end,
-    check = function(v) assert(v() == game.spawn() - 1 and debug.upvalueid(v, 1) == debug.upvalueid(game.spawn, 1)) end},
-  {name = "names-of-the-caller", names = true, value = function() return {named} end, check = function(v) assert(v[1] == named) end},
+    check = function(v)
+      assert(v() == game.spawn() - 1 and debug.upvalueid(v, 1) == debug.upvalueid(game.spawn, 1))
+    end},
+  {name = "names-of-the-caller", names = true, value = function() return {named} end,
+    check = function(v) assert(v[1] == named) end},
   {name = "persist", code = true, value = function()
       local M = {}
       local function new(x, peer) return setmetatable({x = x, peer = peer}, M) end
@@ -89,11 +97,23 @@ return {
       assert(v.b.peer == v.a and v.a.x == 1 and v.keyed[v.a] and getmetatable(v.a) == getmetatable(v.b))
     end},
   {name = "typed", value = function() local p = point(3, 4) return {p, p, {p}} end,
-    check = function(v) local x, y = coordinates(v[1]) assert(x == 3 and y == 4 and v[1] == v[2] and v[3][1] == v[1]) end},
-  {name = "weak-keys", value = function() local k = {} return {setmetatable({[k] = {"kept"}, s = {"kept"}}, {__mode = "k"}), k} end,
-    check = function(v) assert(v[1][v[2]][1] == "kept" and v[1].s[1] == "kept" and getmetatable(v[1]).__mode == "k") end},
-  {name = "weak-values", value = function() local k = {"kept"} return {setmetatable({k, {}, "s", a = k, b = {}}, {__mode = "v"}), k} end,
-    check = function(v) assert(v[1][1] == v[2] and v[1][2] == nil and v[1][3] == "s" and v[1].a == v[2] and not v[1].b) end},
+    check = function(v)
+      local x, y = coordinates(v[1])
+      assert(x == 3 and y == 4 and v[1] == v[2] and v[3][1] == v[1])
+    end},
+  {name = "weak-keys",
+    value = function() local k = {} return {setmetatable({[k] = {"kept"}, s = {"kept"}}, {__mode = "k"}), k} end,
+    check = function(v)
+      assert(v[1][v[2]][1] == "kept" and v[1].s[1] == "kept" and getmetatable(v[1]).__mode == "k")
+    end},
+  {name = "weak-values",
+    value = function()
+      local k = {"kept"}
+      return {setmetatable({k, {}, "s", a = k, b = {}}, {__mode = "v"}), k}
+    end,
+    check = function(v)
+      assert(v[1][1] == v[2] and v[1][2] == nil and v[1][3] == "s" and v[1].a == v[2] and not v[1].b)
+    end},
   {name = "weak-both", plain = true, value = function()
       local a, b = {"a"}, {"b"} return {setmetatable({[a] = b, [b] = {}, [{}] = a}, {__mode = "kv"}), a, b} end,
     check = function(v) assert(v[1][v[2]] == v[3] and v[1][v[3]] == nil) end},

@@ -55,7 +55,9 @@ end)
 test("the fields of stat", function()
   local store <close> = assert(hearth.open "memory:")
   local stat = assert(store:stat())
-  local function fields(class) return names(annotations:match("@class " .. class .. "\n(.-)\n\n"), "@field ([%w_]+)") end
+  local function fields(class)
+    return names(annotations:match("@class " .. class .. "\n(.-)\n\n"), "@field ([%w_]+)")
+  end
   equal(fields "hearth.stat", keys(stat))
   equal(fields "hearth.storage_stat", keys(stat.storage))
 end)

@@ -1,10 +1,11 @@
--- External tables that are larger than memory should be: filled, scanned and read at random, each in a process of its own.
--- HEARTH_LARGE=1: 10,000,000 entries in sqlite, about 1 GB, and 2,000,000 in file, in TMPDIR.
+-- External tables that are larger than memory should be: filled, scanned and read at random, each in a process of its
+-- own. HEARTH_LARGE=1: 10,000,000 entries in sqlite, about 1 GB, and 2,000,000 in file, in TMPDIR.
 local t = require "harness"
 local test = t.test
 
 local all = os.getenv "HEARTH_LARGE"
-local measured = io.open "/proc/self/status" and (os.getenv "LD_PRELOAD" or "") == "" -- a sanitizer's memory is not ours
+-- a sanitizer's memory is not ours
+local measured = io.open "/proc/self/status" and (os.getenv "LD_PRELOAD" or "") == ""
 local program = t.source "tests/lua/support/large_table.lua"
 
 local function large(scheme, count, most)
@@ -20,8 +21,8 @@ local function large(scheme, count, most)
       assert(memory + 0 <= most, what .. ": " .. memory .. " KiB, " .. most .. " KiB are allowed")
     end
     if all then
-      print(("figure: an external table of %d entries through %s, %s: %s entries, %s bytes of values, %s s, %.0f MiB of memory")
-        :format(count, scheme, what, entries, bytes, seconds, memory / 1024))
+      print(("figure: an external table of %d entries through %s, %s: %s entries, %s bytes of values, %s s, "
+        .. "%.0f MiB of memory"):format(count, scheme, what, entries, bytes, seconds, memory / 1024))
     end
   end
   if all then

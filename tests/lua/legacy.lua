@@ -2,13 +2,16 @@
 local hearth = require "hearth"
 local t = require "harness"
 local inside = package.loaded["harness.host"] -- WebAssembly, where the package brings the text
-local legacy = inside and load(t.source "lib/legacy/legacy.lua", "=hearth.legacy")(hearth.load_chunk) or require "hearth.legacy"
+local legacy = inside and load(t.source "lib/legacy/legacy.lua", "=hearth.legacy")(hearth.load_chunk)
+  or require "hearth.legacy"
 local json = load(t.source "tests/lua/support/json.lua", "=json")()
 local test, equal, fails = t.test, t.equal, t.fails
 
 local FFFD = "\u{FFFD}"
 
-local function metadata(fields) return { id = "__metadata__", data = fields or { homeTableId = 1, memoryTableId = 1, nextTableId = 3 } } end
+local function metadata(fields)
+  return { id = "__metadata__", data = fields or { homeTableId = 1, memoryTableId = 1, nextTableId = 3 } }
+end
 
 -- The records of a home table whose values are these.
 local function home_of(data, ...) return { { id = 1, data = data }, metadata(), ... } end
@@ -60,7 +63,8 @@ test("every tag", function()
 end)
 
 test("keys that are no texts", function()
-  local home, report = import(home_of { [1] = binary "\1\0", ["1"] = binary "\1\1", [2] = binary "\1\1", [true] = binary "\1\1" })
+  local home, report = import(home_of { [1] = binary "\1\0", ["1"] = binary "\1\1", [2] = binary "\1\1",
+    [true] = binary "\1\1" })
   equal(home[1], true)
   equal(home[2], true)
   equal(lines(report), "1 1 collision; 1 true damaged")
@@ -100,7 +104,8 @@ test("functions get the globals, and lose what was never stored", function()
     environment = string.dump(function() local _ENV = _ENV return answer end, true),
     both = string.dump(function() return answer, n, m end, true),
     named = string.dump(function() return answer end), -- a copy that was not stripped
-    vararg = string.dump(load "local a <const>, s = 1.5, 'a string of more than forty bytes, kept by itself' return s, a, ...", true),
+    vararg = string.dump(
+      load "local a <const>, s = 1.5, 'a string of more than forty bytes, kept by itself' return s, a, ...", true),
   }
   local data = {}
   for name, chunk in pairs(chunks) do data[name] = binary(string.pack("<Bs4", 5, chunk)) end
@@ -132,8 +137,8 @@ end)
 
 test("shared tables, cycles and tables without a record", function()
   local home, report = import({
-    { id = 1, data = { a = binary "\7\3\0\0\0", b = binary "\7\3\0\0\0", me = binary "\7\1\0\0\0", empty = binary "\7\4\0\0\0",
-      same = binary "\7\4\0\0\0" } },
+    { id = 1, data = { a = binary "\7\3\0\0\0", b = binary "\7\3\0\0\0", me = binary "\7\1\0\0\0",
+      empty = binary "\7\4\0\0\0", same = binary "\7\4\0\0\0" } },
     { id = "3", data = { up = binary "\7\1\0\0\0", self = binary "\7\3\0\0\0" } },
     metadata { homeTableId = 1, memoryTableId = 1, nextTableId = 5 },
   })
@@ -146,8 +151,8 @@ end)
 
 test("keys: integers, and the other choices", function()
   local data = {}
-  local texts = { "1", "-7", "0", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "007", "-0", "1.0",
-    "2.5", "1e5", "0x10", " 1", "1 ", "x", "+1", "1e+100", "inf", "nan", "\u{fc}", "10" }
+  local texts = { "1", "-7", "0", "9223372036854775807", "-9223372036854775808", "9223372036854775808", "007", "-0",
+    "1.0", "2.5", "1e5", "0x10", " 1", "1 ", "x", "+1", "1e+100", "inf", "nan", "\u{fc}", "10" }
   for _, text in ipairs(texts) do data[text] = binary("\4" .. string.pack("<s4", text)) end
   local integers = { ["1"] = 1, ["-7"] = -7, ["0"] = 0, ["10"] = 10, ["9223372036854775807"] = math.maxinteger,
     ["-9223372036854775808"] = math.mininteger }
@@ -243,16 +248,21 @@ end
 local function shown(v)
   if math.type(v) == "integer" then return "integer " .. v end
   if math.type(v) == "float" then
-    local text = v ~= v and "NaN" or v == math.huge and "Infinity" or v == -math.huge and "-Infinity" or string.format("%.17g", v):gsub("(%.%d-)0+$", "%1")
-    return "float " .. (v == 0.1 and "0.1" or v == 1e308 and "1e+308" or text) .. string.format(" [%016x]", (string.unpack("<i8", string.pack("<d", v))))
+    local text = v ~= v and "NaN" or v == math.huge and "Infinity" or v == -math.huge and "-Infinity"
+      or string.format("%.17g", v):gsub("(%.%d-)0+$", "%1")
+    return "float " .. (v == 0.1 and "0.1" or v == 1e308 and "1e+308" or text)
+      .. string.format(" [%016x]", (string.unpack("<i8", string.pack("<d", v))))
   end
   if type(v) ~= "string" then return type(v) == "table" and "table" or tostring(v) end
   if #v > 1000 then
     local h = 5381
     for i = 1, #v do h = (h * 33 + v:byte(i)) & 0xFFFFFFFF end
-    return "L:" .. string.pack("<I4I4", #v, h):gsub("[\x80-\xff]", function(c) return string.format("\\x%02x", c:byte()) end)
+    return "L:"
+      .. string.pack("<I4I4", #v, h):gsub("[\x80-\xff]", function(c) return string.format("\\x%02x", c:byte()) end)
   end
-  local text = v:gsub('[%c"\\]', function(c) return c == "\n" and "\\n" or string.format(c:byte() < 32 and "\\u%04x" or "\\%s", c:byte() < 32 and c:byte() or c) end)
+  local text = v:gsub('[%c"\\]', function(c)
+    return c == "\n" and "\\n" or string.format(c:byte() < 32 and "\\u%04x" or "\\%s", c:byte() < 32 and c:byte() or c)
+  end)
   text = text:gsub("[\x80-\xff]", function(c) return string.format("\\x%02x", c:byte()) end)
   return string.format('string(len %d) "%s"', #v, text)
 end
@@ -351,7 +361,8 @@ test("which table is home", function()
     local records = { ..., metadata(data) }
     return legacy.import(records, { warn = function(line) warnings[#warnings + 1] = line end })
   end
-  local one, two = { id = 1, data = { n = binary "\2\1\0\0\0\0\0\0\0" } }, { id = 2, data = { n = binary "\2\2\0\0\0\0\0\0\0" } }
+  local one = { id = 1, data = { n = binary "\2\1\0\0\0\0\0\0\0" } }
+  local two = { id = 2, data = { n = binary "\2\2\0\0\0\0\0\0\0" } }
   local function pair(data)
     local h, report, code = legacy.import({ one, two, data and metadata(data) or nil },
       { warn = function(line) warnings[#warnings + 1] = line end })
@@ -369,7 +380,8 @@ test("which table is home", function()
   equal(#warnings, 2)
   for _, id in ipairs { -1, 0, 4000000000, 4294967296, "junk", "02", 1.5, true, 1e300 } do
     for _, field in ipairs { "homeTableId", "memoryTableId" } do
-      fails("damaged", "choose the home table yourself; the tables are 1 (1 entries), 2 (1 entries)", pair { [field] = id })
+      fails("damaged", "choose the home table yourself; the tables are 1 (1 entries), 2 (1 entries)",
+        pair { [field] = id })
     end
   end
   fails("damaged", nil, pair { homeTableId = -1, memoryTableId = 1 }) -- not guessed
@@ -379,15 +391,18 @@ test("which table is home", function()
   equal(report.tables, 1) -- what is left out is not counted
   equal(report.entries, 1)
   equal(select(2, import({ one, two }, { home = "2", unreachable = "x" })).tables, 2)
-  fails("invalid", "there is no table 7; the tables are 1 (1 entries), 2 (1 entries)", legacy.import({ one, two }, { home = 7 }))
-  equal(next((import({ one, metadata { homeTableId = 7 } }, { home = 7 }))), nil) -- a home table without entries, by choice
+  fails("invalid", "there is no table 7; the tables are 1 (1 entries), 2 (1 entries)",
+    legacy.import({ one, two }, { home = 7 }))
+  -- a home table without entries, by choice
+  equal(next((import({ one, metadata { homeTableId = 7 } }, { home = 7 }))), nil)
   equal(next((import({ one, { id = 2 }, metadata { homeTableId = 2 } }))), nil) -- a damaged record names it still
   fails("damaged", "the metadata is damaged", legacy.import { one, { id = "__metadata__", data = 5 } })
   fails("invalid", "home", legacy.import({ one }, { home = "x" }))
 end)
 
 test("what nothing refers to is reported, and kept on request", function()
-  local records = home_of({ x = binary "\1\1" }, { id = 5, data = { y = binary "\7\6\0\0\0" } }, { id = 6, data = { z = binary "\1\0" } })
+  local records = home_of({ x = binary "\1\1" }, { id = 5, data = { y = binary "\7\6\0\0\0" } },
+    { id = 6, data = { z = binary "\1\0" } })
   local home, report = import(records)
   equal(lines(report), "5 nil unreachable; 6 nil unreachable")
   equal(home.x, true)
@@ -406,9 +421,11 @@ end)
 test("damaged records are reported, and the rest is there", function()
   local records = {
     5, "x", true, {}, { id = 1 }, { id = 1, data = { x = binary "\1\1" } }, { id = 1, data = { y = binary "\1\1" } },
-    { id = -1, data = { z = binary "\1\1" } }, { id = {}, data = {} }, { data = { w = binary "\1\0" } }, { id = 7, data = "no" }, metadata(),
+    { id = -1, data = { z = binary "\1\1" } }, { id = {}, data = {} }, { data = { w = binary "\1\0" } },
+    { id = 7, data = "no" }, metadata(),
   }
-  records[true], records[false], records[2.5], records.x = {}, 5, 6, { id = 9, data = {} } -- no list, but records all the same
+  -- no list, but records all the same
+  records[true], records[false], records[2.5], records.x = {}, 5, 6, { id = 9, data = {} }
   local home, report = import(records, { unreachable = "rest" })
   equal(home.y, true) -- the last one counts, as in the legacy runtime
   equal(home.rest["1 (before record 7)"].x, true)
@@ -419,9 +436,10 @@ test("damaged records are reported, and the rest is there", function()
 end)
 
 test("values of the wrong type", function()
-  local wrong = { json.null, 5, true, {}, { _type = "binary" }, { _type = "binary", data = 5 }, { _type = "binary", data = { 256 } },
-    { _type = "binary", data = { -1 } }, { _type = "binary", data = { 1.5 } }, { _type = "binary", data = { "4" } },
-    { _type = "text", data = "\1\1" }, { _type = "binary", data = { [1] = 1, [3] = 1 } }, { ["$uint8array"] = 1 }, binary "", "" }
+  local wrong = { json.null, 5, true, {}, { _type = "binary" }, { _type = "binary", data = 5 },
+    { _type = "binary", data = { 256 } }, { _type = "binary", data = { -1 } }, { _type = "binary", data = { 1.5 } },
+    { _type = "binary", data = { "4" } }, { _type = "text", data = "\1\1" },
+    { _type = "binary", data = { [1] = 1, [3] = 1 } }, { ["$uint8array"] = 1 }, binary "", "" }
   local data = { good = binary "\1\1" }
   for i, value in ipairs(wrong) do data["bad" .. i] = value end
   local home, report = import(home_of(data))
@@ -468,8 +486,9 @@ test("functions that say Memory, and references to tables that never were", func
   local says = string.dump(function() Memory.n = 1 end, true)
   local nested = string.dump(function() return function() return Memory end end, true)
   local not_it = string.dump(function() return memory, MemoryOf end, true)
-  local home, report = import(home_of { says = binary(string.pack("<Bs4", 5, says)), nested = binary(string.pack("<Bs4", 5, nested)),
-    other = binary(string.pack("<Bs4", 5, not_it)), far = binary "\7\99\0\0\0", near = binary "\7\2\0\0\0" })
+  local home, report = import(home_of { says = binary(string.pack("<Bs4", 5, says)),
+    nested = binary(string.pack("<Bs4", 5, nested)), other = binary(string.pack("<Bs4", 5, not_it)),
+    far = binary "\7\99\0\0\0", near = binary "\7\2\0\0\0" })
   equal(lines(report), "1 far dangling; 1 nested memory; 1 says memory")
   equal(next(home.far), nil)
 end)
@@ -518,11 +537,15 @@ test("random byte changes never cost an undamaged neighbour", function()
       for key, value in pairs(record.data) do
         value.data = string.char(table.unpack(value.data))
         places[#places + 1] = { record = record, key = key, bytes = value.data }
-        if value.data:byte(1) == 7 then links[#links + 1] = { record.id, key, (string.unpack("<I4", value.data, 2)) } end
+        if value.data:byte(1) == 7 then
+          links[#links + 1] = { record.id, key, (string.unpack("<I4", value.data, 2)) }
+        end
       end
     end
   end
-  table.sort(places, function(a, b) return a.record.id < b.record.id or a.record.id == b.record.id and a.key < b.key end)
+  table.sort(places, function(a, b)
+    return a.record.id < b.record.id or a.record.id == b.record.id and a.key < b.key
+  end)
   table.sort(links, function(a, b) return a[1] < b[1] end) -- a table is linked from one before it
   -- Tables by number: along links that are whole, and what was kept because nothing refers to it any more.
   local function tables_of(home, changed)
@@ -530,7 +553,9 @@ test("random byte changes never cost an undamaged neighbour", function()
     for id, there in pairs(home.lost or {}) do tables[id] = there end
     for _, link in ipairs(links) do
       local from = tables[link[1]]
-      if from and not changed[link[1] .. "." .. link[2]] then tables[link[3]] = from[math.tointeger(link[2]) or link[2]] end
+      if from and not changed[link[1] .. "." .. link[2]] then
+        tables[link[3]] = from[math.tointeger(link[2]) or link[2]]
+      end
     end
     return tables
   end
@@ -566,7 +591,9 @@ test("random byte changes never cost an undamaged neighbour", function()
         local key = math.tointeger(place.key) or place.key
         if there ~= nil then -- else it is reached through a changed reference only, by whichever name that has now
           seen = seen + 1
-          if not same(there[key], whole[place.record.id][key], tables) then error("table " .. place.record.id .. ", " .. place.key) end
+          if not same(there[key], whole[place.record.id][key], tables) then
+            error("table " .. place.record.id .. ", " .. place.key)
+          end
         end
       end
     end
@@ -578,7 +605,8 @@ end)
 ----------------------------------------------------------------- writing
 
 test("what the format holds comes back, and nothing is reported", function()
-  local home = { 1, 2, 3, s = "text", b = "\0\xff", e = "", t = true, f = false, i = math.mininteger, x = 0.1, two = 2.0, z = -0.0,
+  local home = { 1, 2, 3, s = "text", b = "\0\xff", e = "", t = true, f = false, i = math.mininteger, x = 0.1,
+    two = 2.0, z = -0.0,
     inf = math.huge, nan = 0 / 0, [-5] = "minus", inner = { deep = { deeper = {} } }, fn = function(a) return a * 2 end,
     ["\u{fc} \n"] = "key" }
   local records, report = assert(legacy.export(home))
@@ -623,10 +651,13 @@ test("what the format cannot hold is reported, entry by entry", function()
   local found = {}
   for _, line in ipairs(report) do found[#found + 1] = line.what .. " " .. tostring(line.key) end
   table.sort(found)
-  local expected = { "collision 8", "function cf", "identity b", "identity up2", "key \"\"", "key \"__ext_table_id\"", "key \"\\xff\"", "key 2.5", "key 7",
-    "key \"\u{FEFF}x\"", "key true", "key (a table)", "key " .. tostring(0.1 + 0.2), "long long", "metatable nil",
+  local expected = { "collision 8", "function cf", "identity b", "identity up2", "key \"\"", "key \"__ext_table_id\"",
+    "key \"\\xff\"", "key 2.5", "key 7", "key \"\u{FEFF}x\"", "key true", "key (a table)",
+    "key " .. tostring(0.1 + 0.2), "long long", "metatable nil",
     "table nil", "thread co", "upvalues up", "upvalues up2", "userdata ud" }
-  for i, text in ipairs(expected) do expected[i] = text == 'key "\\xff"' and "key " .. string.format("%q", "\xff") or text end
+  for i, text in ipairs(expected) do
+    expected[i] = text == 'key "\\xff"' and "key " .. string.format("%q", "\xff") or text
+  end
   table.sort(expected)
   equal(table.concat(found, "\n"), table.concat(expected, "\n"))
   local again = import(records)

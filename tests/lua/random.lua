@@ -16,7 +16,8 @@ local function describe(root)
       end
       return type(v) .. ids[v]
     end
-    return type(v) == "string" and string.format("%q", v) or math.type(v) == "float" and string.format("%a", v) or tostring(v)
+    return type(v) == "string" and string.format("%q", v) or math.type(v) == "float" and string.format("%a", v)
+      or tostring(v)
   end
   local function order(a, b)
     if type(a) ~= type(b) then return type(a) < type(b) end

@@ -26,9 +26,10 @@ test("home survives closing and reopening", function()
   with(uri, function(home) equal(home.n, 2) end)
 end)
 
--- Two texts of one XXH3 with the seed 0: behind 240 bytes each lane of 8 adds the product of the halves of (bytes xor the
--- secret there), and the bytes themselves; with the lower half of the secret as its lower half, two lanes may exchange
--- a part of their upper halves. What is stored once must not be told from its neighbours by a hash that can be foreseen.
+-- Two texts of one XXH3 with the seed 0: behind 240 bytes each lane of 8 adds the product of the halves of (bytes xor
+-- the secret there), and the bytes themselves; with the lower half of the secret as its lower half, two lanes may
+-- exchange a part of their upper halves. What is stored once must not be told from its neighbours by a hash that can be
+-- foreseen.
 test("texts that were made to have one hash", function()
   local text = ("x"):rep(3000)
   local function twin(first, second)

@@ -38,7 +38,8 @@ test("hooks are refused", function()
   local bytes = assert(hearth.encode(setmetatable({}, { __persist = function() return function() return 1 end end })))
   fails("refused", nil, hearth.decode(bytes))
   local called
-  local caller = assert(hearth.encode(setmetatable({}, { __persist = function() return function() call() return {} end end })))
+  local caller =
+    assert(hearth.encode(setmetatable({}, { __persist = function() return function() call() return {} end end })))
   call = function() called = true end
   fails("refused", "class", hearth.decode(caller, { functions = true, permanents = { _G = _G } }))
   equal(called, nil)

@@ -20,7 +20,8 @@ end
 
 test("the option warn is told what was cut off", function()
   local path, lines = torn "told.hearth", {}
-  local store <close> = assert(hearth.open("file:" .. path, { warn = function(...) lines[#lines + 1] = table.pack(...) end }))
+  local store <close> =
+    assert(hearth.open("file:" .. path, { warn = function(...) lines[#lines + 1] = table.pack(...) end }))
   equal(store.home.x, 1)
   equal(#lines, 1)
   equal(lines[1].n, 1)
@@ -54,7 +55,8 @@ test("what it raises ends in Lua's warn, with the line", function()
     local path = torn "raises.hearth"
     local said = t.run([[
       warn "@on"
-      local store, message = require "hearth".open("file:" .. ..., { warn = function() error(]] .. raised .. [[, 0) end })
+      local function raise() error(]] .. raised .. [[, 0) end
+      local store, message = require "hearth".open("file:" .. ..., { warn = raise })
       print(store.home.x)
       store:close()
     ]], path)

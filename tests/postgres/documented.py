@@ -1,4 +1,5 @@
-"""documented.py POSTGRES.md schema.sql failures.c: what the page says of tables and failures is what the sources have."""
+"""documented.py POSTGRES.md schema.sql failures.c: what the page says of tables and failures is what the sources
+have."""
 import re
 import sys
 
@@ -9,7 +10,8 @@ if "```sql\n" + schema + "```" not in page:
 
 table = page[page.index("| SQLSTATE |") : page.index("Notices and warnings")]
 rows = [[cell.strip() for cell in line.split("|")[1:4]] for line in table.splitlines()[2:] if line.startswith("|")]
-documented = {state: re.findall(r"\*(\w+)\*", row[2])[0] for row in rows for state in re.findall(r"\b[0-9A-Z]{5}\b|\b\d\d\b", row[0])}
+documented = {state: re.findall(r"\*(\w+)\*", row[2])[0] for row in rows
+              for state in re.findall(r"\b[0-9A-Z]{5}\b|\b\d\d\b", row[0])}
 known = {state: status.lower() for state, status in re.findall(r'\{"(\w+)", HEARTH_(\w+)\}', failures)}
 for state in sorted(known.keys() | documented.keys()):
     if known.get(state, "io") != documented.get(state):

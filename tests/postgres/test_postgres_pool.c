@@ -217,9 +217,10 @@ static void killed_under_load(void **state) {
   printf("figure: a server with many users: %zu SIGKILLs (%" PRIu64 " of the database, %" PRIu64 " of one of its"
          " sessions, %" PRIu64 " of the server itself) under load from %d processes with %d users: %" PRIu64
          " acknowledged requests, %" PRIu64 " lost, %" PRIu64 " run twice; %" PRIu64 " connections broke, %" PRIu64
-         " answers were 'unavailable'; of %d sessions allowed at the database %d were there at most in %zu looks (for a moment %d,"
-         " those that were ending among them)\n", kills, kinds[DATABASE], kinds[SESSION], kinds[POOL], CLIENTS,
-         CLIENTS * USERS, all, lost, twice, broken, unavailable, LIMIT, most, looks, most_for_a_moment);
+         " answers were 'unavailable'; of %d sessions allowed at the database %d were there at most in %zu looks"
+         " (for a moment %d, those that were ending among them)\n", kills, kinds[DATABASE], kinds[SESSION],
+         kinds[POOL], CLIENTS, CLIENTS * USERS, all, lost, twice, broken, unavailable, LIMIT, most,
+         looks, most_for_a_moment);
   printf("the last pool alone: %llu requests, %llu answered from the store, %llu openings, %llu closed to make room,"
          " %llu failures\n", last.requests, last.from_store, last.openings, last.made_room, last.failures);
   assert_int_equal(lost, 0);

@@ -1,4 +1,5 @@
-"""golden.py COMMAND PROGRAM FOLDER: the kit's golden files are those of the folder, and the command prints their texts."""
+"""golden.py COMMAND PROGRAM FOLDER: the kit's golden files are those of the folder, and the command prints their
+texts."""
 
 import os
 import subprocess

@@ -34,8 +34,9 @@ stage_bench() {
 
 # Encoding and decoding in WebAssembly, beside the Lua module built for speed.
 stage_bench_wasm() {
-  stage build-bench-wasm configure_and_compile "$build/bench-wasm" --buildtype=release -Db_ndebug=true -Dtests=disabled \
-    -Dcommand=disabled || return 1
+  stage build-bench-wasm configure_and_compile "$build/bench-wasm" --buildtype=release -Db_ndebug=true \
+    -Dtests=disabled -Dcommand=disabled || return 1
   node --expose-gc bench/wasm/run.mjs --module "$build/bench-wasm/bindings/lua/hearth.so" \
-    --package "$build/package/hearth-lua" --modules "$build/bench-wasm-node/node_modules" --output "$build/bench/wasm.json"
+    --package "$build/package/hearth-lua" --modules "$build/bench-wasm-node/node_modules" \
+    --output "$build/bench/wasm.json"
 }

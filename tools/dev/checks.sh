@@ -9,8 +9,8 @@ stage_coverage() {
   for suite in ${HEARTH_COVERAGE_SUITES:-base format codec store backends lua}; do
     arguments+=(--suite "$suite")
   done
-  stage build-coverage configure_and_compile "$folder" -Dwerror=true -Db_coverage=true -Db_ndebug=true -Doptimization=0 ||
-    return 1
+  stage build-coverage configure_and_compile "$folder" -Dwerror=true -Db_coverage=true -Db_ndebug=true \
+    -Doptimization=0 || return 1
   find "$folder" -name '*.gcda' -delete
   suites coverage "$folder" --no-rebuild -t 5 "${arguments[@]}" --no-suite long
   if [ -z "${HEARTH_COVERAGE_SUITES:-}" ]; then
@@ -27,8 +27,9 @@ coverage_report() {
     python3 tools/dev/coverage.py "$1/coverage.json" tools/dev/coverage-whole.txt
 }
 
-# clang-tidy (.clang-tidy) and cppcheck (tools/dev/cppcheck.txt) over all C that is compiled here, fuzz targets included; the
-# scripts by shellcheck, the documents by themselves. HEARTH_LINT_NODES=225000 has clang's analyzer look as far as it can, in ten minutes more.
+# clang-tidy (.clang-tidy) and cppcheck (tools/dev/cppcheck.txt) over all C that is compiled here, fuzz targets
+# included; the scripts by shellcheck, the documents by themselves. HEARTH_LINT_NODES=225000 has clang's analyzer look
+# as far as it can, in ten minutes more.
 stage_lint() {
   local folder=$build/lint tool
   stage configure-lint configure_lint "$folder" || return 1
@@ -70,16 +71,19 @@ lint_shellcheck() {
   shellcheck --exclude=SC2015,SC2154,SC1091,SC2012,SC2016,SC2206 "${scripts[@]}"
 }
 
-# Relative links, and spelling: of documents by aspell, with words of ours; of everything by codespell, which knows mistakes.
+# Relative links, and spelling: of documents by aspell, with words of ours; of everything by codespell, which knows
+# mistakes.
 lint_documents() {
   local files
   mapfile -t files < <(git ls-files '*.md' 'docs/*.[1-9]')
   python3 tools/dev/documents.py "${files[@]}" || return 1
-  mapfile -t files < <(git ls-files | grep -vE '^(fuzz/corpus|tests/(golden|fixtures|planted))/|/package-lock\.json$|\.svg$')
+  mapfile -t files < <(git ls-files |
+    grep -vE '^(fuzz/corpus|tests/(golden|fixtures|planted))/|/package-lock\.json$|\.svg$')
   codespell --ignore-words-list=nd,nam,calle,atleast,cannonical "${files[@]}"
 }
 
-# fuzz_target PROGRAM: the committed corpus, and what earlier runs found, for a while; what crashes it is kept beside that.
+# fuzz_target PROGRAM: the committed corpus, and what earlier runs found, for a while; what crashes it is kept beside
+# that.
 fuzz_target() {
   local name=${1##*/fuzz_} found
   found=$build/fuzz-found/$name
@@ -124,15 +128,17 @@ stage_planted() {
   local ok=0 here_passed here_failed package=$build/package/hearth-lua
   [ -d "$package" ] || package=
   HEARTH_PACKAGE=$package stage planted tests/planted/run.sh "$build/planted" || ok=1
-  read -r here_passed here_failed < <(sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$logs/planted.log" | tail -n 1)
+  read -r here_passed here_failed < <(
+    sed -n 's/^\([0-9]*\) passed, \([0-9]*\) failed$/\1 \2/p' "$logs/planted.log" | tail -n 1)
   if [ "${here_passed:-0}" -eq 0 ] || { [ $ok -ne 0 ] && [ "${here_failed:-0}" -eq 0 ]; }; then here_failed=1; fi
   echo "  planted: ${here_passed:-0} passed, ${here_failed:-0} failed"
   passed=$((passed + ${here_passed:-0}))
   failed=$((failed + ${here_failed:-0}))
 }
 
-# The long run, of an hour on two cores: tests with HEARTH_TEST_ROUNDS times their rounds, without limits of time. A line
-# each: suite, rounds, name. The figures that they print are those of docs/RELIABILITY.md. HEARTH_SOAK=N: N times as long.
+# The long run, of an hour on two cores: tests with HEARTH_TEST_ROUNDS times their rounds, without limits of time. A
+# line each: suite, rounds, name. The figures that they print are those of docs/RELIABILITY.md. HEARTH_SOAK=N: N times
+# as long.
 soak_tests='
 backends 5 power_loss
 backends 5 file_kill
@@ -154,7 +160,8 @@ stage_soak() {
   stage build-soak configure_and_compile "$build/soak" -Dbuildtype=release || return 1
   while read -r suite rounds name; do
     [ -n "$name" ] || continue
-    HEARTH_TEST_ROUNDS=$((rounds * ${HEARTH_SOAK:-1})) suites "soak-${name// /-}" "$build/soak" --no-rebuild -t 0 --suite "$suite" "$name"
+    HEARTH_TEST_ROUNDS=$((rounds * ${HEARTH_SOAK:-1})) \
+      suites "soak-${name// /-}" "$build/soak" --no-rebuild -t 0 --suite "$suite" "$name"
   done <<<"$soak_tests"
 }
 

@@ -1,6 +1,6 @@
-"""documents.py FILE...: looks at Markdown and manual pages for relative links that lead nowhere, and for words that neither
-aspell nor tools/dev/words.txt knows. Code is no text, and a name that belongs to code stands in backquotes. A word with
-a capital is taken for a name."""
+"""documents.py FILE...: looks at Markdown and manual pages for relative links that lead nowhere, and for words that
+neither aspell nor tools/dev/words.txt knows. Code is no text, and a name that belongs to code stands in backquotes. A
+word with a capital is taken for a name."""
 import pathlib
 import re
 import subprocess
@@ -45,7 +45,8 @@ def unknown_words(path, known):
         text = re.sub(r"^\.(?:It|Fl|Ar|Cm|Nm|Nd|Xr|Ic|Pa|Ev|Va|Li|Ql|Dl|Op|Dd|Dt|Os).*$", "", text, flags=re.M)
     else:
         text = LINK.sub("]", text)
-    words = subprocess.run(["aspell", "--lang=en", "--ignore=3", "list"], input=text, capture_output=True, text=True, check=True)
+    words = subprocess.run(["aspell", "--lang=en", "--ignore=3", "list"], input=text, capture_output=True, text=True,
+                           check=True)
     for word in sorted({word.removesuffix("'s") for word in words.stdout.split()}):
         if not word.islower() or word in known:
             continue

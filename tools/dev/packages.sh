@@ -3,7 +3,8 @@
 
 build_packages=(gcc libc6-dev meson ninja-build pkg-config liblua5.4-dev lua5.4 libxxhash-dev libsodium-dev
   libjansson-dev libedit-dev libsqlite3-dev libpq-dev)
-test_packages=(libcmocka-dev sqlite3 postgresql openssl clang libclang-rt-14-dev llvm valgrind libc6-dbg gcc-multilib dpkg-dev)
+test_packages=(libcmocka-dev sqlite3 postgresql openssl clang libclang-rt-14-dev llvm valgrind libc6-dbg gcc-multilib
+  dpkg-dev)
 
 wasm_packages=(emscripten nodejs npm dpkg-dev)
 browser_packages=(chromium)
@@ -18,7 +19,8 @@ all_packages=("${build_packages[@]}" "${test_packages[@]}" "${wasm_packages[@]}"
   "${s390x_packages[@]}" "${bench_packages[@]}")
 
 is_debian() {
-  [ -r /etc/os-release ] && command -v apt-get >/dev/null && (. /etc/os-release && [[ " $ID ${ID_LIKE:-} " == *" debian "* ]])
+  [ -r /etc/os-release ] && command -v apt-get >/dev/null &&
+    (. /etc/os-release && [[ " $ID ${ID_LIKE:-} " == *" debian "* ]])
 }
 
 is_installed() {

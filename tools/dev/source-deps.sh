@@ -1,8 +1,8 @@
 #!/bin/bash
 # source-deps.sh TARGET FOLDER: Lua 5.4 and cmocka for TARGET (a file in targets/) under FOLDER/TARGET, compiled
-# from Debian's source packages, since compiled ones do not install beside the machine's own. A target may take the Lua of
-# another suite of Debian. apt works with files of its own under FOLDER/sources: the system's package lists stay as they
-# are. What is finished, by these scripts as they are now, is left alone.
+# from Debian's source packages, since compiled ones do not install beside the machine's own. A target may take the Lua
+# of another suite of Debian. apt works with files of its own under FOLDER/sources: the system's package lists stay as
+# they are. What is finished, by these scripts as they are now, is left alone.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -48,8 +48,8 @@ private_apt() {
     -o APT::Sandbox::User="$(id -un)" "$@"
 }
 
-# fetch SUITE PACKAGE...: the source of each in $sources/PACKAGE, unless it is there; of a suite other than the machine's,
-# the authors' archive alone in $sources/SUITE/PACKAGE.
+# fetch SUITE PACKAGE...: the source of each in $sources/PACKAGE, unless it is there; of a suite other than the
+# machine's, the authors' archive alone in $sources/SUITE/PACKAGE.
 fetch() {
   local list=$sources/apt${1:+-$1} into=$sources${1:+/$1} suite=$1 part=download package listed=
   shift
@@ -111,7 +111,8 @@ build_cmocka() {
     -DHAVE_CLOCK_REALTIME=1 -DHAVE_CLOCK_GETTIME=1 \
     -DHAVE_CALLOC=1 -DHAVE_EXIT=1 -DHAVE_FPRINTF=1 -DHAVE_FREE=1 -DHAVE_LONGJMP=1 -DHAVE_SIGLONGJMP=1 \
     -DHAVE_MALLOC=1 -DHAVE_MEMCPY=1 -DHAVE_MEMSET=1 -DHAVE_PRINTF=1 -DHAVE_SETJMP=1 -DHAVE_SIGNAL=1 \
-    -DHAVE_SNPRINTF=1 -DHAVE_STRCMP=1 -DHAVE_STRNCPY=1 -DHAVE_VSNPRINTF=1 -D_UINTPTR_T_DEFINED -I"$src/include" -I"$prefix/objects" \
+    -DHAVE_SNPRINTF=1 -DHAVE_STRCMP=1 -DHAVE_STRNCPY=1 -DHAVE_VSNPRINTF=1 -D_UINTPTR_T_DEFINED \
+    -I"$src/include" -I"$prefix/objects" \
     -c "$src/src/cmocka.c" -o "$prefix/objects/cmocka.o"
   "${archive[@]}" rcs "$prefix/lib/libcmocka.a" "$prefix/objects/cmocka.o"
   # The C library has uintptr_t: cmocka's own attempt at it is wrong on systems it does not know.
@@ -130,8 +131,8 @@ copy_xxhash() {
 
 # package_config FILE NAME VERSION CFLAGS LIBS; -isystem, so that warnings in their macros count as little as on 64 bits
 package_config() {
-  printf 'Name: %s\nDescription: %s for %s\nVersion: %s\nCflags: %s\nLibs: %s\n' "$2" "$2" "$description" "$3" "$4" "$5" \
-    >"$prefix/pkgconfig/$1.pc"
+  printf 'Name: %s\nDescription: %s for %s\nVersion: %s\nCflags: %s\nLibs: %s\n' \
+    "$2" "$2" "$description" "$3" "$4" "$5" >"$prefix/pkgconfig/$1.pc"
 }
 
 # For the meson machine file of the target, in cross/, which comes after this one.

@@ -30,8 +30,8 @@ counted_stage() {
   if stage "$@"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
 }
 
-# side_by_side COMMAND ARGUMENT...: the stage or stages that COMMAND runs, at the same time for each argument. Each writes
-# its lines to the end of what is printed as one; they are counted as if they had come one after the other.
+# side_by_side COMMAND ARGUMENT...: the stage or stages that COMMAND runs, at the same time for each argument. Each
+# writes its lines to the end of what is printed as one; they are counted as if they had come one after the other.
 # shellcheck disable=SC2030,SC2031 # the counts come back through files
 side_by_side() {
   local command=$1 argument jobs=() job
@@ -107,7 +107,8 @@ stage_gcc() {
   suites gcc "$build"
 }
 
-# The core and the Lua module, with the Lua of Debian 13: what else speaks to the core is compiled, and was tested with gcc.
+# The core and the Lua module, with the Lua of Debian 13: what else speaks to the core is compiled, and was tested with
+# gcc.
 stage_clang() {
   local arguments=() suite
   for suite in "${core_suites[@]}" format lua; do arguments+=(--suite "$suite"); done
@@ -130,15 +131,16 @@ stage_sanitize() {
     -Db_sanitize=address,undefined -Dc_args=-fno-sanitize-recover=undefined || return 1
   export ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
   suites sanitize "$build/sanitize" -t 5 --no-suite long
-  suites sanitize-long "$build/sanitize" --no-rebuild -t 5 'every fault' 'store pending' 'file conformance on disk' teeth sqlite_kill
+  suites sanitize-long "$build/sanitize" --no-rebuild -t 5 'every fault' 'store pending' 'file conformance on disk' \
+    teeth sqlite_kill
   unset ASAN_OPTIONS UBSAN_OPTIONS
 }
 
 stage_valgrind() {
   local arguments=() suite
   for suite in "${core_suites[@]}"; do arguments+=(--suite "$suite"); done
-  suites valgrind "$build" -t 40 "${arguments[@]}" --no-suite long \
-    --wrap "valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
+  suites valgrind "$build" -t 40 "${arguments[@]}" --no-suite long --wrap "valgrind -q --error-exitcode=99 \
+--leak-check=full --errors-for-leak-kinds=definite --child-silent-after-fork=yes"
 }
 
 # configure_target TARGET KIND [FILE]: Lua and cmocka for it, then meson with its machine files, the second of which is
@@ -156,7 +158,8 @@ stage_m32() {
 # A big-endian machine, emulated; then one store that it and this machine take turns at.
 stage_s390x() {
   stage build-s390x configure_target s390x cross || return 1
-  suites s390x "$build/s390x" -t 10 --suite base --suite format --suite codec --suite store --suite backends --no-suite long
+  suites s390x "$build/s390x" -t 10 --suite base --suite format --suite codec --suite store --suite backends \
+    --no-suite long
   local here=tests/store/exchange there
   there="qemu-s390x -L /usr/s390x-linux-gnu $build/s390x/$here"
   here=$build/$here
@@ -197,7 +200,8 @@ stage_page() {
   stage_package && stage page build_page
 }
 
-# node_suite NAME FILE...: files of node:test, one after the other; closing lines and figures are printed, tests counted.
+# node_suite NAME FILE...: files of node:test, one after the other; closing lines and figures are printed, tests
+# counted.
 node_suite() {
   local name=$1 ok=0 here_passed here_failed
   shift
@@ -249,8 +253,8 @@ stage_embed() {
   counted_stage embed tests/embed/run.sh "$build/embed"
 }
 
-# Hearth as a new user finds it, each in an empty folder: tests/packages/, with what stage_embed installed. The npm package
-# is tried by tests/js/package.test.js.
+# Hearth as a new user finds it, each in an empty folder: tests/packages/, with what stage_embed installed. The npm
+# package is tried by tests/js/package.test.js.
 stage_packages() {
   local name
   for name in symbols c cmake subproject rock deb; do

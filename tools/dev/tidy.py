@@ -1,5 +1,6 @@
-"""tidy.py BUILD PROCESSES NODES: clang-tidy over every C file that BUILD compiles, each once, with what .clang-tidy says.
-Its analyzer follows a function through NODES states at most; its own limit, 225000, takes six times as long as 40000."""
+"""tidy.py BUILD PROCESSES NODES: clang-tidy over every C file that BUILD compiles, each once, with what .clang-tidy
+says. Its analyzer follows a function through NODES states at most; its own limit, 225000, takes six times as long as
+40000."""
 import concurrent.futures
 import json
 import os

@@ -1,6 +1,6 @@
--- A program with an external table of many entries. Arguments: what to do (fill, scan or read), the store's URI, how many
--- entries. Prints one line: entries, bytes of values, seconds, the most memory that the process had (KiB), and the bytes
--- that it read from files (0: not known).
+-- A program with an external table of many entries. Arguments: what to do (fill, scan or read), the store's URI, how
+-- many entries. Prints one line: entries, bytes of values, seconds, the most memory that the process had (KiB), and the
+-- bytes that it read from files (0: not known).
 local hearth = require "hearth"
 local what, uri, count = ...
 count = assert(math.tointeger(tonumber(count)))

@@ -11,7 +11,8 @@ local function one_of(list) return list[random(#list)] end
 local integers = { 0, 1, -1, 2, 23, 24, 63, 64, 127, 128, 255, 256, 16383, 16384, 1 << 21, 1 << 31, 1 << 32, 1 << 53,
   math.maxinteger, math.mininteger, math.mininteger + 1 }
 local floats = { 0.0, -0.0, 1.0, -1.0, 2.0, 3.0, -100.0, 0.5, 1e15, 2.0 ^ 53, 2.0 ^ 63, 1e308, -1e308, 5e-324,
-  2.2250738585072014e-308, math.huge, -math.huge, math.pi, 0.1, string.unpack("<d", string.pack("<I8", 0x7ff8000000000000)),
+  2.2250738585072014e-308, math.huge, -math.huge, math.pi, 0.1,
+  string.unpack("<d", string.pack("<I8", 0x7ff8000000000000)),
   string.unpack("<d", string.pack("<I8", 0xfff8000000000123)), string.unpack("<f", string.pack("<f", 0.1)) }
 local lengths = { 0, 1, 2, 5, 31, 32, 39, 40, 41, 63, 64, 127, 128, 255, 256, 1000 }
 local named = { print, string.upper, math.sin, io.stdout, io.stderr, string, math, _G, getmetatable "", (ipairs {}) }

@@ -4,7 +4,8 @@
 description='WebAssembly'
 multiarch=wasm32-emscripten
 # Every browser that has exceptions (Chrome 95, Firefox 100, Safari 15.2) has the others too; so has Node 18.
-machine_flags='-fwasm-exceptions -sSUPPORT_LONGJMP=wasm -msign-ext -mnontrapping-fptoint -mbulk-memory -mmutable-globals'
+machine_flags='-fwasm-exceptions -sSUPPORT_LONGJMP=wasm'
+machine_flags+=' -msign-ext -mnontrapping-fptoint -mbulk-memory -mmutable-globals'
 compile=(emcc $machine_flags)
 archive=(emar)
 lua_defines=(-DLUA_COMPAT_5_3)
