@@ -88,12 +88,9 @@ static void leave(MapBatch *b, MapEntry *e, MapBatchCount count, void *ud) {
 }
 
 static void apply_drop(MapBatch *b, uint64_t table, MapBatchCount count, void *ud) {
-  MapEntry *e = map_table(b->map, table);
-  while (e != NULL && e->table == table) {
-    MapEntry *next = map_next(e);
+  for (MapEntry *e; (e = map_table(b->map, table)) != NULL && e->table == table;) {
     map_unlink(b->map, e);
     leave(b, e, count, ud);
-    e = next;
   }
 }
 
@@ -128,8 +125,9 @@ int64_t map_batch_growth(const MapBatch *b, int64_t (*size)(MapEntry *e)) {
   int64_t growth = 0;
   for (MapEntry *e = b->first; e != NULL; e = e->right) {
     if (e->mark == HEARTH_DROP) {
-      for (MapEntry *old = map_table(b->map, e->table); old != NULL && old->table == e->table; old = map_next(old))
-        growth -= size(old);
+      MapRange range;
+      map_range(b->map, e->table, NULL, 0, NULL, 0, false, &range);
+      for (MapEntry *old; (old = map_range_next(&range)) != NULL;) growth -= size(old);
       continue;
     }
     MapEntry *old = map_find(b->map, e->table, map_key(e), e->key_size);

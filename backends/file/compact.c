@@ -42,12 +42,14 @@ static hearth_status write_base(Compaction *c, const Index *index, uint64_t sequ
                                 hearth_error *err) {
   hearth_backend_store *store = c->store;
   Stretch stretch = {.at = 0};
+  MapRange all;
   hearth_status status = HEARTH_OK;
   buffer_init(&stretch.bytes, &store->allocator);
   c->writer.sequence = sequence;
   c->writer.time = time;
   c->writer.synced = sequence - 1;
-  for (MapEntry *e = map_table(&index->map, 0); e != NULL && status == HEARTH_OK; e = map_next(e)) {
+  map_from(&index->map, 0, NULL, 0, &all);
+  for (MapEntry *e; status == HEARTH_OK && (e = map_range_next(&all)) != NULL;) {
     LogOp op = {.kind = HEARTH_PUT, .table = e->table, .key = map_key(e), .key_size = e->key_size};
     status = read_value(store, e, &stretch, &op.value, err);
     op.value_size = index_place(e).size;

@@ -240,6 +240,7 @@ static hearth_status write_entry(Salvage *s, MapEntry *e, Buffer *scratch, LogOu
 static hearth_status write_store(Salvage *s, const char *to, hearth_error *err) {
   LogOutput out;
   Buffer scratch;
+  MapRange all;
   uint64_t sequence = s->log->sequence > 0 ? s->log->sequence : 1;
   LogHeader h = {.write_version = LOG_WRITE_VERSION, .read_version = LOG_READ_VERSION, .first = sequence,
                  .synced = sequence, .time = s->env->clock(s->env->ud)};
@@ -248,7 +249,8 @@ static hearth_status write_store(Salvage *s, const char *to, hearth_error *err) 
   hearth_status status = logfile_create(&out, s->env, s->allocator, to, &s->input.file, &h, err);
   if (status != HEARTH_OK) return status;
   buffer_init(&scratch, s->allocator);
-  for (MapEntry *e = map_table(&s->index.map, 0); e != NULL && status == HEARTH_OK; e = map_next(e))
+  map_from(&s->index.map, 0, NULL, 0, &all);
+  for (MapEntry *e; status == HEARTH_OK && (e = map_range_next(&all)) != NULL;)
     status = write_entry(s, e, &scratch, &out, err);
   buffer_free(&scratch);
   if (status == HEARTH_OK) return logfile_finish(&out, err);

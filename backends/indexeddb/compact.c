@@ -65,13 +65,12 @@ static void end_batch(Compaction *c) {
 }
 
 /* Where the walk goes on: the map may have changed since. */
-static MapEntry *walk_on(hearth_backend_store *store) {
-  Compaction *c = &store->compaction;
-  if (!c->walking) return map_table(&store->mirror.map, 0);
-  MapEntry *e = map_lower(&store->mirror.map, c->table, c->key, c->key_size);
-  bool same = e != NULL && e->table == c->table && e->key_size == c->key_size &&
-              (c->key_size == 0 || memcmp(map_key(e), c->key, c->key_size) == 0);
-  return same ? map_next(e) : e;
+static MapEntry *walk_on(hearth_backend_store *store, MapRange *range) {
+  const Compaction *c = &store->compaction;
+  MapEntry *e = c->walking ? map_after(&store->mirror.map, c->table, c->key, c->key_size)
+                           : map_table(&store->mirror.map, 0);
+  if (e != NULL) map_from(&store->mirror.map, e->table, map_key(e), e->key_size, range);
+  return e != NULL ? map_range_next(range) : NULL;
 }
 
 /* Writes entries until a frame is full: true when none is left. */
@@ -79,8 +78,9 @@ static bool walk(hearth_backend_store *store) {
   Compaction *c = &store->compaction;
   size_t before = c->record.size;
   MapEntry *last = NULL;
-  MapEntry *e = walk_on(store);
-  for (; e != NULL && c->record.size == before && !c->record.failed; e = map_next(e)) {
+  MapRange range;
+  MapEntry *e = walk_on(store, &range);
+  for (; e != NULL && c->record.size == before && !c->record.failed; e = map_range_next(&range)) {
     if (e->mark == 0) write_op(c, HEARTH_PUT, e);
     last = e;
   }
@@ -109,7 +109,9 @@ static void write_changes(hearth_backend_store *store) {
   write_deleted(c, c->deleted);
   for (Pending *p = store->first; p != NULL; p = p->next)
     for (size_t i = 0; i < p->undo.count; i++) write_deleted(c, p->undo.items[i].removed);
-  for (MapEntry *e = map_table(&store->mirror.map, 0); e != NULL; e = map_next(e))
+  MapRange all;
+  map_from(&store->mirror.map, 0, NULL, 0, &all);
+  for (MapEntry *e; (e = map_range_next(&all)) != NULL;)
     if (e->mark == 0) write_op(c, HEARTH_PUT, e);
   end_batch(c);
 }
@@ -161,7 +163,9 @@ static hearth_status step(hearth_backend_store *store, hearth_error *err) {
 }
 
 static void clear_marks(hearth_backend_store *store) {
-  for (MapEntry *e = map_table(&store->mirror.map, 0); e != NULL; e = map_next(e)) e->mark = 0;
+  MapRange all;
+  map_from(&store->mirror.map, 0, NULL, 0, &all);
+  for (MapEntry *e; (e = map_range_next(&all)) != NULL;) e->mark = 0;
   for (Pending *p = store->first; p != NULL; p = p->next)
     for (size_t i = 0; i < p->undo.count; i++)
       for (MapEntry *e = p->undo.items[i].removed; e != NULL; e = e->right) e->mark = 0;

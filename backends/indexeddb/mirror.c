@@ -96,10 +96,7 @@ static void apply_del(Mirror *m, const MapEntry *named, Undo *u) {
 }
 
 static void apply_drop(Mirror *m, uint64_t table, Undo *u) {
-  for (MapEntry *e = map_table(&m->map, table), *next; e != NULL && e->table == table; e = next) {
-    next = map_next(e);
-    take_out(m, e, u);
-  }
+  for (MapEntry *e; (e = map_table(&m->map, table)) != NULL && e->table == table;) take_out(m, e, u);
 }
 
 void idb_mirror_apply(Mirror *m, UndoList *undo) {

@@ -6,11 +6,7 @@
 #include "buffer.h"
 #include "hash.h"
 
-enum {
-  PREFIX_SIZE = 8,
-  LEAST_BUCKETS = 64,
-  LONGEST_WALK = 8 /* in a chain; a longer one means that memory was short, or ill luck: then the tree tells */
-};
+#define PREFIX_SIZE 8
 
 static size_t entry_size(size_t key_size, size_t value_size) {
   size_t size = key_size + value_size;
@@ -81,56 +77,194 @@ static int compare(const MapEntry *e, const Sought *s) {
   return (e->key_size > s->size) - (e->key_size < s->size);
 }
 
-/* -------------------------------------------------------------- hashing */
+/* ---------------------------------------------------------------- hints */
 
-/* The top bits of a product with a secret odd number: two keys share a bucket as seldom as if by chance. */
-static MapEntry **bucket_of(const Map *m, const Sought *s) {
-  uint64_t key = s->prefix ^ s->table * UINT64_C(0x9e3779b97f4a7c15);
-  if (s->size > PREFIX_SIZE) key ^= hash64(s->key + PREFIX_SIZE, s->size - PREFIX_SIZE, m->seed);
-  return &m->buckets[key * m->seed >> m->shift];
+/*
+** The hash table's sets of seven entries, each set a line of the cache. An entry that finds its own set full goes on to
+** others, and every set that it passed counts it: where none passed, what is not there is not in the map.
+*/
+enum {
+  SLOTS = 7,
+  PASSED = SLOTS,    /* in `state`: how many entries went on; ALWAYS: that many once, and nobody knows how many now */
+  ALWAYS = UINT8_MAX,
+  LEAST_HINTED = 32, /* entries; the tree alone finds fewer as fast */
+  CACHE_LINE = 64
+};
+
+/*
+** How many sets an entry tries; if all are full it is in the tree alone. And how full two sets are on average when the
+** table is made anew. The tree of a small table is quick, so moving its hints less often is worth more.
+*/
+enum {
+  SMALL_TABLE = 128, /* sets; a larger one stands at the bounds of the cache's lines */
+  SEARCHED_IN_SMALL = 4,
+  SEARCHED = 48,
+  FULL_IN_SMALL = 15,
+  FULL = 13
+};
+
+struct MapSet {
+  unsigned char state[SLOTS + 1]; /* of each slot 8 bits of its entry's hash, never 0: it is empty; and PASSED */
+  MapEntry *entries[SLOTS];
+};
+
+/* Where the search for a key begins. */
+typedef struct Spot {
+  size_t set, step;
+  unsigned tag;
+} Spot;
+
+/* The top bits of products with secret odd numbers: two keys share a set as seldom as if by chance. */
+static Spot spot_of(const Map *m, const Sought *s) {
+  uint64_t key = (s->prefix ^ s->table * UINT64_C(0x9e3779b97f4a7c15)) * m->seed.low;
+  if (s->size > 2 * PREFIX_SIZE) key += hash64(s->key + PREFIX_SIZE, s->size - PREFIX_SIZE, m->seed.high);
+  else if (s->size > PREFIX_SIZE) key += (load8(s->key + s->size - PREFIX_SIZE) ^ s->size) * m->seed.high;
+  uint64_t place = (key >> 32) * m->set_count;
+  unsigned tag = place >> 24 & 0xff;
+  return (Spot){(size_t)(place >> 32), tag, tag + (tag == 0)};
 }
 
-static void enchain(const Map *m, MapEntry *e) {
+static MapSet *set_at(const Map *m, const Spot *spot) {
+  return &m->sets[spot->set];
+}
+
+/* To a set nearby, each time further away: to another one than entries that met here came from. */
+static void go_on(const Map *m, Spot *spot) {
+  spot->set += ++spot->step;
+  if (spot->set >= m->set_count) spot->set %= m->set_count;
+}
+
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
+/* The slots whose tag this is: of each the top bit of its byte, the first slot's lowest. */
+static uint64_t slots_with(const MapSet *set, unsigned tag) {
+  const unsigned char *b = set->state;
+  uint64_t state = (uint64_t)b[7] << 56 | (uint64_t)b[6] << 48 | (uint64_t)b[5] << 40 | (uint64_t)b[4] << 32 |
+                   (uint64_t)b[3] << 24 | (uint64_t)b[2] << 16 | (uint64_t)b[1] << 8 | b[0];
+  uint64_t differs = state ^ tag * EACH_BYTE;
+  return ~(((differs & 0x7f * EACH_BYTE) + 0x7f * EACH_BYTE) | differs) & 0x80 * EACH_BYTE >> 8;
+}
+
+/* The number of the lowest: one bit, shifted by so many bytes, brings the byte with its number to the top. */
+static unsigned first_slot(uint64_t slots) {
+  return (unsigned)(((slots & (0 - slots)) >> 7) * UINT64_C(0x0001020304050607) >> 56);
+}
+
+static void hint(Map *m, MapEntry *e) {
   Sought s = seek_entry(e);
-  MapEntry **bucket = bucket_of(m, &s);
-  e->chain = *bucket;
-  *bucket = e;
+  Spot spot = spot_of(m, &s);
+  for (unsigned i = 0; i < m->searched; i++, go_on(m, &spot)) {
+    MapSet *set = set_at(m, &spot);
+    uint64_t empty = slots_with(set, 0);
+    if (empty != 0) {
+      set->state[first_slot(empty)] = (unsigned char)spot.tag;
+      set->entries[first_slot(empty)] = e;
+      return;
+    }
+    if (set->state[PASSED] != ALWAYS) set->state[PASSED]++;
+  }
+  m->unhinted++;
 }
 
-static void unchain(const Map *m, const MapEntry *e) {
-  if (m->buckets == NULL) return;
+/* Undoes what hint() did. */
+static void unhint(Map *m, const MapEntry *e) {
   Sought s = seek_entry(e);
-  MapEntry **at = bucket_of(m, &s);
-  while (*at != e) at = &(*at)->chain;
-  *at = e->chain;
+  Spot spot = spot_of(m, &s);
+  for (unsigned i = 0; i < m->searched; i++, go_on(m, &spot)) {
+    MapSet *set = set_at(m, &spot);
+    for (uint64_t slots = slots_with(set, spot.tag); slots != 0; slots &= slots - 1) {
+      if (set->entries[first_slot(slots)] != e) continue;
+      set->state[first_slot(slots)] = 0;
+      return;
+    }
+    if (set->state[PASSED] != ALWAYS) set->state[PASSED]--;
+  }
+  m->unhinted--;
 }
 
-/* Room for one more entry, two for each bucket; false: memory exhausted, nothing changed. */
-static bool reserve(Map *m) {
-  size_t needed = (m->count + m->spare) / 2 + 1, count = m->bucket_count == 0 ? LEAST_BUCKETS : m->bucket_count;
-  if (needed <= m->bucket_count || needed <= LEAST_BUCKETS / 4) return true;
-  while (count < needed) count *= 2;
-  MapEntry **buckets = hearth_realloc(&m->allocator, NULL, 0, count * sizeof *buckets);
-  if (buckets == NULL) return false;
-  hearth_free(&m->allocator, m->buckets, m->bucket_count * sizeof *buckets);
-  memset(buckets, 0, count * sizeof *buckets);
-  if (m->buckets == NULL) m->seed = hash_key().low | 1;
-  m->bytes += (count - m->bucket_count) * sizeof *buckets;
-  m->buckets = buckets;
-  m->bucket_count = count;
-  for (m->shift = 64; count > 1; count /= 2) m->shift--;
-  for (MapEntry *e = map_table(m, 0); e != NULL; e = map_next(e)) enchain(m, e);
+static size_t table_size(size_t set_count) {
+  return set_count * sizeof(MapSet) + (set_count < SMALL_TABLE ? 0 : CACHE_LINE - 1);
+}
+
+static void free_table(Map *m) {
+  hearth_free(&m->allocator, m->allocated, table_size(m->set_count));
+  m->bytes -= table_size(m->set_count);
+  m->allocated = m->sets = NULL;
+  m->set_count = m->unhinted = 0;
+}
+
+/* False: memory exhausted, nothing changed. */
+static bool make_table(Map *m, size_t set_count) {
+  Map old = *m;
+  m->allocated = hearth_realloc(&m->allocator, NULL, 0, table_size(set_count));
+  if (m->allocated == NULL) {
+    m->allocated = old.allocated;
+    return false;
+  }
+  memset(m->allocated, 0, table_size(set_count));
+  unsigned char *first = m->allocated;
+  if (set_count >= SMALL_TABLE) first += (0 - (uintptr_t)first) % CACHE_LINE;
+  m->sets = (MapSet *)(void *)first;
+  m->set_count = set_count;
+  m->searched = set_count < SMALL_TABLE ? SEARCHED_IN_SMALL : SEARCHED;
+  m->unhinted = 0;
+  m->bytes += table_size(set_count) - table_size(old.set_count);
+  if (m->seed.low == 0) {
+    m->seed = hash_key();
+    m->seed.low |= 1;
+    m->seed.high |= 1;
+  }
+  if (old.sets != NULL && old.unhinted == 0) { /* it knows them all, and tells faster than the tree */
+    for (size_t i = 0; i < old.set_count; i++)
+      for (unsigned k = 0; k < SLOTS; k++)
+        if (old.sets[i].state[k] != 0) hint(m, old.sets[i].entries[k]);
+  } else {
+    MapRange all;
+    map_from(m, 0, NULL, 0, &all);
+    for (MapEntry *e; (e = map_range_next(&all)) != NULL;) hint(m, e);
+  }
+  hearth_free(&m->allocator, old.allocated, table_size(old.set_count));
   return true;
+}
+
+/* Three sets for 16 entries: MAP_HINT_BYTES for each, where an address has 64 bits. Aligning them may take one's room. */
+static size_t sets_for(size_t entries) {
+  size_t sets = entries / 16 * 3 + entries % 16 * 3 / 16;
+  return entries < LEAST_HINTED ? 0 : sets - (sets > SMALL_TABLE);
+}
+
+/* The hash table becomes as large as it should be for one more entry. Without memory it stays as it is for a while. */
+static void make_room(Map *m) {
+  size_t entries = m->count + m->spare + 1;
+  if (entries <= m->most && entries >= m->least) return;
+  size_t sets = sets_for(entries);
+  bool done = true;
+  if (sets == 0) free_table(m);
+  else if (sets != m->set_count) done = make_table(m, sets);
+  m->most = sets == 0 ? LEAST_HINTED - 1 : sets * (sets < SMALL_TABLE ? FULL_IN_SMALL : FULL) / 2;
+  m->least = sets == 0 ? 0 : done ? entries / 4 : entries / 8;
+  if (!done || m->most < entries) m->most = entries + entries / 8;
 }
 
 /* ------------------------------------------------------------ balancing */
 
-/* Whatever pointed to `old` points to `e` now. */
-static void replace_child(Map *m, MapEntry *parent, const MapEntry *old, MapEntry *e) {
-  if (parent == NULL) m->root = e;
-  else if (parent->left == old) parent->left = e;
-  else parent->right = e;
-  if (e != NULL) e->parent = parent;
+/*
+** The way from the root down to a place in the tree: what points to each entry of it, last what points, or is to point,
+** to the place.
+*/
+typedef struct Path {
+  unsigned depth; /* the number of the last */
+  MapEntry **links[MAP_MAX_LEVELS + 1];
+} Path;
+
+static MapEntry **begin_path(Path *p, Map *m) {
+  p->depth = 0;
+  return p->links[0] = &m->root;
+}
+
+static void go_down(Path *p, MapEntry **link) {
+  assert(p->depth < MAP_MAX_LEVELS);
+  p->links[++p->depth] = link;
 }
 
 static int least(int a, int b) {
@@ -141,64 +275,57 @@ static int most(int a, int b) {
   return a > b ? a : b;
 }
 
-static MapEntry *rotate_left(Map *m, MapEntry *x) {
-  MapEntry *y = x->right;
-  replace_child(m, x->parent, x, y);
+static void rotate_left(MapEntry **link) {
+  MapEntry *x = *link, *y = x->right;
   x->right = y->left;
-  if (x->right != NULL) x->right->parent = x;
   y->left = x;
-  x->parent = y;
+  *link = y;
   x->balance = (int8_t)(x->balance - 1 - most(y->balance, 0));
   y->balance = (int8_t)(y->balance - 1 + least(x->balance, 0));
-  return y;
 }
 
-static MapEntry *rotate_right(Map *m, MapEntry *x) {
-  MapEntry *y = x->left;
-  replace_child(m, x->parent, x, y);
+static void rotate_right(MapEntry **link) {
+  MapEntry *x = *link, *y = x->left;
   x->left = y->right;
-  if (x->left != NULL) x->left->parent = x;
   y->right = x;
-  x->parent = y;
+  *link = y;
   x->balance = (int8_t)(x->balance + 1 - least(y->balance, 0));
   y->balance = (int8_t)(y->balance + 1 + most(x->balance, 0));
-  return y;
 }
 
-/* Mends a node whose sides differ by two: the subtree's new top. */
-static MapEntry *rebalance(Map *m, MapEntry *x) {
+/* Mends a node whose sides differ by two. */
+static void rebalance(MapEntry **link) {
+  MapEntry *x = *link;
   if (x->balance > 0) {
-    if (x->right->balance < 0) rotate_right(m, x->right);
-    return rotate_left(m, x);
+    if (x->right->balance < 0) rotate_right(&x->right);
+    rotate_left(link);
+  } else {
+    if (x->left->balance > 0) rotate_left(&x->left);
+    rotate_right(link);
   }
-  if (x->left->balance > 0) rotate_left(m, x->left);
-  return rotate_right(m, x);
 }
 
-/* The subtree at `e` has grown by one level. */
-static void grown(Map *m, MapEntry *e) {
-  for (MapEntry *p = e->parent; p != NULL; e = p, p = p->parent) {
-    p->balance = (int8_t)(p->balance + (p->left == e ? -1 : 1));
-    if (p->balance == 0) return;
-    if (p->balance == 2 || p->balance == -2) {
-      rebalance(m, p);
+/* The subtree at the path's end has grown by one level. */
+static void grown(const Path *p) {
+  for (unsigned i = p->depth; i-- > 0;) {
+    MapEntry *e = *p->links[i];
+    e->balance = (int8_t)(e->balance + (p->links[i + 1] == &e->left ? -1 : 1));
+    if (e->balance == 0) return;
+    if (e->balance == 2 || e->balance == -2) {
+      rebalance(p->links[i]);
       return;
     }
   }
 }
 
-/* One side of `p` has lost a level. */
-static void shrunk(Map *m, MapEntry *p, bool left_side) {
-  while (p != NULL) {
-    p->balance = (int8_t)(p->balance + (left_side ? 1 : -1));
-    if (p->balance == 1 || p->balance == -1) return;
-    if (p->balance != 0) {
-      p = rebalance(m, p);
-      if (p->balance != 0) return;
-    }
-    MapEntry *parent = p->parent;
-    left_side = parent != NULL && parent->left == p;
-    p = parent;
+/* It has lost a level. */
+static void shrunk(const Path *p) {
+  for (unsigned i = p->depth; i-- > 0;) {
+    MapEntry *e = *p->links[i];
+    e->balance = (int8_t)(e->balance + (p->links[i + 1] == &e->left ? 1 : -1));
+    if (e->balance == 1 || e->balance == -1) return;
+    if (e->balance != 0) rebalance(p->links[i]);
+    if ((*p->links[i])->balance != 0) return;
   }
 }
 
@@ -217,92 +344,97 @@ static MapEntry *find_in_tree(const Map *m, const Sought *s) {
 MapEntry *map_find(const Map *m, uint64_t table, const void *key, size_t key_size) {
   if (m->root == NULL) return NULL;
   Sought s = seek(table, key, key_size);
-  if (m->buckets == NULL) return find_in_tree(m, &s);
-  MapEntry *e = *bucket_of(m, &s);
-  for (int steps = 0; steps < LONGEST_WALK; steps++, e = e->chain) {
-    if (e == NULL) return NULL;
-    if (same(e, &s)) return e;
+  if (m->sets == NULL) return find_in_tree(m, &s);
+  Spot spot = spot_of(m, &s);
+  for (unsigned i = 0; i < m->searched; i++, go_on(m, &spot)) {
+    const MapSet *set = set_at(m, &spot);
+    for (uint64_t slots = slots_with(set, spot.tag); slots != 0; slots &= slots - 1) {
+      MapEntry *e = set->entries[first_slot(slots)];
+      if (same(e, &s)) return e;
+    }
+    if (set->state[PASSED] == 0) return NULL;
   }
   return find_in_tree(m, &s);
 }
 
-MapEntry *map_lower(const Map *m, uint64_t table, const void *key, size_t key_size) {
-  MapEntry *found = NULL;
-  Sought s = seek(table, key, key_size);
+/* Parts the entries where compare() reaches `limit`: the last before and the first behind. */
+static void part(const Map *m, const Sought *s, int limit, MapEntry **before, MapEntry **behind) {
+  *before = *behind = NULL;
   for (MapEntry *e = m->root; e != NULL;) {
-    if (compare(e, &s) < 0) {
+    if (compare(e, s) < limit) {
+      *before = e;
       e = e->right;
     } else {
-      found = e;
+      *behind = e;
       e = e->left;
     }
   }
-  return found;
+}
+
+MapEntry *map_lower(const Map *m, uint64_t table, const void *key, size_t key_size) {
+  MapEntry *before, *behind;
+  Sought s = seek(table, key, key_size);
+  part(m, &s, 0, &before, &behind);
+  return behind;
 }
 
 MapEntry *map_before(const Map *m, uint64_t table, const void *key, size_t key_size) {
-  MapEntry *found = NULL;
+  MapEntry *before, *behind;
   Sought s = seek(table, key, key_size);
-  for (MapEntry *e = m->root; e != NULL;) {
-    if (compare(e, &s) < 0) {
-      found = e;
-      e = e->right;
-    } else {
-      e = e->left;
-    }
-  }
-  return found;
+  part(m, &s, 0, &before, &behind);
+  return before;
+}
+
+MapEntry *map_after(const Map *m, uint64_t table, const void *key, size_t key_size) {
+  MapEntry *before, *behind;
+  Sought s = seek(table, key, key_size);
+  part(m, &s, 1, &before, &behind);
+  return behind;
 }
 
 MapEntry *map_table(const Map *m, uint64_t from) {
   return map_lower(m, from, NULL, 0);
 }
 
-MapEntry *map_next(const MapEntry *e) {
-  if (e->right != NULL) {
-    MapEntry *n = e->right;
-    while (n->left != NULL) n = n->left;
-    return n;
+/* The walk begins at the bound: at the first entry that is not below it, or in reverse at the last that is. */
+static void begin(const Map *m, const Sought *bound, bool reverse, MapRange *range) {
+  range->reverse = reverse;
+  range->waiting = 0;
+  for (MapEntry *e = m->root; e != NULL;) {
+    bool below = compare(e, bound) < 0;
+    if (below == reverse) range->path[range->waiting++] = e;
+    e = below ? e->right : e->left;
   }
-  while (e->parent != NULL && e->parent->right == e) e = e->parent;
-  return e->parent;
-}
-
-MapEntry *map_prev(const MapEntry *e) {
-  if (e->left != NULL) {
-    MapEntry *n = e->left;
-    while (n->right != NULL) n = n->right;
-    return n;
-  }
-  while (e->parent != NULL && e->parent->left == e) e = e->parent;
-  return e->parent;
 }
 
 void map_range(const Map *m, uint64_t table, const void *from, size_t from_size, const void *to, size_t to_size,
                bool reverse, MapRange *range) {
-  MapEntry *low = from != NULL ? map_lower(m, table, from, from_size) : map_table(m, table);
-  MapEntry *high = to != NULL ? map_lower(m, table, to, to_size) : map_table(m, table + 1);
-  bool empty = low == NULL || low == high;
-  if (!empty && high != NULL) { /* `high` before `low`: what a walk from one to the other would miss */
-    Sought s = seek_entry(high);
-    empty = compare(low, &s) > 0;
-  }
-  range->reverse = reverse;
-  range->next = range->stop = NULL;
-  if (empty) return;
-  if (!reverse) {
-    range->next = low;
-    range->stop = high;
-  } else {
-    range->next = to != NULL ? map_before(m, table, to, to_size) : map_before(m, table + 1, NULL, 0);
-    range->stop = map_prev(low);
-  }
+  Sought low = seek(table, from, from != NULL ? from_size : 0);
+  Sought high = seek(to != NULL ? table : table + 1, to, to != NULL ? to_size : 0);
+  MapEntry *before, *behind;
+  begin(m, reverse ? &high : &low, reverse, range);
+  part(m, reverse ? &low : &high, 0, &before, &behind);
+  range->stop = reverse ? before : behind;
+  if (range->waiting == 0) return;
+  bool below = compare(range->path[range->waiting - 1], reverse ? &low : &high) < 0;
+  if (below == reverse) range->waiting = 0; /* beyond the other end already */
+}
+
+void map_from(const Map *m, uint64_t table, const void *key, size_t key_size, MapRange *range) {
+  Sought s = seek(table, key, key_size);
+  begin(m, &s, false, range);
+  range->stop = NULL;
 }
 
 MapEntry *map_range_next(MapRange *range) {
-  MapEntry *e = range->next;
-  if (e == range->stop) return NULL;
-  range->next = range->reverse ? map_prev(e) : map_next(e);
+  if (range->waiting == 0) return NULL;
+  MapEntry *e = range->path[--range->waiting];
+  if (e == range->stop) {
+    range->waiting = 0;
+    return NULL;
+  }
+  for (MapEntry *at = range->reverse ? e->left : e->right; at != NULL; at = range->reverse ? at->right : at->left)
+    range->path[range->waiting++] = at;
   return e;
 }
 
@@ -311,13 +443,13 @@ MapEntry *map_range_next(MapRange *range) {
 MapEntry *map_make(Map *m, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
   assert(key_size <= MAP_MAX_KEY && value_size <= UINT32_MAX);
   if (value_size > SIZE_MAX - MAP_ENTRY_BYTES - key_size) return NULL;
-  if (!reserve(m)) return NULL;
+  make_room(m);
   size_t size = entry_size(key_size, value_size);
   MapEntry *e = hearth_realloc(&m->allocator, NULL, 0, size);
   if (e == NULL) return NULL;
   memset(e->bytes, 0, PREFIX_SIZE);
   m->spare++;
-  e->parent = e->left = e->right = e->chain = NULL;
+  e->left = e->right = NULL;
   e->table = table;
   e->value_size = (uint32_t)value_size;
   e->key_size = (uint16_t)key_size;
@@ -351,62 +483,56 @@ static void count_out(Map *m, const MapEntry *e) {
   m->bytes -= entry_size(e->key_size, e->value_size);
 }
 
-/* `e` takes over the place of `old` in the tree. */
-static void take_place(Map *m, MapEntry *old, MapEntry *e) {
-  e->left = old->left;
-  e->right = old->right;
-  e->balance = old->balance;
-  if (e->left != NULL) e->left->parent = e;
-  if (e->right != NULL) e->right->parent = e;
-  replace_child(m, old->parent, old, e);
-  old->parent = old->left = old->right = NULL;
-}
-
 MapEntry *map_link(Map *m, MapEntry *e) {
-  MapEntry *parent = NULL;
-  int order = 0;
+  Path path;
+  MapEntry **link = begin_path(&path, m), *old;
   Sought s = seek_entry(e);
   e->left = e->right = NULL;
   e->balance = 0;
-  for (MapEntry *at = m->root; at != NULL; at = order < 0 ? at->right : at->left) {
-    order = compare(at, &s);
-    parent = at;
+  while ((old = *link) != NULL) {
+    int order = compare(old, &s);
     if (order == 0) break;
+    go_down(&path, link = order < 0 ? &old->right : &old->left);
   }
   count_in(m, e);
-  if (m->buckets != NULL) enchain(m, e);
-  if (parent != NULL && order == 0) {
-    count_out(m, parent);
-    unchain(m, parent);
-    take_place(m, parent, e);
-    return parent;
+  *link = e;
+  if (old != NULL) { /* `e` takes its place */
+    count_out(m, old);
+    e->left = old->left;
+    e->right = old->right;
+    e->balance = old->balance;
+    if (m->sets != NULL) unhint(m, old);
+    old->left = old->right = NULL;
+  } else {
+    grown(&path);
   }
-  e->parent = parent;
-  if (parent == NULL) m->root = e;
-  else if (order < 0) parent->right = e;
-  else parent->left = e;
-  grown(m, e);
-  return NULL;
+  if (m->sets != NULL) hint(m, e);
+  return old;
 }
 
 void map_unlink(Map *m, MapEntry *e) {
+  Path path;
+  MapEntry **link = begin_path(&path, m);
+  Sought s = seek_entry(e);
+  while (*link != e) go_down(&path, link = compare(*link, &s) < 0 ? &(*link)->right : &(*link)->left);
   count_out(m, e);
-  unchain(m, e);
+  if (m->sets != NULL) unhint(m, e);
   if (e->left != NULL && e->right != NULL) {
     /* the successor has no left child: take it out of its place and give it this one */
-    MapEntry *successor = map_next(e);
-    MapEntry *from = successor->parent;
-    bool left_side = from->left == successor;
-    replace_child(m, from, successor, successor->right);
-    take_place(m, e, successor);
-    shrunk(m, from == e ? successor : from, left_side);
+    unsigned level = path.depth;
+    for (MapEntry **at = &e->right; *at != NULL; at = &(*at)->left) go_down(&path, at);
+    MapEntry **from = path.links[path.depth], *successor = *from;
+    *from = successor->right;
+    successor->left = e->left;
+    successor->right = e->right;
+    successor->balance = e->balance;
+    *link = successor;
+    path.links[level + 1] = &successor->right;
   } else {
-    MapEntry *parent = e->parent;
-    bool left_side = parent != NULL && parent->left == e;
-    replace_child(m, parent, e, e->left != NULL ? e->left : e->right);
-    shrunk(m, parent, left_side);
+    *link = e->left != NULL ? e->left : e->right;
   }
-  e->parent = e->left = e->right = NULL;
+  shrunk(&path);
+  e->left = e->right = NULL;
 }
 
 bool map_put(Map *m, uint64_t table, const void *key, size_t key_size, const void *value, size_t value_size) {
@@ -426,13 +552,9 @@ bool map_remove(Map *m, uint64_t table, const void *key, size_t key_size) {
 
 size_t map_drop(Map *m, uint64_t table) {
   size_t dropped = 0;
-  MapEntry *e = map_table(m, table);
-  while (e != NULL && e->table == table) {
-    MapEntry *next = map_next(e);
+  for (MapEntry *e; (e = map_table(m, table)) != NULL && e->table == table; dropped++) {
     map_unlink(m, e);
     map_discard(m, e);
-    dropped++;
-    e = next;
   }
   return dropped;
 }
@@ -443,21 +565,16 @@ void map_init(Map *m, const hearth_allocator *allocator) {
 }
 
 void map_free(Map *m) {
-  MapEntry *e = m->root;
-  while (e != NULL) { /* leaves first, without recursion */
-    if (e->left != NULL) {
-      e = e->left;
-    } else if (e->right != NULL) {
-      e = e->right;
-    } else {
-      MapEntry *parent = e->parent;
-      if (parent != NULL && parent->left == e) parent->left = NULL;
-      else if (parent != NULL) parent->right = NULL;
-      map_discard(m, e);
-      e = parent;
-    }
+  MapEntry *waiting[MAP_MAX_LEVELS + 1];
+  unsigned count = 0;
+  if (m->root != NULL) waiting[count++] = m->root;
+  while (count > 0) {
+    MapEntry *e = waiting[--count];
+    if (e->right != NULL) waiting[count++] = e->right;
+    if (e->left != NULL) waiting[count++] = e->left;
+    map_discard(m, e);
   }
-  hearth_free(&m->allocator, m->buckets, m->bucket_count * sizeof *m->buckets);
+  free_table(m);
   hearth_allocator allocator = m->allocator;
   map_init(m, &allocator);
 }

@@ -1,17 +1,17 @@
 /*
 ** An ordered map from (table number, key bytes) to value bytes: a balanced
 ** (AVL) tree whose nodes hold key and value in one allocation. A larger one also
-** has a hash table of chains: finding a key of a million misses the processor's caches
-** twice with it, and at every level of the tree without.
+** has a hash table of hints: finding a key of a million misses the processor's caches
+** two or three times with it, and at every level of the tree without.
 **
 ** Order: by table, then by memcmp, a shorter key before a longer one that it
 ** begins. An entry never moves while it is in the map, so a pointer to one is
 ** a cursor that survives changes to other entries. One entry costs MAP_ENTRY_BYTES
-** and its key and value: with a key of 24 bytes and a value of 12 that is 84 bytes
-** on a 64-bit machine, and 4 to 8 in the hash table: 92 at most; a C library's malloc adds 8 to 16.
+** and its key and value, and at most MAP_HINT_BYTES in the hash table: with a key of 24 bytes and a value
+** of 12 that is 80 bytes on a 64-bit machine, and 96 with what a C library's malloc adds.
 **
-** Only map_make allocates, for the hash table too. Linking and unlinking cannot fail, so a caller that
-** makes all its entries first can change the map all or nothing.
+** Only map_make allocates. Linking and unlinking cannot fail, so a caller that makes all its entries
+** first can change the map all or nothing. Without memory for the hash table the tree alone serves.
 */
 #ifndef HEARTH_BASE_MAP_H
 #define HEARTH_BASE_MAP_H
@@ -20,13 +20,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hash.h"
 #include "hearth_status.h"
 
 typedef struct MapEntry MapEntry;
 
 struct MapEntry {
-  MapEntry *parent, *left, *right;
-  MapEntry *chain;     /* the next one in its bucket */
+  MapEntry *left, *right;
   uint64_t table;
   uint32_t value_size;
   uint16_t key_size;
@@ -36,17 +36,29 @@ struct MapEntry {
 };
 
 #define MAP_ENTRY_BYTES offsetof(MapEntry, bytes)
+#define MAP_HINT_BYTES 12 /* of the hash table, for each entry: at most, unless most of a map's entries have gone */
 #define MAP_MAX_KEY UINT16_MAX
+
+/*
+** More levels than a tree can have: below 1.4405 log2(entries + 2) (Knuth, The Art of Computer Programming 3, 6.2.3,
+** theorem A), and memory holds fewer than 2^59 entries, or 2^27 with addresses of 32 bits.
+*/
+#define MAP_MAX_LEVELS (11 * sizeof(void *))
+
+typedef struct MapSet MapSet;
 
 typedef struct Map {
   MapEntry *root;
   size_t count;
-  uint64_t bytes;      /* allocated for the entries in the map, and for the buckets */
+  uint64_t bytes;      /* allocated for the entries in the map, and for the hash table */
   size_t spare;        /* entries made, and not in the map now: there is to be room for them */
-  MapEntry **buckets;  /* NULL in a small map */
-  size_t bucket_count; /* a power of two */
-  uint64_t seed;       /* of the hash, odd: who chooses the keys does not know it */
-  unsigned shift;      /* of a hash, to a bucket's number */
+  MapSet *sets;        /* the hash table; NULL in a small map */
+  size_t set_count;
+  void *allocated;     /* what the sets stand in */
+  unsigned searched;   /* of them, for one key */
+  size_t unhinted;     /* entries in the map that found no place in the hash table */
+  size_t most, least;  /* entries, beyond which the hash table is made anew */
+  HashKey seed;        /* of the hash, two odd numbers: who chooses the keys does not know them */
   hearth_allocator allocator;
 } Map;
 
@@ -71,24 +83,27 @@ MapEntry *map_lower(const Map *m, uint64_t table, const void *key, size_t key_si
 /* The last entry before the key; NULL: none. */
 MapEntry *map_before(const Map *m, uint64_t table, const void *key, size_t key_size);
 
-/* Neighbours in order, across tables; NULL at the ends. */
-MapEntry *map_next(const MapEntry *e);
-MapEntry *map_prev(const MapEntry *e);
+/* The first entry behind the key; NULL: none. */
+MapEntry *map_after(const Map *m, uint64_t table, const void *key, size_t key_size);
 
 /* The first entry of the first table numbered `from` or higher; NULL: none. Next table: from e->table + 1. */
 MapEntry *map_table(const Map *m, uint64_t from);
 
-/*
-** The entries of one table with from <= key < to; from NULL: from the first, to
-** NULL: to the last. The map must not change while a range is used.
-*/
+/* A walk through entries in order. The map must not change while a range is used. */
 typedef struct MapRange {
-  MapEntry *next, *stop; /* stop is the first entry that is not delivered any more */
+  const MapEntry *stop; /* the first entry that is not delivered any more */
   bool reverse;
+  unsigned waiting;
+  MapEntry *path[MAP_MAX_LEVELS]; /* the entries above the next one, and itself, whose turn is still to come */
 } MapRange;
 
+/* The entries of one table with from <= key < to; from NULL: from the first, to NULL: to the last. */
 void map_range(const Map *m, uint64_t table, const void *from, size_t from_size, const void *to, size_t to_size,
                bool reverse, MapRange *range);
+
+/* All entries at or after the key, across tables. With (0, NULL, 0): the whole map. */
+void map_from(const Map *m, uint64_t table, const void *key, size_t key_size, MapRange *range);
+
 MapEntry *map_range_next(MapRange *range); /* NULL at the end */
 
 /*

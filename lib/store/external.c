@@ -258,7 +258,9 @@ hearth_status externals_flush(lua_State *L, hearth_store *S, Batch *batch, heart
   hearth_status status = find_doomed(X, err);
   for (uint32_t i = 0; i < X->count && status == HEARTH_OK; i++) status = write_record(X, &X->tables[i], batch, err);
   const ExternalTable *t = NULL;
-  for (MapEntry *e = map_table(&X->overlay, 0); e != NULL && status == HEARTH_OK; e = map_next(e)) {
+  MapRange all;
+  map_from(&X->overlay, 0, NULL, 0, &all);
+  for (MapEntry *e; status == HEARTH_OK && (e = map_range_next(&all)) != NULL;) {
     if (t == NULL || t->number != e->table) t = externals_find(X, e->table);
     if (t != NULL && !t->doomed) status = write_entry(e, batch, err);
   }

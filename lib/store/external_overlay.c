@@ -143,7 +143,9 @@ hearth_status externals_each_reference(Externals *X, const ExternalTable *t, Ext
   if (t->saved_from != 0)
     status = X->S->backend->scan(X->S->storage, number, NULL, 0, NULL, 0, false, scan_reference, &scan, NULL, err);
   if (status != HEARTH_OK) return status;
-  for (MapEntry *e = map_table(&X->overlay, number); e != NULL && e->table == number; e = map_next(e)) {
+  MapRange range;
+  map_range(&X->overlay, number, NULL, 0, NULL, 0, false, &range);
+  for (MapEntry *e; (e = map_range_next(&range)) != NULL;) {
     uint64_t other = e->mark != EXTERNAL_DELETED ? externals_reference(map_value(e), e->value_size) : 0;
     if (other != 0) found(X, other);
   }
@@ -276,8 +278,8 @@ static MapEntry *peek_open(const Externals *X, const ExternalCursor *c) {
   const ExternalKey *start = c->position.size > 0 ? &c->position : c->reverse ? &c->to : &c->from;
   MapEntry *e;
   if (!c->reverse) {
-    e = map_lower(m, c->table, start->bytes, start->size);
-    if (e != NULL && e->table == c->table && behind(c, map_key(e), e->key_size)) e = map_next(e);
+    bool moved = c->position.size > 0;
+    e = moved ? map_after(m, c->table, start->bytes, start->size) : map_lower(m, c->table, start->bytes, start->size);
   } else {
     bool from_end = start->size == 0;
     e = from_end ? map_before(m, c->table + 1, NULL, 0) : map_before(m, c->table, start->bytes, start->size);

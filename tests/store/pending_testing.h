@@ -105,7 +105,9 @@ static inline int sea_lua_batches(lua_State *L) {
 static inline int sea_lua_entries(lua_State *L) {
   uint64_t table = (uint64_t)luaL_optinteger(L, 1, 0);
   lua_Integer n = 0;
-  for (MapEntry *e = map_table(&sea_of(L)->disk.map, table); e != NULL && e->table == table; e = map_next(e)) n++;
+  MapRange range;
+  map_range(&sea_of(L)->disk.map, table, NULL, 0, NULL, 0, false, &range);
+  while (map_range_next(&range) != NULL) n++;
   lua_pushinteger(L, n);
   return 1;
 }
@@ -126,13 +128,16 @@ static inline int sea_lua_reopen(lua_State *L) {
 /* Do the records of external tables say what refers to what, and does every entry belong to one? */
 static inline int sea_lua_check_counts(lua_State *L) {
   const Map *m = &sea_of(L)->disk.map;
-  for (MapEntry *r = map_table(m, 0); r != NULL && r->table == 0; r = map_next(r)) {
+  MapRange records, entries;
+  map_range(m, 0, NULL, 0, NULL, 0, false, &records);
+  for (MapEntry *r; (r = map_range_next(&records)) != NULL;) {
     uint64_t to, from, is_to = 0, is_from = 0;
     LayoutKey key = layout_get_key(map_key(r), r->key_size);
     if (key.kind != LAYOUT_EXTERNAL) continue;
     Cursor c = cursor_over(map_value(r), r->value_size);
     external_get_record(&c, &to, &from);
-    for (MapEntry *e = map_table(m, 1); e != NULL; e = map_next(e)) {
+    map_from(m, 1, NULL, 0, &entries);
+    for (MapEntry *e; (e = map_range_next(&entries)) != NULL;) {
       uint64_t number = externals_reference(map_value(e), e->value_size);
       if (number == key.number) is_to++;
       if (number != 0 && e->table == key.number) is_from++;
