@@ -107,36 +107,39 @@ static void read_all(Loader *l) {
   l->D.most_fields = l->arena.size;
 }
 
+/* The version comes first: whatever a newer one holds, it is no damage. */
+static void judge_metadata(Loader *l) {
+  Decoder *D = &l->D;
+  const Metadata *m = &l->metadata;
+  if (metadata_check_finished(m, D->error) != HEARTH_OK) raise_filled(l);
+  if (m->readable_by > STORE_FORMAT_VERSION)
+    decoder_fail(D, HEARTH_VERSION, "format %llu is needed to read it, this library reads up to %d",
+                 (unsigned long long)m->readable_by, STORE_FORMAT_VERSION);
+  decoder_check(D);
+  if (m->readable_by == 0 || m->readable_by > m->written_by || m->page_size < 64 || m->page_size > 1 << 20 ||
+      m->next_id == 0 || m->next_id > HEARTH_MAX_TABLE)
+    decoder_fail(D, HEARTH_DAMAGED, "a field is missing or out of range");
+}
+
 static void load_metadata(Loader *l) {
   Decoder *D = &l->D;
+  for (size_t i = 0; i < loader_entries(l) && !l->found_metadata; i++) {
+    Loaded e = loader_entry(l, i);
+    if (e.key.kind != LAYOUT_METADATA) continue;
+    loader_look_at(l, "the metadata", 0, e.at, e.size);
+    metadata_get(&D->c, &l->metadata);
+    l->found_metadata = true;
+    judge_metadata(l);
+  }
   for (size_t i = 0; i < loader_entries(l); i++) {
     Loaded e = loader_entry(l, i);
     loader_look_at(l, "an entry with an unknown key, or out of order", 0, e.at, 0);
     if (e.key.kind == LAYOUT_NONE) decoder_fail(D, HEARTH_DAMAGED, "this library writes no such entry");
-    if (e.key.kind != LAYOUT_METADATA) continue;
-    loader_look_at(l, "the metadata", 0, e.at, e.size);
-    metadata_get(&D->c, &l->metadata);
-    decoder_check(D);
-    l->found_metadata = true;
-    if (metadata_check_finished(&l->metadata, D->error) != HEARTH_OK) raise_filled(l);
-  }
-  if (!l->found_metadata) {
     loader_look_at(l, "the store", 0, 0, 0);
-    if (loader_entries(l) > 0) decoder_fail(D, HEARTH_DAMAGED, "it has entries and no metadata");
-    return;
-  }
-  const Metadata *m = &l->metadata;
-  if (m->readable_by > STORE_FORMAT_VERSION)
-    decoder_fail(D, HEARTH_VERSION, "format %llu is needed to read it, this library reads up to %d",
-                 (unsigned long long)m->readable_by, STORE_FORMAT_VERSION);
-  if (m->written_by == 0 || m->page_size < 64 || m->page_size > 1 << 20 || m->next_id == 0 ||
-      m->next_id > HEARTH_MAX_TABLE)
-    decoder_fail(D, HEARTH_DAMAGED, "a field is missing or out of range");
-  for (size_t i = 0; i < loader_entries(l); i++) { /* else numbers would be given again */
-    Loaded e = loader_entry(l, i);
-    if (e.key.number >= m->next_id)
-      decoder_fail(D, HEARTH_DAMAGED, "nextTableId is %llu, and there is a %llu", (unsigned long long)m->next_id,
-                   (unsigned long long)e.key.number);
+    if (!l->found_metadata) decoder_fail(D, HEARTH_DAMAGED, "it has entries and no metadata");
+    if (e.key.number >= l->metadata.next_id) /* else numbers would be given again */
+      decoder_fail(D, HEARTH_DAMAGED, "nextTableId is %llu, and there is a %llu",
+                   (unsigned long long)l->metadata.next_id, (unsigned long long)e.key.number);
   }
 }
 

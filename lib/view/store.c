@@ -80,6 +80,8 @@ hearth_status view_open_store(View *v, const hearth_backend *backend, hearth_bac
     else if (c.why != NULL)
       status = hearth_fail_at(err, HEARTH_DAMAGED, c.position, "the metadata is damaged at byte %zu: %s", c.position,
                               c.why);
+    else if (v->metadata.readable_by == 0 || v->metadata.readable_by > v->metadata.written_by)
+      status = hearth_fail(err, HEARTH_DAMAGED, "the metadata is damaged: its versions contradict each other");
   }
   buffer_free(&bytes);
   return status == HEARTH_OK ? hearth_ok(err) : status;

@@ -10,10 +10,10 @@ import sys
 def main():
     folder = pathlib.Path(sys.argv[1])
     listed = dict(reversed(line.split()) for line in (folder / "SHA256SUMS").read_text(encoding="ascii").splitlines())
-    there = [*folder.glob("*.blob"), folder / "../backends/golden_log.inc"]
+    there = [*folder.glob("*.blob"), *folder.glob("stores/*"), folder / "../backends/golden_log.inc"]
     wrong = []
     for path in there:
-        name = path.relative_to(folder).as_posix() if path.parent == folder else "../backends/" + path.name
+        name = "../backends/" + path.name if path.suffix == ".inc" else path.relative_to(folder).as_posix()
         expected = listed.pop(name, None)
         if expected != hashlib.sha256(path.read_bytes()).hexdigest():
             wrong.append(f"{name}: {'other bytes' if expected else 'not in SHA256SUMS'}")

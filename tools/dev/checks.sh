@@ -78,7 +78,7 @@ lint_documents() {
   mapfile -t files < <(git ls-files '*.md' 'docs/*.[1-9]')
   python3 tools/dev/documents.py "${files[@]}" || return 1
   mapfile -t files < <(git ls-files |
-    grep -vE '^(fuzz/corpus|tests/(golden|fixtures|planted))/|/package-lock\.json$|\.svg$')
+    grep -vE '^(fuzz/corpus|tests/(golden|fixtures|planted|reader/1))/|/package-lock\.json$|\.svg$')
   codespell --ignore-words-list=nd,nam,calle,atleast,cannonical "${files[@]}"
 }
 
