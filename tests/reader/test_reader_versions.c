@@ -310,6 +310,12 @@ static void logs_that_say_they_can_be_read_are_and_not_written(void **state) {
   v.log_flags = 0x80000001; /* what is 0 now is not looked at */
   is_of(f, &v);
   all_read(f, HEARTH_OPEN_READONLY, "store: written by 1, readable by 1");
+  unsigned char *frame = f->made.data + LOG_HEADER_SIZE;
+  memset(frame + 5, 0xFF, 3);
+  uint64_t check = hash64(frame, 56, log_seed(0, LOG_HEADER_SIZE));
+  for (int i = 0; i < 8; i++) frame[56 + i] = (unsigned char)(check >> 8 * i);
+  hearth_disk_put(f->w.disk, PLACE, f->made.data, f->made.size);
+  all_read(f, HEARTH_OPEN_READONLY, "store: written by 1, readable by 1");
 }
 
 /* A frame of another kind is no frame: the log ends before it, unless it was on the device. */
