@@ -35,7 +35,7 @@ typedef enum hearth_status {
   HEARTH_SEAL = -10,      /* a prototype without the right seal */
   HEARTH_RAISED = -11,    /* Lua code that was called (a hook, a transaction's function) raised an error */
   HEARTH_BUSY = -12,      /* another owner has the store, or the store was re-entered */
-  HEARTH_DEAD = -13,      /* the store failed earlier and must be reopened */
+  HEARTH_DEAD = -13,      /* the store failed earlier, or another one has taken it; it must be reopened */
   HEARTH_FULL = -14,      /* no space left; nothing was written, and the batch can be retried */
   HEARTH_IO = -15,        /* input or output failed; the store is dead afterwards, and the batch there or not */
   HEARTH_CONFLICT = -16,  /* a check in the batch failed; nothing was written */
