@@ -227,7 +227,8 @@ static inline bool hearth_backend_keeps_batches(const hearth_backend *backend) {
 HEARTH_API extern const hearth_backend hearth_memory_backend;
 HEARTH_API extern const hearth_backend hearth_file_backend;
 #if defined(__EMSCRIPTEN__) || defined(HEARTH_WITH_INDEXEDDB)
-HEARTH_API extern const hearth_backend hearth_indexeddb_backend; /* browsers alone; natively its tests define the macro */
+/* browsers alone; natively its tests define the macro */
+HEARTH_API extern const hearth_backend hearth_indexeddb_backend;
 #endif
 
 #ifdef __cplusplus

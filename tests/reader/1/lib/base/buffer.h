@@ -45,7 +45,10 @@ static inline unsigned char *buffer_reserve(Buffer *b, size_t n) {
   return buffer_reserve_slow(b, n);
 }
 
-/* Makes room for exactly n bytes in an empty buffer: for what is large and known. False: memory exhausted, as if by a put. */
+/*
+** Makes room for exactly n bytes in an empty buffer: for what is large and known. False: memory
+** exhausted, as if by a put.
+*/
 bool buffer_reserve_exactly(Buffer *b, size_t n);
 
 /* Gives back the room behind what is there. */

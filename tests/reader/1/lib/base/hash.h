@@ -1,7 +1,7 @@
 /*
 ** Hashes: XXH3 from xxHash's single header guards frames and values against damage, and SipHash decides "unchanged" and
-** "the same". Two contents with one XXH3 are easily made; with one SipHash of 128 bits nobody can make them who does not
-** know the key, so that is one that nobody knows, and neither the key nor a hash under it is written anywhere.
+** "the same". Two contents with one XXH3 are easily made; with one SipHash of 128 bits nobody can make them who does
+** not know the key, so that is one that nobody knows, and neither the key nor a hash under it is written anywhere.
 */
 #ifndef HEARTH_BASE_HASH_H
 #define HEARTH_BASE_HASH_H

@@ -29,7 +29,8 @@ bool blob_header_get(Cursor *c, BlobHeader *h, bool *newer) {
     *newer = true;
     return false;
   }
-  if (c->why == NULL && (h->readable_by == 0 || h->readable_by > h->written_by)) cursor_fail(c, "its versions contradict each other");
+  if (c->why == NULL && (h->readable_by == 0 || h->readable_by > h->written_by))
+    cursor_fail(c, "its versions contradict each other");
   h->flags = cursor_byte(c);
   if (h->written_by <= FORMAT_VERSION && (h->flags & ~(BLOB_CANONICAL | BLOB_STRIPPED)) != 0)
     cursor_fail(c, "it has unknown flags");

@@ -405,7 +405,9 @@ static void put_small(unsigned char **p, unsigned n) {
 }
 
 void chunk_wrap(const ChunkHeader *h, unsigned nupvalues, ChunkWrap *out) {
-  /* The closure goes into the register after those of its cells; there are 255 registers, so a 255th cell is its own. */
+  /*
+  ** The closure goes into the register after those of its cells; there are 255 registers, so a 255th cell is its own.
+  */
   const unsigned parameters = nupvalues < CHUNK_MAX_UPVALUES ? nupvalues : CHUNK_MAX_UPVALUES - 1;
   unsigned char *p = out->prefix;
   memcpy(p, SIGNATURE, SIGNATURE_SIZE);

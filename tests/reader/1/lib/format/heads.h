@@ -7,7 +7,7 @@
 
 #include "record.h"
 
-#define OBJECT_REPEAT 0x0B    /* in the place of a kind; the period - 1 in the upper bits, then a varint: how many heads */
+#define OBJECT_REPEAT 0x0B    /* for a kind; the period - 1 in the upper bits, then a varint: how many heads */
 #define HEADS_MOST_PERIOD 16
 #define HEADS_WORTH_REPEAT 4  /* bytes of heads that a repeat must spare to be written */
 
@@ -22,7 +22,10 @@ typedef struct HeadWriter {
   unsigned char run_heads[HEADS_MOST_PERIOD], run_bytes[HEADS_MOST_PERIOD];
 } HeadWriter;
 
-/* A head was put to the end of `b`, from `begin` on (0 is a writer's beginning): takes it away if a repeat stands for it. */
+/*
+** A head was put to the end of `b`, from `begin` on (0 is a writer's beginning): takes it away if a
+** repeat stands for it.
+*/
 void heads_added(HeadWriter *w, Buffer *b, size_t begin);
 
 /* No further heads come. */

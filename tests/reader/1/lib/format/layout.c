@@ -88,7 +88,8 @@ static bool text_is_written(const Metadata *m, size_t i) {
 void metadata_put(Buffer *b, const Metadata *m) {
   uint64_t present = 0;
   for (size_t i = 0; i < TEXT_COUNT; i++) present += text_is_written(m, i);
-  for (size_t i = 0; i < FIELD_COUNT; i++) present += *(const uint64_t *)(const void *)((const char *)m + fields[i].offset) != 0;
+  for (size_t i = 0; i < FIELD_COUNT; i++)
+    present += *(const uint64_t *)(const void *)((const char *)m + fields[i].offset) != 0;
   varint_put(b, present);
   for (size_t i = 0; i < FIELD_COUNT; i++) {
     uint64_t n = *(const uint64_t *)(const void *)((const char *)m + fields[i].offset);

@@ -1,6 +1,6 @@
 /*
-** What the bytes of a function owe to Lua 5.4 and to no other version of Lua: the head of a chunk, opcodes, tags. They are
-** the same from 5.4.4 to 5.4.9. docs/LUA.md says what another version would need beside a file like this one.
+** What the bytes of a function owe to Lua 5.4 and to no other version of Lua: the head of a chunk, opcodes, tags. They
+** are the same from 5.4.4 to 5.4.9. docs/LUA.md says what another version would need beside a file like this one.
 */
 #ifndef HEARTH_FORMAT_LUA54_H
 #define HEARTH_FORMAT_LUA54_H

@@ -156,7 +156,8 @@ static hearth_status index_body(ViewHeap *h, ViewReader *r, uint64_t i, bool lat
   return status;
 }
 
-hearth_status view_heap_index(ViewHeap *h, ViewReader *r, uint64_t count, const unsigned char *heads_end, hearth_error *err) {
+hearth_status view_heap_index(ViewHeap *h, ViewReader *r, uint64_t count, const unsigned char *heads_end,
+                              hearth_error *err) {
   r->heap = h;
   r->indexing = h;
   index_heads(h, r, count, heads_end);

@@ -31,7 +31,8 @@ void view_heap_free(ViewHeap *h);
 ** unknown) is where the heads must end. Failures: r->c.why, r->no_memory, or the status
 ** of a constant that could not be read.
 */
-hearth_status view_heap_index(ViewHeap *h, ViewReader *r, uint64_t count, const unsigned char *heads_end, hearth_error *err);
+hearth_status view_heap_index(ViewHeap *h, ViewReader *r, uint64_t count, const unsigned char *heads_end,
+                              hearth_error *err);
 
 /* Fields of a body that begins where `r` stands, with this head. */
 hearth_status view_fields_of_body(ViewFields *f, const ViewReader *r, const Head *head, uint64_t number,
