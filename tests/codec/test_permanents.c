@@ -1,80 +1,7 @@
 /*
-** Permanents: the standard library, registered values and modules, cells, types, stand-ins.
+** Permanents: the standard library, registered values and modules, types, stand-ins.
 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-#include <lauxlib.h>
-#include <lualib.h>
-
-#include "permanents.h"
-
-static lua_State *new_state(void) {
-  lua_State *L = luaL_newstate();
-  assert_non_null(L);
-  luaL_openlibs(L);
-  return L;
-}
-
-/* [-0, +1] The value of an expression. */
-static void push(lua_State *L, const char *expression) {
-  lua_pushfstring(L, "return %s", expression);
-  if (luaL_loadstring(L, lua_tostring(L, -1)) != LUA_OK) fail_msg("%s", lua_tostring(L, -1));
-  lua_remove(L, -2);
-  lua_call(L, 0, 1);
-}
-
-static void run(lua_State *L, const char *code) {
-  if (luaL_dostring(L, code)) fail_msg("%s", lua_tostring(L, -1));
-}
-
-/* Is the value of the expression permanent under this name (NULL: not at all)? */
-static void check_name(lua_State *L, const char *expression, const char *name) {
-  const int top = lua_gettop(L);
-  permanents_push(L);
-  push(L, expression);
-  const int kind = permanents_name(L, top + 1, 0, top + 2);
-  if (name == NULL) {
-    if (kind != PERMANENT_NONE) fail_msg("%s is named %s", expression, lua_tostring(L, -1));
-    assert_int_equal(lua_gettop(L), top + 2);
-  } else {
-    if (kind == PERMANENT_NONE) fail_msg("%s has no name", expression);
-    assert_int_equal(kind, permanents_kind(L, top + 2));
-    assert_string_equal(lua_tostring(L, -1), name);
-    assert_true(permanents_value(L, top + 1, 0, top + 3));
-    assert_true(lua_rawequal(L, -1, top + 2));
-  }
-  lua_settop(L, top);
-}
-
-static bool is_known(lua_State *L, const char *name) {
-  permanents_push(L);
-  lua_pushstring(L, name);
-  const int top = lua_gettop(L);
-  const bool known = permanents_value(L, top - 1, 0, top);
-  assert_int_equal(lua_gettop(L), top + known);
-  lua_settop(L, top - 2);
-  return known;
-}
-
-static void register_module(lua_State *L, const char *expression, const char *name) {
-  hearth_error err;
-  push(L, expression);
-  if (hearth_register_module(L, -1, name, &err) != HEARTH_OK) fail_msg("%s", err.message);
-  lua_pop(L, 1);
-}
-
-static void register_value(lua_State *L, const char *expression, const char *name) {
-  hearth_error err;
-  push(L, expression);
-  if (hearth_register_permanent(L, -1, name, &err) != HEARTH_OK) fail_msg("%s", err.message);
-  lua_pop(L, 1);
-}
+#include "permanents_testing.h"
 
 /* -------------------------------------------------------- standard library */
 
@@ -359,121 +286,6 @@ static void test_overlay(void **state) {
   lua_close(L);
 }
 
-/* ------------------------------------------------------------------ cells */
-
-static const char counter[] =
-    "local count, limit = 0, 10\n"
-    "counter = {}\n"
-    "function counter.up() count = count + 1 return count end\n"
-    "function counter.down() count = count - 1 return limit, print end\n"
-    "function counter.closure() return function() return count, limit end end\n"
-    "local private = 0\n"
-    "function counter.other() return function() local private <const> = private return private end end\n";
-
-static void *cell_id(lua_State *L, const char *expression, int upvalue) {
-  push(L, expression);
-  void *id = lua_upvalueid(L, -1, upvalue);
-  assert_non_null(id);
-  lua_pop(L, 1);
-  return id;
-}
-
-static void check_cell(lua_State *L, void *id, const char *name) {
-  const int top = lua_gettop(L);
-  permanents_push(L);
-  assert_true(permanents_cell_name(L, top + 1, id));
-  assert_string_equal(lua_tostring(L, -1), name);
-  const int upvalue = permanents_cell(L, top + 1, top + 2);
-  assert_true(upvalue > 0);
-  assert_ptr_equal(lua_upvalueid(L, -1, upvalue), id);
-  lua_settop(L, top);
-}
-
-static void test_cells(void **state) {
-  (void)state;
-  lua_State *L = new_state();
-  run(L, counter);
-  register_module(L, "counter", "counter");
-  check_cell(L, cell_id(L, "counter.closure()", 1), "counter.up^count");
-  check_cell(L, cell_id(L, "counter.closure()", 2), "counter.down^limit");
-  check_cell(L, cell_id(L, "counter.down", 3), "counter.down^_ENV");
-  permanents_push(L);
-  push(L, "(function() local x return function() return x end end)()");
-  assert_false(permanents_cell_name(L, 1, lua_upvalueid(L, 2, 1)));
-  assert_int_equal(lua_gettop(L), 2);
-  static const char *const unknown[] = {"counter.up^missing", "counter.up^9", "counter.up^0", "counter.up^",
-                                        "nobody^count", "print^1", "counter^1", "counter.up", "", "^",
-                                        "counter.up^999999"};
-  for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
-    lua_settop(L, 1);
-    lua_pushstring(L, unknown[i]);
-    assert_int_equal(permanents_cell(L, 1, 2), 0);
-    assert_int_equal(lua_gettop(L), 2);
-  }
-  lua_pushinteger(L, 3);
-  assert_int_equal(permanents_cell(L, 1, -1), 0);
-  lua_close(L);
-}
-
-static void test_cells_of_stripped_functions(void **state) {
-  (void)state;
-  lua_State *L = new_state();
-  lua_pushstring(L, counter);
-  lua_setglobal(L, "text");
-  run(L, "load(string.dump(load(text), true))()");
-  register_module(L, "counter", "counter");
-  check_cell(L, cell_id(L, "counter.closure()", 1), "counter.up^1");
-  check_cell(L, cell_id(L, "counter.closure()", 2), "counter.down^2");
-  lua_close(L);
-}
-
-/* A name is believed only while the function still has that cell. */
-static void test_cell_that_was_exchanged(void **state) {
-  (void)state;
-  lua_State *L = new_state();
-  run(L, counter);
-  register_module(L, "counter", "counter");
-  run(L, "inner = counter.closure()");
-  void *id = cell_id(L, "inner", 1);
-  run(L, "local x; local function fresh() return x end debug.upvaluejoin(counter.up, 1, fresh, 1)\n"
-         "debug.upvaluejoin(counter.down, 1, fresh, 1) debug.upvaluejoin(counter.closure, 1, fresh, 1)");
-  permanents_push(L);
-  assert_false(permanents_cell_name(L, 1, id));
-  assert_int_equal(lua_gettop(L), 1);
-  lua_close(L);
-}
-
-static void test_cells_after_a_reload(void **state) {
-  (void)state;
-  lua_State *L = new_state();
-  run(L, counter);
-  register_module(L, "counter", "counter");
-  run(L, "inner = counter.closure()");
-  run(L, counter);
-  register_module(L, "counter", "counter");
-  lua_gc(L, LUA_GCCOLLECT);
-  permanents_push(L);
-  assert_true(permanents_cell_name(L, 1, cell_id(L, "inner", 1)));
-  assert_string_equal(lua_tostring(L, -1), "counter.up^count");
-  const int upvalue = permanents_cell(L, 1, 2);
-  assert_ptr_equal(lua_upvalueid(L, -1, upvalue), cell_id(L, "counter.closure()", 1)); /* the new one */
-  lua_close(L);
-}
-
-/* A name that means another function now is no name of the cell, however short. */
-static void test_cell_of_a_function_that_lost_its_name(void **state) {
-  (void)state;
-  lua_State *L = new_state();
-  run(L, "local n = 0; function first() return n end; function second() return n end; function third() end");
-  register_value(L, "first", "f");
-  void *id = cell_id(L, "second", 1);
-  check_cell(L, id, "f^n");
-  register_value(L, "third", "f");
-  register_value(L, "second", "a_long_name");
-  check_cell(L, id, "a_long_name^n");
-  lua_close(L);
-}
-
 /* ------------------------------------------------------------------ types */
 
 static int encode_point(lua_State *L) {
@@ -701,11 +513,6 @@ int main(void) {
       cmocka_unit_test(test_keys_give_different_names),
       cmocka_unit_test(test_module_names_are_repeatable),
       cmocka_unit_test(test_overlay),
-      cmocka_unit_test(test_cells),
-      cmocka_unit_test(test_cells_of_stripped_functions),
-      cmocka_unit_test(test_cell_that_was_exchanged),
-      cmocka_unit_test(test_cells_after_a_reload),
-      cmocka_unit_test(test_cell_of_a_function_that_lost_its_name),
       cmocka_unit_test(test_types),
       cmocka_unit_test(test_placeholders),
       cmocka_unit_test(test_changed_permanents),

@@ -14,7 +14,7 @@ stage_coverage() {
   find "$folder" -name '*.gcda' -delete
   suites coverage "$folder" --no-rebuild -t 5 "${arguments[@]}" --no-suite long
   if [ -z "${HEARTH_COVERAGE_SUITES:-}" ]; then
-    suites coverage-command "$folder" --no-rebuild -t 5 view examples command migrate migrate_cases \
+    suites coverage-command "$folder" --no-rebuild -t 5 view 'view store' examples command migrate migrate_cases \
       migrate_random 'legacy dumps' 'legacy input'
   fi
   counted_stage coverage-report coverage_report "$folder"
