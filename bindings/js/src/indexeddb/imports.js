@@ -35,6 +35,26 @@ export function withdraw(instance, storage) {
   if (storages.get(storage.name) === storage) storages.delete(storage.name);
 }
 
+/** What f throws is kept as the host's reason, and answered as a status. */
+const guardedBy = (host) => (f) => (...args) => {
+  try {
+    return f(...args) ?? 0;
+  } catch (exception) {
+    host.reason = exception?.message ?? String(exception);
+    if (exception instanceof HearthError) return exception.status;
+    return exception instanceof RangeError ? STATUS.nomem : STATUS.io;
+  }
+};
+
+/** The bytes of a text, as many whole characters as fit. */
+function encodeWithin(text, size) {
+  const whole = encoder.encode(text);
+  if (whole.length <= size) return whole;
+  let end = size;
+  while (end > 0 && (whole[end] & 0xc0) === 0x80) end--; // not inside a character
+  return whole.subarray(0, end);
+}
+
 /**
  * @param {{memory: WebAssembly.Memory, exports: WebAssembly.Exports, bytes(at: number, size: number): Uint8Array,
  *   text(at: number, size: number): string}} instance
@@ -48,16 +68,6 @@ export function indexeddbImports(instance) {
     return storage;
   };
   const setDouble = (at, value) => new DataView(instance.memory.buffer).setFloat64(at >>> 0, value, true);
-
-  const guarded = (f) => (...args) => {
-    try {
-      return f(...args) ?? 0;
-    } catch (exception) {
-      host.reason = exception?.message ?? String(exception);
-      if (exception instanceof HearthError) return exception.status;
-      return exception instanceof RangeError ? STATUS.nomem : STATUS.io;
-    }
-  };
 
   const imports = {
     attach(at, size, flags, store, length) {
@@ -94,24 +104,17 @@ export function indexeddbImports(instance) {
     stay: (handle) => of(handle).stay(),
     occupied: (handle) => of(handle).occupied,
     reason(at, size) {
-      let text = encoder.encode(host.reason);
-      if (text.length > size >>> 0) {
-        let end = size >>> 0;
-        while (end > 0 && (text[end] & 0xc0) === 0x80) end--; // not inside a character
-        text = text.subarray(0, end);
-      }
+      const text = encodeWithin(host.reason, size >>> 0);
       bytes(at, text.length).set(text);
       return text.length;
     },
     clock: () => Date.now(),
-    random(at, size) {
-      crypto.getRandomValues(bytes(at, size));
-    },
+    random: (at, size) => void crypto.getRandomValues(bytes(at, size)),
     detach(handle) {
       const storage = host.attached[handle];
       host.attached[handle] = undefined;
       storage?.detach();
     },
   };
-  return Object.fromEntries(Object.entries(imports).map(([name, f]) => [name, guarded(f)]));
+  return Object.fromEntries(Object.entries(imports).map(([name, f]) => [name, guardedBy(host)(f)]));
 }

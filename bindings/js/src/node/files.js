@@ -72,6 +72,16 @@ function bootName() {
   }
 }
 
+function isAlive(number) {
+  if (number === 0 || number > 0x7fffffff) return false;
+  try {
+    process.kill(number, 0);
+    return true;
+  } catch (exception) {
+    return exception.code !== "ESRCH";
+  }
+}
+
 export const fillRandom = randomFillSync; // Node 18 has no global crypto
 
 /**
@@ -128,14 +138,6 @@ export function filesImports(instance) {
       const name = new TextEncoder().encode(bootName().slice(0, room - 1) + "\0");
       bytes(out, name.length).set(name);
     }),
-    alive: (number) => {
-      if (number === 0 || number > 0x7fffffff) return 0;
-      try {
-        process.kill(number, 0);
-        return 1;
-      } catch (exception) {
-        return exception.code === "ESRCH" ? 0 : 1;
-      }
-    },
+    alive: (number) => (isAlive(number) ? 1 : 0),
   };
 }
