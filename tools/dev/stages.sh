@@ -253,13 +253,19 @@ stage_embed() {
   counted_stage embed tests/embed/run.sh "$build/embed"
 }
 
-# Hearth as a new user finds it, each in an empty folder: tests/packages/, with what stage_embed installed. The npm
-# package is tried by tests/js/package.test.js.
+# Hearth as a new user finds it, each in an empty folder: tests/packages/, with what stage_embed installed.
 stage_packages() {
   local name
   for name in symbols c cmake subproject rock deb; do
     counted_stage "packages-$name" "tests/packages/$name.sh" "$build/embed/prefix" "$build/packages/$name"
   done
+}
+
+# The npm package, made before, likewise.
+stage_packages_node() {
+  stage node-modules node_modules tools/node node || return 1
+  HEARTH_PACKAGE=$build/package/hearth-lua HEARTH_NODE_MODULES=$build/node/node_modules \
+    counted_stage packages-node tests/packages/node.sh "$build/embed/prefix" "$build/packages/node"
 }
 
 # stages_end [counted]: the exit status of all of it.
