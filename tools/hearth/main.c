@@ -45,9 +45,9 @@ const Command commands[] = {
    command_dump},
   {"verify", "Reads everything and says what is wrong with it", "",
    "The exit status is 0 when all of it is whole. A store that somebody writes meanwhile may have half a batch at its\n"
-   "end.\n", command_verify},
+   "end.\n\n", command_verify},
   {"salvage", "Copies what is readable in a damaged file to a new one", "[FILE] --to NEWFILE",
-   "FILE is the damaged one (default: the store's). It is not changed.\n"
+   "FILE is the damaged one (default: the store's). It is not changed.\n\n"
    "  --to NEWFILE    where what is found goes; it must not exist\n"
    "  --whole-batches leaves out what is left of batches that are not whole, one half of a transfer, say\n",
    command_salvage},
