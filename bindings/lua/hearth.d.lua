@@ -277,7 +277,7 @@ function store:refresh() end
 ---@field alias_uses integer uses of `Memory`, counted while the policy is "track"
 ---@field alias_places string[] where that was, as store:alias_places() gives it
 ---@field page_size integer bytes
----@field storage hearth.storage_stat
+---@field storage hearth.storage_stat figures of the backend
 
 ---@return hearth.stat|nil stat
 ---@return string? message
@@ -323,7 +323,7 @@ function store:close() end
 ---booleans, numbers and strings. Assigning a plain table copies it into an external table of its own. `pairs`, `#`
 ---and indexing work; `next` and `rawset` do not.
 ---@class hearth.external
----@field [boolean|number|string] any
+---@field [boolean|number|string] any its entries
 
 ---The globals that `store:install()` sets.
 ---@type table

@@ -8,22 +8,22 @@ local legacy = {}
 ---One table, or (with the id "__metadata__") the metadata. Values are `{_type = "binary", data = BYTES}`,
 ---`{["$uint8array"] = BYTES}`, or text; BYTES is a string or a list of numbers.
 ---@class hearth.legacy.record
----@field id integer|string
----@field data table<string, string|table> key -> value
+---@field id integer|string the table's number, or the name of the metadata
+---@field data table<string, string|table> values: `{_type = "binary", data = BYTES}`, `{["$uint8array"] = BYTES}`, or text; BYTES is a string or a list of numbers
 
 ---One remark.
 ---@class hearth.legacy.line
 ---@field table? integer|string its number
----@field key? string
+---@field key? string as text, where it is about one entry
 ---@field what string "damaged", "lossy", "function" ...: docs/LEGACY.md
----@field message string
+---@field message string in words
 
 ---All remarks, by table and key.
 ---@class hearth.legacy.report
----@field [integer] hearth.legacy.line
+---@field [integer] hearth.legacy.line one by one
 ---@field home integer number of the home table
 ---@field tables integer how many were imported or written
----@field entries integer
+---@field entries integer how many entries these have
 ---@field saved_at? string ISO text
 ---@field counts table<string, integer> lines of each `what`
 

@@ -1,5 +1,5 @@
-"""manual.py HEARTH SOURCES HEARTH.1: what the command takes, its help tells, and hearth(1) describes: command by command the
-same options. SOURCES is tools/hearth: every option that is named there is tried with every command."""
+"""manual.py HEARTH SOURCES HEARTH.1: what the command takes, its help tells, and hearth(1) describes: command by command
+the same options. SOURCES is tools/hearth: every option that is named there is tried with every command."""
 import os
 import pathlib
 import re
@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 
-HEARTH, SOURCES, MANUAL = sys.argv[1:]
+HEARTH, SOURCES, MANUAL = map(os.path.abspath, sys.argv[1:])
 SCRIPT = {"run", "eval", "repl"}  # their options are described once, before them
 EVERYWHERE = {"--store", "--help"}
 OPTION = re.compile(r'\{"([a-z][a-z0-9-]*)", *(?:&|NULL)')

@@ -91,6 +91,9 @@ def class_section(tags, prose):
     name = tags[0][1].split()[0]
     out = [f"\n## {name} {{: #{name} }}\n", prose, ""]
     rows = member_rows(tags, "field")
+    for field, _, text in rows:
+        if text in ("", "optional"):
+            raise Undocumented(f"{name}.{field}: no comment")
     return out + (table(rows) if rows else [])
 
 

@@ -40,6 +40,29 @@ def declarations(source):
             comment, code = [], []
 
 
+def members(code):
+    """(has a comment, its line) of each member of a class or an interface."""
+    documented, inside, depth = False, False, 0
+    body = code[code.index("{") + 1:].split("\n")[1:-1]
+    for line in (line.strip() for line in body):
+        if inside or line.startswith("/**"):
+            documented, inside = True, "*/" not in line
+            continue
+        if depth == 0 and line:
+            yield documented or line.startswith("private "), line
+            documented = False
+        depth += line.count("{") - line.count("}")
+
+
+def check(path, name, comment, code):
+    """Everything that a program can name has a comment: what is declared, and each member of it."""
+    bare = [] if comment else [name]
+    if re.match(r"export (?:interface|class) ", code):
+        bare += [f"{name}: {line}" for documented, line in members(code) if not documented]
+    if bare:
+        raise Undocumented(f"{path}: no comment: {'; '.join(bare)}")
+
+
 def page_of(path, title):
     out = [f"# {title}\n"]
     for comment, code in declarations(open(path, encoding="utf-8").read()):
@@ -51,8 +74,8 @@ def page_of(path, title):
             continue
         if name is None:
             raise Undocumented(f"{path}: not understood: {code.splitlines()[0]}")
-        if not comment and "/**" not in code and code.count("\n") > 3:
-            raise Undocumented(f"{path}: {name[1]}: no comment")
+        if code.startswith("export "):
+            check(path, name[1], comment, code)
         out.append(f"\n## {name[1]} {{: #{name[1]} }}\n")
         if comment:
             out.append(comment + "\n")

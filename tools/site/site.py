@@ -21,7 +21,10 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 # The pages, in the order of the navigation: title, page, source. A source of None is made here.
 NAVIGATION = [
-    ("Hearth", [("A tour", "index.md", "docs/TOUR.md")]),
+    ("Hearth", [
+        ("A tour", "index.md", "docs/TOUR.md"),
+        ("All in short, installing", "about.md", "README.md"),
+    ]),
     ("How to", [
         ("Saves of a game", "game.md", "docs/guides/game.md"),
         ("A web application", "web.md", "docs/guides/web.md"),
@@ -62,6 +65,7 @@ NAVIGATION = [
     ]),
 ]
 LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s]+)\)")
+PICTURE = re.compile(r"!\[([^\]]*)\]\(([^)\s]+)\)")
 
 
 def navigation(headers):
@@ -76,7 +80,7 @@ def outside_code(text, change):
 
 
 def rewrite_links(text, source, places):
-    """Links among the sources become links among the pages; what has no page stays as its text."""
+    """Links among the sources become links among the pages; what has no page stays as its text. A picture leads to itself."""
 
     def rewritten(match):
         text, target = match.groups()
@@ -91,7 +95,10 @@ def rewrite_links(text, source, places):
             return text if text.startswith("`") else f"`{there.relative_to(ROOT)}`"
         return f"[{text}]({page}{'#' + fragment if fragment else ''})"
 
-    return outside_code(text, lambda part: LINK.sub(rewritten, part))
+    def larger(match):
+        return f"[{match[0]}]({match[2]})"
+
+    return outside_code(text, lambda part: PICTURE.sub(larger, LINK.sub(rewritten, part)))
 
 
 def list_spaces(text):
@@ -100,8 +107,14 @@ def list_spaces(text):
 
 
 def man_page(path):
+    """Its sections become headings of Markdown, so that the page has a list of them."""
     made = subprocess.run(["mandoc", "-Thtml", "-Ofragment", str(path)], capture_output=True, text=True, check=True)
-    return f"# {path.stem}({path.suffix[1:]})\n\n{made.stdout}"
+    text = re.sub(r'(?s)<table class="(?:head|foot)">.*?</table>|</?section[^>]*>|</?div[^>]*>', "", made.stdout)
+    text = re.sub(r'(?s)<h([12]) class="S[hs]" id="([^"]*)"><a [^>]*>(.*?)</a></h\1>',
+                  lambda m: f"\n\n#{'#' * int(m[1])} {' '.join(m[3].split())} {{: #{m[2]} }}\n\n", text)
+    text = text.replace("</table>\n<br/>", "</table>")
+    text = re.sub(r'<a class="Xr">(hearth)\((\d)\)</a>', r'<a class="Xr" href="\1.\2.html">\1(\2)</a>', text)
+    return f"# {path.stem}({path.suffix[1:]})\n\n{text}"
 
 
 def forgotten(places):
@@ -156,15 +169,14 @@ class Anchors(html.parser.HTMLParser):
 
     def __init__(self, path):
         super().__init__()
-        self.ids, self.links = set(), []
+        self.ids, self.links = set(), []  # where it can be jumped to; where it leads, and what it shows
         self.feed(path.read_text(encoding="utf-8"))
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
         if "id" in attrs:
             self.ids.add(attrs["id"])
-        if tag == "a" and "href" in attrs:
-            self.links.append(attrs["href"])
+        self.links += [attrs[name] for name in ("href", "src") if attrs.get(name)]
 
 
 def dead_links(output):

@@ -27,7 +27,9 @@ export type LuaValue =
 
 /** A Lua function. Called, it gives the values that it returned: `const [sum] = add(1, 2)`. */
 export interface LuaFunction {
+  /** Calls it: the values that it returned. A Lua error is thrown as a LuaError. */
   (...args: LuaValue[]): LuaValue[];
+  /** What it is in Lua. */
   readonly type: "function";
   /** Lets Lua collect it; otherwise that happens some time after JavaScript has collected it. */
   release(): void;
@@ -35,13 +37,17 @@ export interface LuaFunction {
 
 /** A Lua value that JavaScript can hold, give back and release, but not look into. */
 export interface LuaReference {
+  /** What it is in Lua; an external table is a "userdata". */
   readonly type: "table" | "function" | "userdata" | "thread";
+  /** Lets Lua collect it; otherwise that happens some time after JavaScript has collected it. */
   release(): void;
 }
 
+/** How far a commit has come when it resolves: "visible" to who reads the store, "complete" (it survives the process), "durable" (it
+ *  is on the device), or "default", the best that the store offers. */
 export type Durability = "default" | "visible" | "complete" | "durable";
 
-/** What went wrong; the package's README says what each means for a store. */
+/** What went wrong. The C header hearth_status.h says what each code means, under the same name: "full" is HEARTH_FULL. */
 export type HearthCode =
   | "nomem" | "invalid" | "unstorable" | "damaged" | "version" | "lua" | "refused" | "unknown" | "limit" | "seal"
   | "raised" | "busy" | "dead" | "full" | "io" | "conflict" | "stale" | "readonly" | "notfound" | "notstore"
@@ -49,6 +55,7 @@ export type HearthCode =
 
 /** Everything that fails throws, or rejects with, one of these. */
 export class HearthError extends Error {
+  /** Which of the codes. */
   readonly code: HearthCode;
   /** Where in the value: "_home.players[3].on_hit". */
   readonly path?: string;
@@ -60,14 +67,17 @@ export class HearthError extends Error {
 export class LuaError extends HearthError {
   /** The error value, converted. */
   readonly value: LuaValue;
+  /** Where it was raised, as Lua's debug.traceback gives it. */
   readonly traceback: string;
 }
 
+/** How Hearth.open opens a store. */
 export interface Options {
   /** "indexeddb:NAME", "file:PATH" (Node) or "memory:" (the default). */
   store?: string;
   /** Where to find hearth.wasm: its bytes, a compiled module, or a URL. By default it is beside this module. */
   wasm?: BufferSource | WebAssembly.Module | URL | string;
+  /** true: takes no lock, and refuses what would change the store ("readonly"). */
   readonly?: boolean;
   /** false: "notfound" where there is no store yet, instead of a new one. */
   create?: boolean;
@@ -101,10 +111,13 @@ export interface Options {
   modules?: { [module: string]: { [name: string]: (...args: any[]) => any } };
   /** Lua modules: name -> source, found by require and stored by name. */
   sources?: { [name: string]: string | Uint8Array };
-  /** Further options of the store, as in hearth.h. */
+  /** Bytes in which large tables are stored and compared; counts for a new store. */
   pageSize?: number;
+  /** true: functions are stored without debug information. */
   strip?: boolean;
+  /** false: functions are refused, in the store and in commits ("refused"). */
   functions?: boolean;
+  /** true: names that nothing is registered for get stand-ins that keep the name, instead of "unknown". */
   placeholders?: boolean;
   /** A keyed hash of 32 bytes, as BLAKE2b or HMAC-SHA256 give it: functions are sealed when written, and refused
    *  without their seal. */
@@ -117,10 +130,13 @@ export interface Options {
  * A record of the legacy runtime `cu`, as its database gives it or as JSON has it ({ $uint8array: [...] } for bytes).
  */
 export interface LegacyRecord {
+  /** The table's number; "__metadata__" for the metadata. */
   id: number | string;
+  /** Its entries, by the text of their keys. */
   data: { [key: string]: any };
 }
 
+/** What Hearth.importLegacy takes over, and into which store. */
 export interface LegacyOptions extends Options {
   /** The name of the legacy database, "LuaPersistentDB", or its records. */
   from: string | LegacyRecord[];
@@ -137,12 +153,15 @@ export interface LegacyOptions extends Options {
 export interface LegacyReport {
   /** The home table's number in the legacy records. */
   home: number;
+  /** How many tables were taken over, or written. */
   tables: number;
+  /** How many entries they have. */
   entries: number;
   /** As the metadata say. */
   savedAt?: string;
   /** How many items there are of each kind. */
   counts: { [what: string]: number };
+  /** One by one: in which table, by number, at which key, and what it is. */
   items: {
     what: "damaged" | "lossy" | "function" | "upvalues" | "unreachable" | "collision" | "key" | (string & {});
     table?: number | string;
@@ -151,9 +170,11 @@ export interface LegacyReport {
   }[];
 }
 
+/** How exportLegacy writes. */
 export interface LegacyExportOptions {
   /** Writes the records into this legacy database too: "exists" when it holds something, unless `replace`. */
   to?: string;
+  /** true: what the database holds is replaced. */
   replace?: boolean;
   /** Which legacy runtime shall read it; "2.0" knows no tables in tables. Default "2.1". */
   runtime?: "2.0" | "2.1";
@@ -161,6 +182,7 @@ export interface LegacyExportOptions {
   savedAt?: string;
 }
 
+/** How code is run. */
 export interface RunOptions {
   /** The name of the chunk in messages; default "=run". */
   name?: string;
@@ -172,31 +194,44 @@ export interface RunOptions {
   args?: LuaValue[];
 }
 
+/** What code returned and printed. */
 export interface Captured {
+  /** What it returned. */
   values: LuaValue[];
   /** What was printed. */
   output: string;
 }
 
+/** Figures of a store and its Lua state. */
 export interface Stat {
+  /** "indexeddb", "file", "memory". */
   backend: string;
+  /** homeTableId: the number of `_home`. */
   homeId: number;
   /** memoryTableId: the same, once something was committed; 0: the store that was opened has none. */
   memoryId: number;
+  /** nextTableId: the number that the next object gets. */
   nextId: number;
   /** Of the last commit that wrote; undefined: never. */
   savedAt?: Date;
+  /** Objects of the last commit: tables, functions, cells and the rest of the home graph. */
   objects: number;
+  /** External tables. */
   externals: number;
-  /** Of the last commit. */
+  /** Entries that the last commit wrote or deleted. */
   committedEntries: number;
+  /** Bytes of their keys and values. */
   committedBytes: number;
+  /** Bytes in which large tables are stored. */
   pageSize: number;
-  /** Bytes of the Lua state, and of the whole WebAssembly memory. */
+  /** Bytes of the Lua state. */
   luaBytes: number;
+  /** Bytes of the whole WebAssembly memory. */
   memoryBytes: number;
   /** Of the global Memory, while tracked; at most 100 places: "source:line", "[C]" for call, get and set. */
   alias: { uses: number; places: string[] };
+  /** Of the backend: the numbers of the last complete and the last durable batch; entries that can be read, bytes of their keys
+   *  and values, bytes that the store occupies, memory for the index; flushes, and bytes written, since it was opened. */
   storage: {
     sequence: number; durable: number; entries: number; liveBytes: number; totalBytes: number; indexBytes: number;
     synced: number; written: number;
@@ -205,6 +240,7 @@ export interface Stat {
   };
 }
 
+/** A store and the Lua state that it is open in. */
 export class Hearth {
   private constructor();
 
@@ -225,6 +261,7 @@ export class Hearth {
   call(path: string, ...args: LuaValue[]): LuaValue[];
   /** What is at a path: "_home.players[3].name". undefined where nothing is. */
   get(path: string): LuaValue;
+  /** Puts a value there; what the last name of the path is looked up in must be a table. */
   set(path: string, value: LuaValue): void;
 
   /** Stores what changed, as one batch; resolves when it has reached the level. Where it fails nothing was stored; but
@@ -248,7 +285,9 @@ export class Hearth {
   decode(bytes: Uint8Array,
     options?: { trusted?: boolean; functions?: boolean; permanents?: boolean; metatables?: boolean }): LuaValue;
 
+  /** Figures, as they are now. */
   stat(): Stat;
+  /** The global Memory, as in the option `alias`. */
   setAlias(policy: "off" | "on" | "track"): void;
   /** The whole store as last committed, as the native `hearth export` writes it. */
   export(): Promise<Uint8Array>;
@@ -260,9 +299,11 @@ export class Hearth {
 
   /** Closes without committing; waits for what is being written. */
   close(): Promise<void>;
+  /** close(), for `await using`. */
   [Symbol.asyncDispose](): Promise<void>;
 
   /** "dead", with the reason, once the store failed: the Lua state goes on, to be saved elsewhere. */
   readonly failure: HearthError | undefined;
+  /** After close(). */
   readonly closed: boolean;
 }

@@ -1,6 +1,7 @@
 /** The interface of the legacy runtime `cu`, versions 2.0 and 2.1, on top of Hearth. */
 import type { Hearth, LegacyReport, Options } from "../hearth.js";
 
+/** How load() opens the store, beside what it has in common with Hearth.open. */
 export interface LoadOptions
   extends Pick<Options, "wasm" | "takeover" | "persist" | "acceptLoss" | "modules" | "sources" | "print" | "warn"> {
   /** false: begins with an empty home table; what is saved stays until saveState(), and loadState() gives it. What the
@@ -14,13 +15,17 @@ export interface LoadOptions
   legacy?: string;
   /** Called when there is a legacy state: as it is taken over, and at each load() after that. */
   onLegacyState?: (state: LegacyState) => void;
-  /** As for Hearth.importLegacy; `keys` also says what a key's text becomes in setInput(). */
+  /** As for Hearth.importLegacy; it also says what a key's text becomes in setInput(). */
   keys?: "integer" | "number" | "text";
+  /** As for Hearth.importLegacy. */
   home?: number | string;
+  /** As for Hearth.importLegacy. */
   unreachable?: string;
 }
 
+/** What the legacy runtime saved, beside what was taken over of it. */
 export interface LegacyState {
+  /** The database's name. */
   database: string;
   /** When the legacy runtime saved it, as text; of a database too old to know, a hash of what it holds. */
   savedAt: string;
@@ -36,10 +41,15 @@ export interface LegacyState {
   failure?: Error;
 }
 
+/** The tables, as getTableInfo() of 2.1 told them. */
 export interface TableInfo {
+  /** How many there are. */
   tableCount: number;
+  /** The number of `_home`; null before load(). */
   homeTableId: number | null;
+  /** The number of the global Memory, the same table; null where there is none. */
   memoryTableId: number | null;
+  /** The number that the next table gets. */
   nextTableId: number;
   /** The tables that can be reached from _home, and _io unless it is empty. */
   tables: { id: number; size: number; keys: string[] }[];
@@ -54,17 +64,20 @@ export function init(): number;
 /** Runs Lua code: how many bytes readResult() is to read. After an error a negative number: so many bytes readBuffer()
  *  is to read, "Error: message". The error is on the console too; everything goes on after it. */
 export function compute(code: string): Promise<number>;
+/** The address of the buffer, for readResult(), readBuffer() and writeBuffer(). */
 export function getBufferPtr(): number;
 /** 65536. A longer result is not cut off. */
 export function getBufferSize(): number;
 /** Bytes. */
 export function getMemoryStats(): { total: number; used: number; free: number };
+/** Has Lua collect its garbage; false when that failed. */
 export function runGc(): boolean;
 /** Text in the buffer; "" where there is none. */
 export function readBuffer(ptr: number, len: number): string;
 /** What was printed, and the last value that was returned: null for nil, text (a Uint8Array where it is no UTF-8), a
  *  bigint beyond 2^53 - 1, "<table>", "<function>". */
 export function readResult(ptr: number, len: number): { output: string; result: any };
+/** Writes text into the buffer: how many bytes that took. */
 export function writeBuffer(ptr: number, text: string): number;
 
 /** Resolves when _home is on the device; to false, and why on the console, when it is not. Before load(): false. */
@@ -82,12 +95,16 @@ export function takeLegacyState(): Promise<LegacyReport>;
 /** Removes what the legacy runtime saved; before load() too. */
 export function clearLegacyState(): Promise<boolean>;
 
+/** The tables that there are. */
 export function getTableInfo(): TableInfo;
+/** The number of the global Memory; null where there is none. */
 export function getMemoryTableId(): number | null;
+/** The number of `_home`; null before load(). */
 export function getHomeTableId(): number | null;
 /** Is _home also the global Memory? It is by default. */
 export function setMemoryAliasEnabled(enabled: boolean): void;
 
+/** The number of `_io`. */
 export function getIoTableId(): number;
 /** Becomes _io.input: arrays, objects, Map, Set, text, numbers, bigint, booleans, Uint8Array (a Lua string). Throws
  *  for a bigint of more than 64 bits. */
@@ -95,6 +112,7 @@ export function setInput(value: unknown): void;
 /** _io.output: null for nil and for what has no form in JavaScript, [] for an empty table, keys as text; a bigint
  *  beyond 2^53 - 1, a Uint8Array for text that is no UTF-8. */
 export function getOutput(): any;
+/** Puts a value into `_io.meta`, converted like that of setInput(). */
 export function setMetadata(value: unknown): void;
 /** Empties _io. */
 export function clearIo(): void;
