@@ -298,6 +298,15 @@ if [ -w /dev/full ]; then
   says err 'standard output'
 fi
 
+name='whoever reads standard output has gone away'
+"$python" - "$hearth" >out 2>err <<'END'
+import os, subprocess, sys
+reader, writer = os.pipe()
+os.close(reader)
+print(subprocess.run([sys.argv[1], "get", "text"], stdout=writer).returncode)
+END
+[ "$(cat out)" = 1 ] && [ ! -s err ] && passed=$((passed + 1)) || fail "exit status $(cat out): $(cat err)"
+
 # ---------------------------------------------------------- whole stores
 
 ok 'export' 0 "$hearth" export world.export

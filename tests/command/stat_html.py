@@ -21,6 +21,7 @@ class Page(html.parser.HTMLParser):
     def __init__(self, text):
         super().__init__()
         self.open, self.tables, self.rects, self.text, self.title = [], [], [], "", None
+        self.labels = 0
         self.feed(text)
         self.close()
         assert self.open == [], self.open
@@ -40,6 +41,12 @@ class Page(html.parser.HTMLParser):
             self.tables[-1][-1].append("")
         if tag == "title":
             self.title = ""
+        if tag == "svg" and "g" in self.open:  # around a label, which it cuts off at the edge of its rectangle
+            a = dict(attributes)
+            assert tuple(float(a[n]) for n in ("x", "y", "width", "height")) == self.rects[-1][2:], (a, self.rects[-1])
+        if tag == "text":
+            assert self.open[-3:] == ["g", "svg", "text"], self.open
+            self.labels += 1
 
     def handle_startendtag(self, tag, attributes):
         assert tag == "rect", tag
@@ -114,6 +121,7 @@ def hostile():
     assert "</script><img src=x onerror=alert(1)>" in p.text  # told, as text
     assert "</code><script>" in p.text
     check_rects(p)
+    assert p.labels > len(HOSTILE)
     assert text == page()[0]
 
 

@@ -3,7 +3,7 @@
 
 # The suites with gcc's counters, without assertions; what was executed, per folder, in coverage-report.log and, line by
 # line, in build/coverage/html. It fails unless the files of tools/dev/coverage-whole.txt were executed whole. Of the
-# command's suites those that neither limit the size of files, which the counters would exceed, nor take minutes.
+# command's suites those that neither limit the size of files to less than the counters take nor need minutes.
 stage_coverage() {
   local folder=$build/coverage arguments=() suite
   for suite in ${HEARTH_COVERAGE_SUITES:-base format codec store backends lua}; do
@@ -14,8 +14,9 @@ stage_coverage() {
   find "$folder" -name '*.gcda' -delete
   suites coverage "$folder" --no-rebuild -t 5 "${arguments[@]}" --no-suite long
   if [ -z "${HEARTH_COVERAGE_SUITES:-}" ]; then
-    suites coverage-command "$folder" --no-rebuild -t 5 view 'view store' examples command migrate migrate_cases \
-      migrate_random 'legacy dumps' 'legacy input'
+    suites coverage-command "$folder" --no-rebuild -t 5 view 'view store' verify examples command manual diff \
+      'stat html' history copy 'copy uri' 'command sqlite' migrate migrate_cases migrate_random 'legacy dumps' \
+      'legacy input'
   fi
   counted_stage coverage-report coverage_report "$folder"
   sed -n 's/^\(all: \|[0-9]* of \)/  coverage: \1/p' "$logs/coverage-report.log"

@@ -37,6 +37,7 @@ void print_warning(void *ud, const char *message) {
 
 int finish_output(void) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return STATUS_OK;
+  if (errno == EPIPE) return STATUS_FAILED; /* who reads, head say, has seen enough */
   return complain(STATUS_FAILED, "standard output: cannot write: %s", strerror(errno));
 }
 

@@ -173,7 +173,7 @@ static void put_commits(Buffer *out, const PageFacts *f) {
   }
   view_print(out, "<p>");
   page_put_number(out, count);
-  view_print(out, " of them are still in the file%s.</p>\n",
+  view_print(out, " of them %s still in the file%s.</p>\n", count == 1 ? "is" : "are",
              batches[0].sequence > 1 ? ", the first with all before it" : "");
   view_print(out, "<p>Bytes of each, oldest first, on a logarithmic scale:</p>\n");
   page_put_chart(out, batches, count);

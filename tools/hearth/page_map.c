@@ -6,7 +6,7 @@
 
 #define MAP_WIDTH 1200.0
 #define MAP_HEIGHT 640.0
-#define CHARACTER 6.2 /* about as wide as one of a label is */
+#define CHARACTER 6.8 /* about as wide as one of a label is */
 #define MOST_RECTS 4000
 
 #define CHART_WIDTH 1200.0
@@ -31,6 +31,7 @@ static void put_name(Buffer *out, const Account *a, const TreemapRect *r, Buffer
   }
 }
 
+/* Within its rectangle: how wide a letter is, the reader's font says, so that what is too long is cut off there. */
 static void put_label(Buffer *out, const Account *a, const TreemapRect *r) {
   const AccountNode *n = account_node(a, r->node);
   size_t room = (size_t)((r->width - 6) / CHARACTER);
@@ -41,9 +42,10 @@ static void put_label(Buffer *out, const Account *a, const TreemapRect *r) {
   }
   bool fits = r->height >= 14 && room >= 3 && (step.size <= room || room >= 8);
   if (r->more > 0 || r->itself || step.size == 0 || !fits) return;
-  view_print(out, "<text x=\"%.1f\" y=\"%.1f\" aria-hidden=\"true\">", r->x + 3, r->y + 11.5);
+  view_print(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><text x=\"3\" y=\"11.5\" aria-hidden=\"true\">", r->x,
+             r->y, r->width, r->height);
   page_put_shortened(out, &step, room);
-  view_print(out, "</text>");
+  view_print(out, "</text></svg>");
 }
 
 static void put_rect(Buffer *out, const Account *a, const TreemapRect *r, Buffer *path) {
@@ -64,12 +66,13 @@ bool page_put_map(Buffer *out, const Account *a) {
   buffer_init(&path, &hearth_libc_allocator);
   bool ok = treemap_lay(a, MAP_WIDTH, MAP_HEIGHT, &rects);
   size_t count = rects.size / sizeof(TreemapRect);
-  view_print(out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"map\"><title id=\"map\">", MAP_WIDTH,
-             MAP_HEIGHT);
+  view_print(out, "<div class=\"scroll\"><svg class=\"drawing\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"map\">",
+             MAP_WIDTH, MAP_HEIGHT);
+  view_print(out, "<title id=\"map\">");
   view_print(out, "Treemap: rectangles as large as what the objects take; the table below says the same</title>\n");
   for (size_t i = 0; i < count && i < MOST_RECTS && ok; i++)
     put_rect(out, a, (const TreemapRect *)(const void *)rects.data + i, &path);
-  view_print(out, "</svg>\n");
+  view_print(out, "</svg></div>\n");
   ok = ok && !path.failed;
   buffer_free(&rects);
   buffer_free(&path);
@@ -90,8 +93,9 @@ void page_put_chart(Buffer *out, const hearth_batch *batches, size_t count) {
   for (size_t i = first; i < count; i++)
     if (batches[i].bytes > most) most = batches[i].bytes;
   double step = CHART_WIDTH / (double)(count - first), width = step > 60 ? 60 : step;
-  view_print(out, "<svg viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"chart\"><title id=\"chart\">",
-             CHART_WIDTH, CHART_HEIGHT);
+  view_print(out, "<svg class=\"drawing\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"chart\">", CHART_WIDTH,
+             CHART_HEIGHT);
+  view_print(out, "<title id=\"chart\">");
   view_print(out, "Bytes of each commit as bars on a logarithmic scale, up to ");
   page_put_bytes(out, most);
   view_print(out, "; the table below says the same of the last ones</title>\n");
