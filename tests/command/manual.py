@@ -96,7 +96,8 @@ def main():
                 wrong.append(f"{command} takes {sorted(takes)}, hearth(1) has {sorted(set(options) | shared)}")
             wrong += [f"{command}: hearth(1) does not say what {option} is for" for option, value in options.items()
                       if not is_described(option, value, body)]
-    print("\n".join(wrong))
+    for line in wrong:
+        print(line)
     print(f"{len(commands)} commands, {len(names)} options, {len(wrong)} wrong")
     return 1 if wrong else 0
 
