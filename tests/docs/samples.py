@@ -3,7 +3,7 @@
 A document's samples run in their order in one empty folder, each as a program of its own: Lua, C, JavaScript (`js`) and
 shell. A comment of Markdown above a block says what is not so:
 
-    <!-- sample: file NAME -->      it is not run, but written to this file, which later samples use
+    <!-- sample: file NAME -->      it is not run, but written to this file, which later samples use; the text above names it
     <!-- sample: in FRAME -->       tests/docs/frames/FRAME has what is around it; a line with @sample@ gives the place
     <!-- sample: builds in FRAME -->   the same, compiled and linked but not run
     <!-- sample: fails -->          the program ends with an exit status that is not 0
@@ -150,13 +150,21 @@ def try_block(block, name, languages, folder, counts, printed):
     return printed
 
 
+def unnamed_files(name, text):
+    """Files that a reader could only guess the names of: the line before the comment does not have it."""
+    unnamed = [m[2] for m in re.finditer(r"(.*)\n\n?<!-- sample: file (\S+) -->", text) if m[2] not in m[1]]
+    for file in unnamed:
+        print(f"{name}: the text above the sample does not say that it is {file}", file=sys.stderr)
+    return len(unnamed)
+
+
 def try_document(path, languages, counts):
     text = path.read_text(encoding="utf-8")
     name = str(path.relative_to(ROOT))
     if path.suffix == ".lua":
         text = definitions(text)
         text = re.sub(r"^```lua$", "<!-- sample: in definitions.lua -->\n```lua", text, flags=re.M)
-    failed, printed = 0, None
+    failed, printed = unnamed_files(name, text), None
     with tempfile.TemporaryDirectory(prefix="hearth-docs-") as folder:
         folder = pathlib.Path(folder)
         prepare(folder)

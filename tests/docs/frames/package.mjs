@@ -1,2 +1,0 @@
-const store = "file:notes.hearth";
-// @sample@
