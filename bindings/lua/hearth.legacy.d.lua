@@ -9,7 +9,7 @@ local legacy = {}
 ---`{["$uint8array"] = BYTES}`, or text; BYTES is a string or a list of numbers.
 ---@class hearth.legacy.record
 ---@field id integer|string the table's number, or the name of the metadata
----@field data table<string, string|table> values: `{_type = "binary", data = BYTES}`, `{["$uint8array"] = BYTES}`, or text; BYTES is a string or a list of numbers
+---@field data table<string, string|table> key -> value
 
 ---One remark.
 ---@class hearth.legacy.line

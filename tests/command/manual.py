@@ -1,5 +1,5 @@
-"""manual.py HEARTH SOURCES HEARTH.1: what the command takes, its help tells, and hearth(1) describes: command by command
-the same options. SOURCES is tools/hearth: every option that is named there is tried with every command."""
+"""manual.py HEARTH SOURCES HEARTH.1: what the command takes, its help tells, and hearth(1) describes: command by
+command the same options. SOURCES is tools/hearth: every option that is named there is tried with every command."""
 import os
 import pathlib
 import re
@@ -15,8 +15,8 @@ OPTION = re.compile(r'\{"([a-z][a-z0-9-]*)", *(?:&|NULL)')
 
 def hearth(folder, *arguments):
     environment = {"PATH": os.environ["PATH"], "HEARTH_STORE": "memory:"}
-    made = subprocess.run([HEARTH, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                          timeout=60, check=False)
+    made = subprocess.run([HEARTH, *arguments], cwd=folder, env=environment, stdin=subprocess.DEVNULL,
+                          capture_output=True, text=True, timeout=60, check=False)
     return made.returncode, made.stdout, made.stderr
 
 
@@ -35,11 +35,14 @@ def taken(folder, command, names):
     return found
 
 
+def on_one_line(item):
+    return ".It " + item[1].replace("\n", " ").replace(" .", " ").lstrip(".")
+
+
 def items():
     """(command, options of its line or lines, text) of each `.It Cm command` in the manual."""
     text = pathlib.Path(MANUAL).read_text(encoding="utf-8")
-    lines = re.sub(r"(?s)^\.It Xo\n(.*?)^\.Xc$", lambda m: ".It " + m[1].replace("\n", " ").replace(" .", " ").lstrip("."), text,
-                   flags=re.M).split("\n")
+    lines = re.sub(r"(?s)^\.It Xo\n(.*?)^\.Xc$", on_one_line, text, flags=re.M).split("\n")
     found, command, depth = {}, None, 0
     for line in lines:
         depth += line.startswith(".Bl") - line.startswith(".El")
@@ -61,8 +64,9 @@ def options_of(line):
 
 def is_described(option, value, body):
     """By its name or that of its value; --at is described for all commands at once."""
-    told = re.search(rf"\bFl {re.escape(option[1:])}(?![\w-])", body) or (value and re.search(rf"\bAr {re.escape(value)}(?!\w)", body))
-    return option == "--at" or bool(told)
+    told = re.search(rf"\bFl {re.escape(option[1:])}(?![\w-])", body)
+    named = value and re.search(rf"\bAr {re.escape(value)}(?!\w)", body)
+    return option == "--at" or bool(told or named)
 
 
 def script_options():
@@ -83,7 +87,7 @@ def main():
         assert len(commands) > 15, usage
         described = items()
         if set(described) != set(commands):
-            wrong.append(f"hearth --help and hearth(1) have different commands: {sorted(set(described) ^ set(commands))}")
+            wrong.append(f"only in hearth --help or in hearth(1): {sorted(set(described) ^ set(commands))}")
         for command in commands:
             text = hearth(folder, command, "--help")[1]
             takes = taken(folder, command, names)
@@ -93,7 +97,8 @@ def main():
             options, body = described.get(command, ({}, ""))
             shared = script_options() if command in SCRIPT else set()
             if set(options) | shared != takes:
-                wrong.append(f"{command} takes {sorted(takes)}, hearth(1) has {sorted(set(options) | shared)}")
+                there = sorted(set(options) | shared)
+                wrong.append(f"{command} takes {sorted(takes)}, hearth(1) has {there}")
             wrong += [f"{command}: hearth(1) does not say what {option} is for" for option, value in options.items()
                       if not is_described(option, value, body)]
     for line in wrong:

@@ -3,7 +3,8 @@
 A document's samples run in their order in one empty folder, each as a program of its own: Lua, C, JavaScript (`js`) and
 shell. A comment of Markdown above a block says what is not so:
 
-    <!-- sample: file NAME -->      it is not run, but written to this file, which later samples use; the text above names it
+    <!-- sample: file NAME -->      it is not run, but written to this file, which later samples use; the text above
+                                    names it
     <!-- sample: in FRAME -->       tests/docs/frames/FRAME has what is around it; a line with @sample@ gives the place
     <!-- sample: builds in FRAME -->   the same, compiled and linked but not run
     <!-- sample: fails -->          the program ends with an exit status that is not 0

@@ -1,6 +1,6 @@
 #!/bin/bash
-# node.sh PREFIX FOLDER: a Node project installs the npm package from its packed tarball, without the network and from an
-# empty cache; an ES module and a CommonJS module use it, TypeScript takes its declarations, and the native command
+# node.sh PREFIX FOLDER: a Node project installs the npm package from its packed tarball, without the network and with
+# an empty cache; an ES module and a CommonJS module use it, TypeScript takes its declarations, and the native command
 # reads what they stored. HEARTH_PACKAGE is the package, HEARTH_NODE_MODULES where TypeScript is.
 # shellcheck source=tests/packages/common.sh
 . "$(dirname "$0")/common.sh"

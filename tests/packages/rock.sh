@@ -1,6 +1,6 @@
 #!/bin/bash
-# rock.sh PREFIX FOLDER: luarocks builds the rock from the source, without the network, into a tree of its own; a Lua program
-# in an empty folder, which looks for modules in that tree and nowhere else, uses it, with a file and with SQLite.
+# rock.sh PREFIX FOLDER: luarocks builds the rock from the source, without the network, into a tree of its own; a Lua
+# program in an empty folder, which looks for modules in that tree and nowhere else, uses it, with a file and with SQLite.
 # shellcheck source=tests/packages/common.sh
 . "$(dirname "$0")/common.sh"
 source_tree source

@@ -1,6 +1,7 @@
-"""documents.py FILE...: looks at Markdown and manual pages for relative links that lead nowhere, and for words that neither
-aspell nor tools/dev/words.txt knows. Code is no text, and a name that belongs to code stands in backquotes. A word with
-a capital is taken for a name. Code stands between fences, with its language, in documents whose samples a test runs."""
+"""documents.py FILE...: looks at Markdown and manual pages for relative links that lead nowhere, and for words that
+neither aspell nor tools/dev/words.txt knows. Code is no text, and a name that belongs to code stands in backquotes. A
+word with a capital is taken for a name. Code stands between fences, with its language, in documents whose samples a
+test runs."""
 import pathlib
 import re
 import subprocess

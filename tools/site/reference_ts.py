@@ -51,7 +51,7 @@ def members(code):
         if depth == 0 and line:
             yield documented or line.startswith("private "), line
             documented = False
-        depth += line.count("{") - line.count("}")
+        depth += sum(line.count(mark) for mark in "{(") - sum(line.count(mark) for mark in "})")
 
 
 def check(path, name, comment, code):

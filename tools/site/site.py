@@ -80,7 +80,8 @@ def outside_code(text, change):
 
 
 def rewrite_links(text, source, places):
-    """Links among the sources become links among the pages; what has no page stays as its text. A picture leads to itself."""
+    """Links among the sources become links among the pages; what has no page stays as its text. A picture leads to
+    itself."""
 
     def rewritten(match):
         text, target = match.groups()

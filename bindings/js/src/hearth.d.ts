@@ -43,11 +43,11 @@ export interface LuaReference {
   release(): void;
 }
 
-/** How far a commit has come when it resolves: "visible" to who reads the store, "complete" (it survives the process), "durable" (it
- *  is on the device), or "default", the best that the store offers. */
+/** How far a commit has come when it resolves: "visible" to who reads the store, "complete" (it survives the process),
+ *  "durable" (it is on the device), or "default", the best that the store offers. */
 export type Durability = "default" | "visible" | "complete" | "durable";
 
-/** What went wrong. The C header hearth_status.h says what each code means, under the same name: "full" is HEARTH_FULL. */
+/** What went wrong. The C header hearth_status.h says what each code means: "full" is HEARTH_FULL there. */
 export type HearthCode =
   | "nomem" | "invalid" | "unstorable" | "damaged" | "version" | "lua" | "refused" | "unknown" | "limit" | "seal"
   | "raised" | "busy" | "dead" | "full" | "io" | "conflict" | "stale" | "readonly" | "notfound" | "notstore"
@@ -230,8 +230,9 @@ export interface Stat {
   memoryBytes: number;
   /** Of the global Memory, while tracked; at most 100 places: "source:line", "[C]" for call, get and set. */
   alias: { uses: number; places: string[] };
-  /** Of the backend: the numbers of the last complete and the last durable batch; entries that can be read, bytes of their keys
-   *  and values, bytes that the store occupies, memory for the index; flushes, and bytes written, since it was opened. */
+  /** Of the backend: the numbers of the last complete and the last durable batch; entries that can be read, bytes of
+   *  their keys and values, bytes that the store occupies, memory for the index; flushes, and bytes written, since it
+   *  was opened. */
   storage: {
     sequence: number; durable: number; entries: number; liveBytes: number; totalBytes: number; indexBytes: number;
     synced: number; written: number;
