@@ -40,17 +40,19 @@ static inline char *both_log(const void *bytes, size_t size, const char *what) {
   return both(reader1_tell_log, tell_log, bytes, size, what);
 }
 
+static inline void refuses(const char *reader, Teller tell, const void *bytes, size_t size, hearth_status expected) {
+  int status;
+  char *text = told(tell, bytes, size, &status);
+  if (status != expected)
+    fail_msg("the %s reader: %s, not %s: %s", reader, hearth_status_name((hearth_status)status),
+             hearth_status_name(expected), text);
+  free(text);
+}
+
 /* Both refuse it so. */
 static inline void both_refuse(Teller first, Teller current, const void *bytes, size_t size, hearth_status expected) {
-  const Teller tellers[] = {first, current};
-  for (int i = 0; i < 2; i++) {
-    int status;
-    char *text = told(tellers[i], bytes, size, &status);
-    if (status != expected)
-      fail_msg("the %s reader: %s, not %s: %s", i == 0 ? "first" : "current", hearth_status_name((hearth_status)status),
-               hearth_status_name(expected), text);
-    free(text);
-  }
+  refuses("first", first, bytes, size, expected);
+  refuses("current", current, bytes, size, expected);
 }
 
 /* ----------------------------------------------------------------- stores */

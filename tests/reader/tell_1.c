@@ -1,4 +1,5 @@
 /* tell-1 FILE: what the first reader says of a blob or a log. */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -31,7 +32,8 @@ int main(int argc, char **argv) {
     (void)fprintf(stderr, "usage: tell-1 FILE\n");
     return 2;
   }
-  char *text = (size > 0 && bytes[0] == LOG_FIRST_BYTE ? reader1_tell_log : reader1_tell_blob)(bytes, size, &status);
+  bool is_log = size > 0 && bytes[0] == LOG_FIRST_BYTE;
+  char *text = is_log ? reader1_tell_log(bytes, size, &status) : reader1_tell_blob(bytes, size, &status);
   (void)fprintf(status == 0 ? stdout : stderr, status == 0 ? "%s" : "%s\n", text != NULL ? text : "out of memory");
   free(text);
   free(bytes);
