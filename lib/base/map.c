@@ -227,7 +227,7 @@ static bool make_table(Map *m, size_t set_count) {
   return true;
 }
 
-/* Three sets for 16 entries: MAP_HINT_BYTES for each, where an address has 64 bits. Aligning them may take one's room. */
+/* Three sets for 16 entries: MAP_HINT_BYTES each, where an address has 64 bits. Aligning them may take one's room. */
 static size_t sets_for(size_t entries) {
   size_t sets = entries / 16 * 3 + entries % 16 * 3 / 16;
   return entries < LEAST_HINTED ? 0 : sets - (sets > SMALL_TABLE);

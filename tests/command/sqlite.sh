@@ -13,7 +13,11 @@ prints() {
 
 # The line of error names the store one time.
 once() {
-  if [ "$(grep -o 'world.sqlite' err | wc -l)" -eq 1 ]; then passed=$((passed + 1)); else fail "not once: $(cat err)"; fi
+  if [ "$(grep -o 'world.sqlite' err | wc -l)" -eq 1 ]; then
+    passed=$((passed + 1))
+  else
+    fail "not once: $(cat err)"
+  fi
 }
 
 export HEARTH_STORE=sqlite:world.sqlite

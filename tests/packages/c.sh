@@ -21,7 +21,8 @@ counts ./static static.hearth
 # Each other library by its own name.
 export LD_LIBRARY_PATH=$prefix/lib
 for part in sqlite postgres; do
-  printf '#include <hearth.h>\n#include <hearth_%s.h>\nint main(void) { return hearth_%s_backend.size == 0; }\n' $part $part >$part.c
+  printf '%s\n' '#include <hearth.h>' "#include <hearth_$part.h>" \
+    "int main(void) { return hearth_${part}_backend.size == 0; }" >$part.c
   # shellcheck disable=SC2046
   "${CC:-cc}" -o $part $part.c $(pkg-config --cflags --libs hearth_$part lua5.4)
   ./$part || fail "hearth_$part has no backend"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034
-# Sourced by the scripts beside it. Each is run as SCRIPT.sh PREFIX FOLDER: tries an installed Hearth as a new user would, in
-# an empty FOLDER, and fails with a message.
+# Sourced by the scripts beside it. Each is run as SCRIPT.sh PREFIX FOLDER: tries an installed Hearth as a new user
+# would, in an empty FOLDER, and fails with a message.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 version=$(sed -n 's/^#define HEARTH_VERSION_STRING "\(.*\)"/\1/p' "$root/include/hearth.h")

@@ -1,7 +1,7 @@
 #!/bin/bash
-# deb.sh PREFIX FOLDER: Debian packages, built from the source. lintian has nothing to say of them; apt installs them, and they
-# serve a C program, a Lua program and a shell; apt removes them and leaves nothing. It uses this machine's package
-# database, as root or by sudo. DEB_BUILD_OPTIONS=nocheck leaves the suites out.
+# deb.sh PREFIX FOLDER: Debian packages, built from the source. lintian has nothing to say of them; apt installs them,
+# and they serve a C program, a Lua program and a shell; apt removes them and leaves nothing. It uses this machine's
+# package database, as root or by sudo. DEB_BUILD_OPTIONS=nocheck leaves the suites out.
 # shellcheck source=tests/packages/common.sh
 . "$(dirname "$0")/common.sh"
 as_root=()
@@ -9,14 +9,17 @@ as_root=()
 packages=(libhearth0 libhearth-sqlite0 libhearth-postgres0 libhearth-testkit0 libhearth-dev lua-hearth hearth)
 
 apt() {
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=600 -o APT::Sandbox::User=root "$@"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -q -y -o DPkg::Lock::Timeout=600 -o APT::Sandbox::User=root "$@"
 }
 
 left() {
-  dpkg-query -W -f '${binary:Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null | grep -v ' not-installed$' || true
+  dpkg-query -W -f '${binary:Package} ${db:Status-Status}\n' "${packages[@]}" 2>/dev/null |
+    grep -v ' not-installed$' || true
 }
 
-[ "$(dpkg-parsechangelog -l "$root/debian/changelog" -S Version)" = "$version" ] || fail "debian/changelog is not of version $version"
+[ "$(dpkg-parsechangelog -l "$root/debian/changelog" -S Version)" = "$version" ] ||
+  fail "debian/changelog is not of version $version"
 [ -z "$(left)" ] || fail "installed already, and not by this test: $(left)"
 source_tree "hearth-$version"
 (cd "hearth-$version" && dpkg-buildpackage -us -uc -b)

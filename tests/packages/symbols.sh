@@ -18,7 +18,8 @@ for list in "$root"/debian/*.symbols; do
 done
 
 # The store for browsers is declared for all, and defined in WebAssembly alone.
-sed -nE 's/^HEARTH_API ([^(;]*[ *])?(hearth_[a-z_]+)[(;].*/\2/p' "$root"/include/*.h | grep -vx hearth_indexeddb_backend | sort >declared
+sed -nE 's/^HEARTH_API ([^(;]*[ *])?(hearth_[a-z_]+)[(;].*/\2/p' "$root"/include/*.h |
+  grep -vx hearth_indexeddb_backend | sort >declared
 sort exported-* | diff declared - || fail "the headers (<) declare something else than the libraries (>) export"
 [ "$(wc -l <declared)" -gt 50 ] || fail "$(wc -l <declared) names were found in the headers"
 

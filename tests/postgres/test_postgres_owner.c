@@ -237,8 +237,8 @@ static void two_writers(void **state) {
   assert_true(batches.count >= contest->acknowledged[0] && batches.count >= contest->acknowledged[1]);
   assert_true(batches.count >= contest->batches[0] + contest->batches[1]);
   printf("figure: postgres: two writers on one store, which was taken away %d times: %" PRIu64 " batches acknowledged,"
-         " 0 lost, none a mixture; the loser was told dead %" PRIu64 " times, and io when its connection had been ended %"
-         PRIu64 " times\n", turns, contest->batches[0] + contest->batches[1], contest->lost[0] + contest->lost[1],
+         " 0 lost, none a mixture; the loser was told dead %" PRIu64 " times, and io when its connection had been ended"
+         " %" PRIu64 " times\n", turns, contest->batches[0] + contest->batches[1], contest->lost[0] + contest->lost[1],
          contest->failed[0] + contest->failed[1]);
   assert_true(contest->lost[0] + contest->lost[1] > 0);
   must_close(store);

@@ -168,7 +168,8 @@ static void test_dead(void **state) {
 /* What was read from an external table lately is not the answer of a store that is dead. */
 static void test_dead_cache(void **state) {
   (void)state;
-  static const char *const deadly[] = {"fails('io', nil, commit())", "assert(not pcall(function() return home.e.other end))",
+  static const char *const deadly[] = {"fails('io', nil, commit())",
+                                       "assert(not pcall(function() return home.e.other end))",
                                        "assert(not pcall(function() for k in pairs(home.e) do end end))"};
   for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
     World w;

@@ -119,7 +119,8 @@ static void print_usage(FILE *out) {
               "  --help          this text; after a command, about it\n"
               "  --version       the version\n\n"
               "Exit status: 0 success, 1 the command or its script failed, 2 wrong usage,\n"
-              "3 the store (or the file to read) could not be opened, or its backend has no such thing. diff has its own: 0 equal, 1 not, 2 all else.\n"
+              "3 the store (or the file to read) could not be opened, or its backend has no such thing.\n"
+              "diff has its own: 0 equal, 1 not, 2 all else.\n"
               "ls, get, dump, stat, log, diff, verify, salvage and export only read, and run nothing that is stored.\n"
               "export-legacy only reads, and loads the store into Lua; import-legacy runs nothing that it imports.\n",
               out);
@@ -131,7 +132,7 @@ static const Command *find(const char *name) {
   return NULL;
 }
 
-/* A stream that is closed gives its number to the next file or socket; so it is open, and fails as a closed one does. */
+/* A stream that is closed gives its number to the next file or socket; so it is opened, and fails as a closed one. */
 static bool occupy_standard_streams(void) {
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
     if (fcntl(fd, F_GETFD) >= 0 || errno != EBADF) continue;

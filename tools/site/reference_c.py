@@ -71,7 +71,8 @@ def names_in(code):
 
 def is_plumbing(code):
     """Guards, includes and the like."""
-    kept = [line for line in code.split("\n") if not re.match(r"#(if|ifdef|ifndef|endif|else|error|include)\b|extern \"C\" \{|\}$", line)]
+    guard = re.compile(r"#(if|ifdef|ifndef|endif|else|error|include)\b|extern \"C\" \{|\}$")
+    kept = [line for line in code.split("\n") if not guard.match(line)]
     kept = [line for line in kept if not re.match(r"#define (HEARTH_\w+_H|HEARTH_API)\b", line)]
     return "".join(kept).strip() == ""
 

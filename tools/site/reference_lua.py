@@ -61,7 +61,8 @@ def member_rows(tags, kind):
         name, _, rest = rest.partition(" ")
         shape, text = type_and_text(rest)
         optional = name.endswith("?")
-        rows.append((name.rstrip("?"), shape, ("optional; " if optional and text else "optional" if optional else "") + text))
+        default = "optional; " if optional and text else "optional" if optional else ""
+        rows.append((name.rstrip("?"), shape, default + text))
     return rows
 
 

@@ -120,7 +120,8 @@ def man_page(path):
 
 def forgotten(places):
     """Pages of docs/ that the navigation does not have."""
-    return [path for path in (ROOT / "docs").rglob("*") if path.suffix in (".md", ".1", ".5") and path.resolve() not in places]
+    pages = [path for path in (ROOT / "docs").rglob("*") if path.suffix in (".md", ".1", ".5")]
+    return [path for path in pages if path.resolve() not in places]
 
 
 def gather(folder, headers):
@@ -209,7 +210,8 @@ def main():
         sys.exit(str(gap))
     config = output.with_name(output.name + ".yml")
     config.write_text(configuration(source, output, headers), encoding="utf-8")
-    made = subprocess.run(["mkdocs", "build", "--strict", "--clean", "--config-file", str(config)], stderr=subprocess.PIPE, text=True)
+    command = ["mkdocs", "build", "--strict", "--clean", "--config-file", str(config)]
+    made = subprocess.run(command, stderr=subprocess.PIPE, text=True)
     if made.returncode:
         sys.exit(made.stderr)
     dead = dead_links(output)
