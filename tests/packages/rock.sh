@@ -1,12 +1,14 @@
 #!/bin/bash
 # rock.sh PREFIX FOLDER: luarocks builds the rock from the source, without the network, into a tree of its own; a Lua
-# program in an empty folder, which looks for modules in that tree and nowhere else, uses it, with a file and with SQLite.
+# program in an empty folder, which looks for modules in that tree and nowhere else, uses it, with a file and with
+# SQLite.
 # shellcheck source=tests/packages/common.sh
 . "$(dirname "$0")/common.sh"
 source_tree source
 rocks=(luarocks --lua-version 5.4 --tree "$folder/tree")
 cd source
-[ "$(echo ./*.rockspec)" = "./hearth-$version-1.rockspec" ] || fail "the rockspec is not one of version $version: $(echo ./*.rockspec)"
+[ "$(echo ./*.rockspec)" = "./hearth-$version-1.rockspec" ] ||
+  fail "the rockspec is not one of version $version: $(echo ./*.rockspec)"
 luarocks --lua-version 5.4 lint "hearth-$version-1.rockspec"
 "${rocks[@]}" make "hearth-$version-1.rockspec"
 cd "$folder"

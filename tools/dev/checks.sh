@@ -34,7 +34,7 @@ coverage_report() {
 stage_lint() {
   local folder=$build/lint tool
   stage configure-lint configure_lint "$folder" || return 1
-  for tool in tidy cppcheck shellcheck documents; do
+  for tool in tidy cppcheck shellcheck lines documents; do
     counted_stage "$tool" "lint_$tool" "$folder"
   done
   echo "  $(tail -n 1 "$logs/tidy.log")"
@@ -70,6 +70,14 @@ lint_shellcheck() {
   mapfile -t scripts < <(git ls-files '*.sh' .ci/run dev)
   # On purpose: A && B || C; variables and files of who sources them; ls of a test's own folder; $ in JavaScript; words.
   shellcheck --exclude=SC2015,SC2154,SC1091,SC2012,SC2016,SC2206 "${scripts[@]}"
+}
+
+# Lines of at most 120 columns, in every language that the code is in. tests/reader keeps earlier code as it was.
+lint_lines() {
+  local files
+  mapfile -t files < <(git ls-files ':!tests/reader/[0-9]*' '*.[ch]' '*.lua' '*.js' '*.mjs' '*.ts' '*.py' '*.sh' \
+    '*.sql' '*.html' '*.css' 'meson*' '*/meson.build' .clang-tidy .ci/run dev)
+  python3 tools/dev/lines.py "${files[@]}"
 }
 
 # Relative links, and spelling: of documents by aspell, with words of ours; of everything by codespell, which knows

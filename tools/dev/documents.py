@@ -49,7 +49,8 @@ def untested_code(path, tested):
             yield f"{path.relative_to(ROOT)}:{number}: no test runs the samples of this document"
         if mark:
             fence = mark[1] if fence is None else None
-        elif fence is None and line.startswith("    ") and before[1] == "" and not before[0].startswith(("-", " ", "1.")):
+        elif (fence is None and line.startswith("    ") and before[1] == ""
+              and not before[0].startswith(("-", " ", "1."))):
             yield f"{path.relative_to(ROOT)}:{number}: code without fences"
         if line or before[1]:
             before = [before[1] or before[0], line]

@@ -42,8 +42,8 @@ static void put_label(Buffer *out, const Account *a, const TreemapRect *r) {
   }
   bool fits = r->height >= 14 && room >= 3 && (step.size <= room || room >= 8);
   if (r->more > 0 || r->itself || step.size == 0 || !fits) return;
-  view_print(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"><text x=\"3\" y=\"11.5\" aria-hidden=\"true\">", r->x,
-             r->y, r->width, r->height);
+  view_print(out, "<svg x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\">"
+                  "<text x=\"3\" y=\"11.5\" aria-hidden=\"true\">", r->x, r->y, r->width, r->height);
   page_put_shortened(out, &step, room);
   view_print(out, "</text></svg>");
 }
@@ -66,8 +66,8 @@ bool page_put_map(Buffer *out, const Account *a) {
   buffer_init(&path, &hearth_libc_allocator);
   bool ok = treemap_lay(a, MAP_WIDTH, MAP_HEIGHT, &rects);
   size_t count = rects.size / sizeof(TreemapRect);
-  view_print(out, "<div class=\"scroll\"><svg class=\"drawing\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"map\">",
-             MAP_WIDTH, MAP_HEIGHT);
+  view_print(out, "<div class=\"scroll\"><svg class=\"drawing\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
+                  "aria-labelledby=\"map\">", MAP_WIDTH, MAP_HEIGHT);
   view_print(out, "<title id=\"map\">");
   view_print(out, "Treemap: rectangles as large as what the objects take; the table below says the same</title>\n");
   for (size_t i = 0; i < count && i < MOST_RECTS && ok; i++)
@@ -93,8 +93,8 @@ void page_put_chart(Buffer *out, const hearth_batch *batches, size_t count) {
   for (size_t i = first; i < count; i++)
     if (batches[i].bytes > most) most = batches[i].bytes;
   double step = CHART_WIDTH / (double)(count - first), width = step > 60 ? 60 : step;
-  view_print(out, "<svg class=\"drawing\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"chart\">", CHART_WIDTH,
-             CHART_HEIGHT);
+  view_print(out, "<svg class=\"drawing\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" aria-labelledby=\"chart\">",
+             CHART_WIDTH, CHART_HEIGHT);
   view_print(out, "<title id=\"chart\">");
   view_print(out, "Bytes of each commit as bars on a logarithmic scale, up to ");
   page_put_bytes(out, most);
