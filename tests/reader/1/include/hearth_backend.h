@@ -20,8 +20,8 @@
 ** 6. After IO the store is dead: every later call but close answers DEAD. Whether the batch is there when it is opened
 **    again is open; if it is, it is whole, and so is every earlier one. Not dead is a read-only opener, which
 **    has nothing to lose: the call may be tried again, and until a refresh succeeds it shows what it showed.
-**    Whoever lost the store to another writer, who got around rule 7, is dead too: the call answers DEAD where it is known
-**    that the batch is not there, else IO. CONFLICT is for checks alone.
+**    Whoever lost the store to another writer, who got around rule 7, is dead too: the call answers DEAD where it is
+**    known that the batch is not there, else IO. CONFLICT is for checks alone.
 ** 7. A second opener gets BUSY; a read-only opener takes no lock.
 **
 ** An asynchronous backend keeps the same contract in two steps: submit accepts a batch, and it becomes complete, or
