@@ -96,7 +96,7 @@ enum {
 ** table is made anew. The tree of a small table is quick, so moving its hints less often is worth more.
 */
 enum {
-  SMALL_TABLE = 128, /* sets; a larger one stands at the bounds of the cache's lines */
+  SMALL_TABLE = 128, /* sets */
   SEARCHED_IN_SMALL = 4,
   SEARCHED = 48,
   FULL_IN_SMALL = 15,
@@ -116,9 +116,9 @@ typedef struct Spot {
 
 /* The top bits of products with secret odd numbers: two keys share a set as seldom as if by chance. */
 static Spot spot_of(const Map *m, const Sought *s) {
-  uint64_t key = (s->prefix ^ s->table * UINT64_C(0x9e3779b97f4a7c15)) * m->seed.low;
-  if (s->size > 2 * PREFIX_SIZE) key += hash64(s->key + PREFIX_SIZE, s->size - PREFIX_SIZE, m->seed.high);
-  else if (s->size > PREFIX_SIZE) key += (load8(s->key + s->size - PREFIX_SIZE) ^ s->size) * m->seed.high;
+  uint64_t rest = s->table;
+  if (s->size > PREFIX_SIZE) rest ^= hash64(s->key + PREFIX_SIZE, s->size - PREFIX_SIZE, m->seed.high);
+  uint64_t key = s->prefix * m->seed.low + rest * m->seed.high;
   uint64_t place = (key >> 32) * m->set_count;
   unsigned tag = place >> 24 & 0xff;
   return (Spot){(size_t)(place >> 32), tag, tag + (tag == 0)};
@@ -150,40 +150,32 @@ static unsigned first_slot(uint64_t slots) {
   return (unsigned)(((slots & (0 - slots)) >> 7) * UINT64_C(0x0001020304050607) >> 56);
 }
 
-static void hint(Map *m, MapEntry *e) {
+/* The entry comes into the hash table, or goes out of it and leaves every set as if it had never come. */
+static void hint(Map *m, MapEntry *e, bool comes) {
+  if (m->sets == NULL) return;
   Sought s = seek_entry(e);
   Spot spot = spot_of(m, &s);
   for (unsigned i = 0; i < m->searched; i++, go_on(m, &spot)) {
     MapSet *set = set_at(m, &spot);
-    uint64_t empty = slots_with(set, 0);
-    if (empty != 0) {
-      set->state[first_slot(empty)] = (unsigned char)spot.tag;
-      set->entries[first_slot(empty)] = e;
+    for (uint64_t slots = slots_with(set, comes ? 0 : spot.tag); slots != 0; slots &= slots - 1) {
+      unsigned slot = first_slot(slots);
+      if (!comes && set->entries[slot] != e) continue;
+      set->state[slot] = comes ? (unsigned char)spot.tag : 0;
+      set->entries[slot] = e;
       return;
     }
-    if (set->state[PASSED] != ALWAYS) set->state[PASSED]++;
+    if (set->state[PASSED] != ALWAYS) set->state[PASSED] = (unsigned char)(set->state[PASSED] + (comes ? 1 : -1));
   }
-  m->unhinted++;
+  m->unhinted += comes ? 1 : (size_t)-1;
 }
 
-/* Undoes what hint() did. */
-static void unhint(Map *m, const MapEntry *e) {
-  Sought s = seek_entry(e);
-  Spot spot = spot_of(m, &s);
-  for (unsigned i = 0; i < m->searched; i++, go_on(m, &spot)) {
-    MapSet *set = set_at(m, &spot);
-    for (uint64_t slots = slots_with(set, spot.tag); slots != 0; slots &= slots - 1) {
-      if (set->entries[first_slot(slots)] != e) continue;
-      set->state[first_slot(slots)] = 0;
-      return;
-    }
-    if (set->state[PASSED] != ALWAYS) set->state[PASSED]--;
-  }
-  m->unhinted--;
+/* A set fills a line where an address has 64 bits. The caches hold a small table anyway. */
+static bool is_aligned(size_t set_count) {
+  return sizeof(MapSet) % CACHE_LINE == 0 && set_count >= SMALL_TABLE;
 }
 
 static size_t table_size(size_t set_count) {
-  return set_count * sizeof(MapSet) + (set_count < SMALL_TABLE ? 0 : CACHE_LINE - 1);
+  return set_count * sizeof(MapSet) + (is_aligned(set_count) ? CACHE_LINE - 1 : 0);
 }
 
 static void free_table(Map *m) {
@@ -193,17 +185,15 @@ static void free_table(Map *m) {
   m->set_count = m->unhinted = 0;
 }
 
-/* False: memory exhausted, nothing changed. */
-static bool make_table(Map *m, size_t set_count) {
+/* Without memory nothing changes. */
+static void make_table(Map *m, size_t set_count) {
+  void *allocated = hearth_realloc(&m->allocator, NULL, 0, table_size(set_count));
+  if (allocated == NULL) return;
   Map old = *m;
-  m->allocated = hearth_realloc(&m->allocator, NULL, 0, table_size(set_count));
-  if (m->allocated == NULL) {
-    m->allocated = old.allocated;
-    return false;
-  }
+  m->allocated = allocated;
   memset(m->allocated, 0, table_size(set_count));
   unsigned char *first = m->allocated;
-  if (set_count >= SMALL_TABLE) first += (0 - (uintptr_t)first) % CACHE_LINE;
+  if (is_aligned(set_count)) first += (0 - (uintptr_t)first) % CACHE_LINE;
   m->sets = (MapSet *)(void *)first;
   m->set_count = set_count;
   m->searched = set_count < SMALL_TABLE ? SEARCHED_IN_SMALL : SEARCHED;
@@ -217,20 +207,19 @@ static bool make_table(Map *m, size_t set_count) {
   if (old.sets != NULL && old.unhinted == 0) { /* it knows them all, and tells faster than the tree */
     for (size_t i = 0; i < old.set_count; i++)
       for (unsigned k = 0; k < SLOTS; k++)
-        if (old.sets[i].state[k] != 0) hint(m, old.sets[i].entries[k]);
+        if (old.sets[i].state[k] != 0) hint(m, old.sets[i].entries[k], true);
   } else {
     MapRange all;
     map_from(m, 0, NULL, 0, &all);
-    for (MapEntry *e; (e = map_range_next(&all)) != NULL;) hint(m, e);
+    for (MapEntry *e; (e = map_range_next(&all)) != NULL;) hint(m, e, true);
   }
   hearth_free(&m->allocator, old.allocated, table_size(old.set_count));
-  return true;
 }
 
-/* Three sets for 16 entries: MAP_HINT_BYTES each, where an address has 64 bits. Aligning them may take one's room. */
+/* Three sets for 16 entries: MAP_HINT_BYTES for each, where an address has 64 bits. Alignment may take one set. */
 static size_t sets_for(size_t entries) {
-  size_t sets = entries / 16 * 3 + entries % 16 * 3 / 16;
-  return entries < LEAST_HINTED ? 0 : sets - (sets > SMALL_TABLE);
+  size_t sets = (size_t)((uint64_t)entries * 3 / 16);
+  return entries < LEAST_HINTED ? 0 : sets - is_aligned(sets - 1);
 }
 
 /* The hash table becomes as large as it should be for one more entry. Without memory it stays as it is for a while. */
@@ -238,12 +227,11 @@ static void make_room(Map *m) {
   size_t entries = m->count + m->spare + 1;
   if (entries <= m->most && entries >= m->least) return;
   size_t sets = sets_for(entries);
-  bool done = true;
   if (sets == 0) free_table(m);
-  else if (sets != m->set_count) done = make_table(m, sets);
-  m->most = sets == 0 ? LEAST_HINTED - 1 : sets * (sets < SMALL_TABLE ? FULL_IN_SMALL : FULL) / 2;
-  m->least = sets == 0 ? 0 : done ? entries / 4 : entries / 8;
-  if (!done || m->most < entries) m->most = entries + entries / 8;
+  else if (sets != m->set_count) make_table(m, sets);
+  m->most = m->set_count * (m->set_count < SMALL_TABLE ? FULL_IN_SMALL : FULL) / 2;
+  if (m->most < entries) m->most = entries + entries / 8 + 4;
+  m->least = entries / 8;
 }
 
 /* ------------------------------------------------------------ balancing */
@@ -267,65 +255,39 @@ static void go_down(Path *p, MapEntry **link) {
   p->links[++p->depth] = link;
 }
 
-static int least(int a, int b) {
-  return a < b ? a : b;
+static MapEntry **child(MapEntry *e, bool right) {
+  return right ? &e->right : &e->left;
 }
 
-static int most(int a, int b) {
-  return a > b ? a : b;
-}
-
-static void rotate_left(MapEntry **link) {
-  MapEntry *x = *link, *y = x->right;
-  x->right = y->left;
-  y->left = x;
+/* Of the two entries, the one that was below the other is above it then. What is written is what a left turn needs. */
+static void rotate(MapEntry **link, bool right) {
+  int sign = right ? -1 : 1;
+  MapEntry *x = *link, *y = *child(x, !right);
+  *child(x, !right) = *child(y, right);
+  *child(y, right) = x;
   *link = y;
-  x->balance = (int8_t)(x->balance - 1 - most(y->balance, 0));
-  y->balance = (int8_t)(y->balance - 1 + least(x->balance, 0));
-}
-
-static void rotate_right(MapEntry **link) {
-  MapEntry *x = *link, *y = x->left;
-  x->left = y->right;
-  y->right = x;
-  *link = y;
-  x->balance = (int8_t)(x->balance + 1 - least(y->balance, 0));
-  y->balance = (int8_t)(y->balance + 1 + most(x->balance, 0));
+  int bx = sign * x->balance, by = sign * y->balance;
+  bx -= 1 + (by > 0 ? by : 0);
+  by -= 1 - (bx < 0 ? bx : 0);
+  x->balance = (int8_t)(sign * bx);
+  y->balance = (int8_t)(sign * by);
 }
 
 /* Mends a node whose sides differ by two. */
 static void rebalance(MapEntry **link) {
-  MapEntry *x = *link;
-  if (x->balance > 0) {
-    if (x->right->balance < 0) rotate_right(&x->right);
-    rotate_left(link);
-  } else {
-    if (x->left->balance > 0) rotate_left(&x->left);
-    rotate_right(link);
-  }
+  bool right = (*link)->balance < 0;
+  MapEntry **lower = child(*link, !right);
+  if (right ? (*lower)->balance > 0 : (*lower)->balance < 0) rotate(lower, !right);
+  rotate(link, right);
 }
 
-/* The subtree at the path's end has grown by one level. */
-static void grown(const Path *p) {
+/* The subtree at the path's end has grown by one level, or has lost one. */
+static void balance(const Path *p, bool grown) {
   for (unsigned i = p->depth; i-- > 0;) {
     MapEntry *e = *p->links[i];
-    e->balance = (int8_t)(e->balance + (p->links[i + 1] == &e->left ? -1 : 1));
-    if (e->balance == 0) return;
-    if (e->balance == 2 || e->balance == -2) {
-      rebalance(p->links[i]);
-      return;
-    }
-  }
-}
-
-/* It has lost a level. */
-static void shrunk(const Path *p) {
-  for (unsigned i = p->depth; i-- > 0;) {
-    MapEntry *e = *p->links[i];
-    e->balance = (int8_t)(e->balance + (p->links[i + 1] == &e->left ? 1 : -1));
-    if (e->balance == 1 || e->balance == -1) return;
-    if (e->balance != 0) rebalance(p->links[i]);
-    if ((*p->links[i])->balance != 0) return;
+    e->balance = (int8_t)(e->balance + ((p->links[i + 1] == &e->left) == grown ? -1 : 1));
+    if (e->balance == 2 || e->balance == -2) rebalance(p->links[i]);
+    if (((*p->links[i])->balance == 0) == grown) return; /* it is as high as before */
   }
 }
 
@@ -357,39 +319,30 @@ MapEntry *map_find(const Map *m, uint64_t table, const void *key, size_t key_siz
   return find_in_tree(m, &s);
 }
 
-/* Parts the entries where compare() reaches `limit`: the last before and the first behind. */
-static void part(const Map *m, const Sought *s, int limit, MapEntry **before, MapEntry **behind) {
-  *before = *behind = NULL;
+/* The entries part where compare() reaches `limit`: the last before that, or the first behind. */
+static MapEntry *next_to(const Map *m, const Sought *s, int limit, bool before) {
+  MapEntry *found = NULL;
   for (MapEntry *e = m->root; e != NULL;) {
-    if (compare(e, s) < limit) {
-      *before = e;
-      e = e->right;
-    } else {
-      *behind = e;
-      e = e->left;
-    }
+    bool below = compare(e, s) < limit;
+    if (below == before) found = e;
+    e = below ? e->right : e->left;
   }
+  return found;
 }
 
 MapEntry *map_lower(const Map *m, uint64_t table, const void *key, size_t key_size) {
-  MapEntry *before, *behind;
   Sought s = seek(table, key, key_size);
-  part(m, &s, 0, &before, &behind);
-  return behind;
+  return next_to(m, &s, 0, false);
 }
 
 MapEntry *map_before(const Map *m, uint64_t table, const void *key, size_t key_size) {
-  MapEntry *before, *behind;
   Sought s = seek(table, key, key_size);
-  part(m, &s, 0, &before, &behind);
-  return before;
+  return next_to(m, &s, 0, true);
 }
 
 MapEntry *map_after(const Map *m, uint64_t table, const void *key, size_t key_size) {
-  MapEntry *before, *behind;
   Sought s = seek(table, key, key_size);
-  part(m, &s, 1, &before, &behind);
-  return behind;
+  return next_to(m, &s, 1, false);
 }
 
 MapEntry *map_table(const Map *m, uint64_t from) {
@@ -411,10 +364,8 @@ void map_range(const Map *m, uint64_t table, const void *from, size_t from_size,
                bool reverse, MapRange *range) {
   Sought low = seek(table, from, from != NULL ? from_size : 0);
   Sought high = seek(to != NULL ? table : table + 1, to, to != NULL ? to_size : 0);
-  MapEntry *before, *behind;
   begin(m, reverse ? &high : &low, reverse, range);
-  part(m, reverse ? &low : &high, 0, &before, &behind);
-  range->stop = reverse ? before : behind;
+  range->stop = next_to(m, reverse ? &low : &high, 0, reverse);
   if (range->waiting == 0) return;
   bool below = compare(range->path[range->waiting - 1], reverse ? &low : &high) < 0;
   if (below == reverse) range->waiting = 0; /* beyond the other end already */
@@ -501,12 +452,12 @@ MapEntry *map_link(Map *m, MapEntry *e) {
     e->left = old->left;
     e->right = old->right;
     e->balance = old->balance;
-    if (m->sets != NULL) unhint(m, old);
+    hint(m, old, false);
     old->left = old->right = NULL;
   } else {
-    grown(&path);
+    balance(&path, true);
   }
-  if (m->sets != NULL) hint(m, e);
+  hint(m, e, true);
   return old;
 }
 
@@ -516,7 +467,7 @@ void map_unlink(Map *m, MapEntry *e) {
   Sought s = seek_entry(e);
   while (*link != e) go_down(&path, link = compare(*link, &s) < 0 ? &(*link)->right : &(*link)->left);
   count_out(m, e);
-  if (m->sets != NULL) unhint(m, e);
+  hint(m, e, false);
   if (e->left != NULL && e->right != NULL) {
     /* the successor has no left child: take it out of its place and give it this one */
     unsigned level = path.depth;
@@ -531,7 +482,7 @@ void map_unlink(Map *m, MapEntry *e) {
   } else {
     *link = e->left != NULL ? e->left : e->right;
   }
-  shrunk(&path);
+  balance(&path, false);
   e->left = e->right = NULL;
 }
 
