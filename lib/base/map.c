@@ -80,8 +80,9 @@ static int compare(const MapEntry *e, const Sought *s) {
 /* ---------------------------------------------------------------- hints */
 
 /*
-** The hash table's sets of seven entries, each set a line of the cache. An entry that finds its own set full goes on to
-** others, and every set that it passed counts it: where none passed, what is not there is not in the map.
+** The hash table's sets of seven entries; in a large table, and where an address has 64 bits, each is a line of the
+** cache. An entry that finds its own set full goes on to others, and every set that it passed counts it: where none
+** passed, what is not there is not in the map.
 */
 enum {
   SLOTS = 7,
@@ -198,7 +199,8 @@ static void make_table(Map *m, size_t set_count) {
   m->set_count = set_count;
   m->searched = set_count < SMALL_TABLE ? SEARCHED_IN_SMALL : SEARCHED;
   m->unhinted = 0;
-  m->bytes += table_size(set_count) - table_size(old.set_count);
+  m->bytes += table_size(set_count);
+  m->bytes -= table_size(old.set_count); /* not in one: a size_t of 32 bits would carry what it borrows */
   if (m->seed.low == 0) {
     m->seed = hash_key();
     m->seed.low |= 1;

@@ -246,11 +246,11 @@ static void delete_garbage(Committer *C) {
 
 /* ------------------------------------------------------- after the batch */
 
-/* Lets go of the large string of a constant that is none any more; clearing a field allocates nothing. */
-static void let_go(lua_State *L, const Heap *heap, uint32_t constant, int large) {
-  if (heap->constants[constant].kind != 0) return;
+/* Clearing a field allocates nothing. `large`: where STORE_LARGE is. */
+static void remove_constant(lua_State *L, Heap *heap, uint32_t index, int large) {
+  heap_remove_constant(heap, index);
   lua_pushnil(L);
-  lua_rawseti(L, large, (lua_Integer)constant + 1);
+  lua_rawseti(L, large, (lua_Integer)index + 1);
 }
 
 /* The batch is in: memory follows. Nothing here can fail. */
@@ -278,8 +278,7 @@ static void apply(lua_State *L, Committer *C) {
   }
   for (uint32_t i = 0; i < heap->constant_count; i++) {
     heap->constants[i].fresh = 0;
-    if (is_garbage_constant(heap, &heap->constants[i])) heap_remove_constant(heap, i);
-    let_go(L, heap, i, C->E.large);
+    if (is_garbage_constant(heap, &heap->constants[i])) remove_constant(L, heap, i, C->E.large);
   }
 }
 
@@ -296,10 +295,8 @@ void committer_forget_fresh(lua_State *L, hearth_store *S) {
   }
   lua_pop(L, 1);
   store_push_value(L, S, STORE_LARGE);
-  for (uint32_t i = 0; i < heap->constant_count; i++) {
-    if (heap->constants[i].fresh) heap_remove_constant(heap, i);
-    let_go(L, heap, i, lua_gettop(L));
-  }
+  for (uint32_t i = 0; i < heap->constant_count; i++)
+    if (heap->constants[i].fresh) remove_constant(L, heap, i, lua_gettop(L));
   lua_pop(L, 1);
 }
 

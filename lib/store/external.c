@@ -101,6 +101,7 @@ bool externals_load(Externals *X, uint64_t number, const void *record, size_t si
 
 void externals_follow(Externals *X, const Externals *before) {
   X->generation = before->generation + 1;
+  X->failures = before->failures;
   X->cache.changes = before->cache.changes + 1;
 }
 
@@ -298,4 +299,5 @@ void externals_failed(lua_State *L, hearth_store *S) {
 
 void externals_unread(hearth_store *S) {
   external_cache_end(&S->externals->cache);
+  S->externals->failures++;
 }

@@ -253,8 +253,8 @@ static void skip_ahead(ExternalCursor *c, const Ahead *a) {
 static hearth_status peek_committed(Externals *X, ExternalCursor *c, Ahead *a, bool *found, hearth_error *err) {
   *found = false;
   if (externals_find(X, c->table)->fresh) return HEARTH_OK;
-  if (c->generation != X->generation) {
-    c->generation = X->generation;
+  if (c->generation != X->generation + X->failures) {
+    c->generation = X->generation + X->failures;
     c->next = c->used = 0;
     c->exhausted = false;
   }

@@ -37,6 +37,7 @@ struct Externals {
   Buffer work;         /* indices of tables that are to be looked through */
   uint64_t walk;
   uint64_t generation; /* changes with every commit, rollback and load: what was read before is old */
+  uint64_t failures;   /* of the backend: nor is what was read before them the answer */
   ExternalCache cache;
 };
 
@@ -98,7 +99,7 @@ hearth_status externals_each_reference(Externals *X, const ExternalTable *t, Ext
 */
 typedef struct ExternalCursor {
   uint64_t table;
-  uint64_t generation;   /* of what was read ahead */
+  uint64_t generation;   /* of what was read ahead, failures included */
   ExternalKey position;  /* the last key delivered; size 0: before the first */
   ExternalKey from, to;  /* from <= key <= to; size 0: open */
   bool reverse;

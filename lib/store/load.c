@@ -8,6 +8,7 @@
 
 #include "blob.h"
 #include "committer.h"
+#include "external.h"
 #include "external_table.h"
 #include "loader.h"
 #include "permanents.h"
@@ -287,6 +288,8 @@ static int load_protected(lua_State *L) {
   l->temporary = lua_gettop(L);
   lua_newtable(L);
   l->strings = lua_gettop(L);
+  lua_newtable(L);
+  l->large = lua_gettop(L);
   if (!l->found_metadata) {
     install_empty(l);
     return 0;
@@ -315,6 +318,7 @@ hearth_status store_load(lua_State *L, hearth_store *S, hearth_error *err) {
   LoadCall call = {S, err, NULL};
   S->busy = true;
   hearth_status status = protect_without_collector(L, load_protected, &call, 0, 0, err);
+  if (status < 0) externals_unread(S);
   if (status < 0) name_location(S, err);
   if (call.loader != NULL) free_loader(call.loader); /* the collector does not know how large it is */
   collector_resume(L, S, S->allocated == 0); /* of what was just read nothing is garbage */

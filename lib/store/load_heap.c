@@ -116,7 +116,7 @@ void loader_install(Loader *l, uint32_t home) {
   S->readonly = S->newer || (S->flags & HEARTH_OPEN_READONLY) != 0;
   lua_pushvalue(L, l->D.objects);
   store_set_value(L, S, STORE_OBJECTS);
-  lua_pushvalue(L, l->strings);
+  lua_pushvalue(L, l->large);
   store_set_value(L, S, STORE_LARGE);
   lua_rawgeti(L, l->D.objects, (lua_Integer)home + 1);
   store_set_value(L, S, STORE_HOME);

@@ -133,8 +133,6 @@ void load_constant(Loader *l, size_t i) {
     Hash128 hash = push_string(l, i, head.size);
     uint32_t index = add_constant(l, head.kind, hash, e.key.number);
     l->heap.constants[index].size = (size_t)head.size;
-    if (!intmap_reserve(&l->heap.by_address, 1)) decoder_fail_memory(D);
-    heap_know_string(&l->heap, index, (uint64_t)(uintptr_t)lua_tostring(D->L, -1));
     lua_rawseti(D->L, l->strings, (lua_Integer)index + 1);
     return;
   }

@@ -104,7 +104,10 @@ hearth_status pending_settle(hearth_store *S, hearth_error *err) {
 hearth_status pending_poll(hearth_store *S, hearth_error *err) {
   hearth_error ignored;
   hearth_status status = pending_settle(S, err);
-  if (status != HEARTH_OK) return status;
+  if (status != HEARTH_OK) {
+    externals_unread(S);
+    return status;
+  }
   status = S->backend->poll(S->storage, err);
   if (status >= 0) {
     (void)forget_complete(S, &ignored);

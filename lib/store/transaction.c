@@ -3,6 +3,7 @@
 */
 #include <lauxlib.h>
 
+#include "external.h"
 #include "pending.h"
 #include "protect.h"
 #include "store.h"
@@ -109,6 +110,7 @@ hearth_status hearth_compact(lua_State *L, hearth_store *S, unsigned keep, heart
   hearth_status committed = store_commit_collecting(L, S, err);
   if (committed < 0) return committed;
   status = S->backend->compact(S->storage, keep, err);
+  if (status < 0) externals_unread(S);
   if (status == HEARTH_OK) status = committed;
   if (status >= 0) err->code = status;
   return status;
@@ -122,6 +124,7 @@ hearth_status hearth_refresh(lua_State *L, hearth_store *S, hearth_error *err) {
   if (!(S->flags & HEARTH_OPEN_READONLY))
     return hearth_fail(err, HEARTH_INVALID, "only a store that was opened read-only is refreshed");
   status = S->backend->refresh(S->storage, err);
+  if (status < 0) externals_unread(S);
   return status == HEARTH_OK ? store_load(L, S, err) : status;
 }
 
@@ -146,6 +149,7 @@ hearth_status hearth_store_stat(hearth_store *S, hearth_stat *out, hearth_error 
   stat.backend = S->backend->name;
   stat.storage.size = sizeof stat.storage;
   status = S->backend->stat(S->storage, &stat.storage, err);
+  if (status != HEARTH_OK) externals_unread(S);
   if (status != HEARTH_OK) return status;
   size_t size = out->size < sizeof stat ? out->size : sizeof stat;
   stat.size = size;

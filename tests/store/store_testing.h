@@ -21,6 +21,7 @@ typedef struct Disk {
   size_t fail_at;          /* the call of submit (from 0) that fails */
   hearth_status failure;   /* with this status */
   bool dead;               /* every call answers DEAD */
+  bool dies_in_compaction;
   bool open;               /* one opener writes */
   /* What a scan delivers otherwise than it is. Entries are counted from 0. */
   size_t changed, at;      /* the entry whose byte is changed */
@@ -193,6 +194,9 @@ static inline hearth_status disk_poll(hearth_backend_store *store, hearth_error 
 }
 
 static inline hearth_status disk_compact(hearth_backend_store *store, unsigned keep, hearth_error *err) {
+  Disk *d = disk_of(store);
+  d->dead = d->dead || d->dies_in_compaction;
+  if (d->dead) return disk_fail(err, HEARTH_DEAD);
   return hearth_memory_backend.compact(disk_of(store)->memory, keep, err);
 }
 
@@ -201,6 +205,7 @@ static inline hearth_status disk_refresh(hearth_backend_store *store, hearth_err
 }
 
 static inline hearth_status disk_stat(hearth_backend_store *store, hearth_backend_stat *stat, hearth_error *err) {
+  if (disk_of(store)->dead) return disk_fail(err, HEARTH_DEAD);
   return hearth_memory_backend.stat(disk_of(store)->memory, stat, err);
 }
 

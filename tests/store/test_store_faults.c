@@ -165,30 +165,79 @@ static void test_dead(void **state) {
   world_free(&w);
 }
 
+static int lua_compact(lua_State *L) {
+  hearth_error e;
+  return world_answer(L, hearth_compact(L, world_of(L)->S, 0, &e), &e);
+}
+
+static int lua_stat(lua_State *L) {
+  hearth_error e;
+  hearth_stat stat = {.size = sizeof stat};
+  return world_answer(L, hearth_store_stat(world_of(L)->S, &stat, &e), &e);
+}
+
+static int lua_die(lua_State *L) {
+  world_of(L)->disk->dead = true;
+  return 0;
+}
+
+static const char dead_entries[] =
+    "for _, key in ipairs { 'x', 'none' } do\n"
+    "  local ok, message = pcall(function() return home.e[key] end)\n"
+    "  assert(not ok and tostring(message):find('dead'), message)\n"
+    "end\n";
+
 /* What was read from an external table lately is not the answer of a store that is dead. */
 static void test_dead_cache(void **state) {
   (void)state;
   static const char *const deadly[] = {"fails('io', nil, commit())",
                                        "assert(not pcall(function() return home.e.other end))",
-                                       "assert(not pcall(function() for k in pairs(home.e) do end end))"};
+                                       "assert(not pcall(function() for k in pairs(home.e) do end end))",
+                                       "fails('dead', nil, stat())",
+                                       "fails('dead', nil, rollback())"};
   for (size_t i = 0; i < sizeof deadly / sizeof *deadly; i++) {
     World w;
     world_init(&w, 256);
     run(w.L, "home.e = external() home.e.x, home.e.y = 1, 2 assert(commit())\n"
              "for _ = 1, 3 do eq(home.e.x, 1) eq(home.e.none, nil) end home.e.y = 3\n");
+    lua_register(w.L, "stat", lua_stat);
     w.disk->dead = i > 0; /* else the commit kills it */
     w.disk->fail_at = w.disk->submits;
     w.disk->failure = HEARTH_IO;
     run(w.L, deadly[i]);
-    run(w.L, "for _, key in ipairs { 'x', 'none' } do\n"
-             "  local ok, message = pcall(function() return home.e[key] end)\n"
-             "  assert(not ok and tostring(message):find('dead'), message)\n"
-             "end\n"
-             "eq(home.e.y, 3)\n"); /* not stored: in memory, as the graph */
+    run(w.L, dead_entries);
+    run(w.L, "eq(home.e.y, 3)"); /* not stored: in memory, as the graph */
     disk_mend(w.disk);
     run(w.L, "reopen() eq(home.e.x, 1) eq(home.e.y, 2)");
     world_free(&w);
   }
+}
+
+static void test_dead_in_compaction(void **state) {
+  (void)state;
+  World w;
+  world_init(&w, 256);
+  lua_register(w.L, "compact", lua_compact);
+  run(w.L, "home.e = external() home.e.x = 1 assert(commit()) for _ = 1, 3 do eq(home.e.x, 1) eq(home.e.none, nil) end");
+  w.disk->dies_in_compaction = true;
+  run(w.L, "fails('dead', nil, compact())");
+  run(w.L, dead_entries);
+  world_free(&w);
+}
+
+/* An iterator has read ahead: it goes no further either. */
+static void test_dead_iterator(void **state) {
+  (void)state;
+  World w;
+  world_init(&w, 256);
+  lua_register(w.L, "die", lua_die);
+  run(w.L, "home.e = external() for i = 1, 50 do home.e[i] = i end assert(commit())\n"
+           "local n = 0\n"
+           "local ok, message = pcall(function()\n"
+           "  for k in pairs(home.e) do n = n + 1 if n == 3 then die() home.x = 1 fails('dead', nil, commit()) end end\n"
+           "end)\n"
+           "assert(not ok and tostring(message):find 'dead', message) eq(n, 3)\n");
+  world_free(&w);
 }
 
 /* The last commit of a transaction fails: what its function did is undone. */
@@ -221,6 +270,7 @@ int main(void) {
       cmocka_unit_test(test_one_part), cmocka_unit_test(test_in_parts),
       cmocka_unit_test(test_given_up_in_parts), cmocka_unit_test(test_rollback_writes_nothing),
       cmocka_unit_test(test_dead),     cmocka_unit_test(test_dead_cache),
+      cmocka_unit_test(test_dead_in_compaction), cmocka_unit_test(test_dead_iterator),
       cmocka_unit_test(test_transaction),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

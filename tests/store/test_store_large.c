@@ -134,6 +134,9 @@ static void test_memory(void **state) {
   size_t before = w.memory.used;
   run(w.L, "fill() assert(commit()) collect()");
   assert_true(w.memory.used > before + 180000);
+  size_t filled = w.memory.used;
+  run(w.L, "home.a = 'other' assert(rollback()) collect()"); /* the live strings stay, and equal ones are not kept */
+  if (w.memory.used > filled + 10000) fail_msg("%zu bytes after a rollback, %zu before", w.memory.used, filled);
   run(w.L, "clear() assert(commit()) collect()");
   if (w.memory.used > before + 10000) fail_msg("%zu bytes, %zu before", w.memory.used, before);
   run(w.L, "fill()");
