@@ -50,7 +50,7 @@ typedef struct Loader {
   int temporary;        /* stack: table index + 1 -> what a live table or cell should hold;
                            -(index + 1) -> keys that it lacks */
   int strings;          /* stack: constant index + 1 -> large string */
-  int large;            /* stack: STORE_LARGE of what is loaded: empty, as live tables keep the equal strings they have */
+  int large;            /* stack: the new STORE_LARGE: empty, as live tables keep the equal strings they have */
 } Loader;
 
 static inline Origin *origin_of(Loader *l, uint32_t index) {

@@ -218,7 +218,8 @@ static void test_dead_in_compaction(void **state) {
   World w;
   world_init(&w, 256);
   lua_register(w.L, "compact", lua_compact);
-  run(w.L, "home.e = external() home.e.x = 1 assert(commit()) for _ = 1, 3 do eq(home.e.x, 1) eq(home.e.none, nil) end");
+  run(w.L, "home.e = external() home.e.x = 1 assert(commit())\n"
+           "for _ = 1, 3 do eq(home.e.x, 1) eq(home.e.none, nil) end\n");
   w.disk->dies_in_compaction = true;
   run(w.L, "fails('dead', nil, compact())");
   run(w.L, dead_entries);
@@ -234,7 +235,10 @@ static void test_dead_iterator(void **state) {
   run(w.L, "home.e = external() for i = 1, 50 do home.e[i] = i end assert(commit())\n"
            "local n = 0\n"
            "local ok, message = pcall(function()\n"
-           "  for k in pairs(home.e) do n = n + 1 if n == 3 then die() home.x = 1 fails('dead', nil, commit()) end end\n"
+           "  for k in pairs(home.e) do\n"
+           "    n = n + 1\n"
+           "    if n == 3 then die() home.x = 1 fails('dead', nil, commit()) end\n"
+           "  end\n"
            "end)\n"
            "assert(not ok and tostring(message):find 'dead', message) eq(n, 3)\n");
   world_free(&w);
