@@ -334,6 +334,40 @@ for (const [what, options] of [["autocommit", { autocommit: true }], ["flushOnHi
         assert.equal(kept, tried, `${kept} of ${tried} rounds were kept`);
       });
 
+/** As Chromium does when its quota manager answers after the page is gone. */
+const giveUp = () => {
+  addEventListener("pagehide", () => {
+    IDBTransaction.prototype.commit = function () {
+      this.abort();
+    };
+  }, { capture: true });
+};
+
+for (const [what, options] of [["autocommit", { autocommit: true }], ["flushOnHide alone", { flushOnHide: true }]])
+  for (const [way, go] of Object.entries(WAYS))
+    test(`left ${way}, and the browser gives its last transactions up: ${what} has it all the same`, async () => {
+      const page = await freshPage();
+      await page.evaluate(begin, { store: "indexeddb:given-up", world: "_home.n = 0" });
+      await page.evaluate(() => hearth.close());
+      for (let round = 1; round <= 3; round++) {
+        await page.evaluate(giveUp);
+        await page.evaluate(async ({ options, round }) => {
+          globalThis.hearth = await Hearth.open({ store: "indexeddb:given-up", ...options });
+          globalThis.round = round;
+          addEventListener("pagehide", () => hearth.run("_home.n = ...", { args: [round] }), { capture: true });
+        }, { options, round });
+        await go(page, async () => {});
+        await load(page);
+        const [found, left] = await page.evaluate(async () => {
+          const hearth = await Hearth.open({ store: "indexeddb:given-up" });
+          const found = hearth.get("_home.n");
+          await hearth.close();
+          return [found, Object.keys(localStorage).filter((key) => key.startsWith("hearth-spare"))];
+        });
+        assert.deepEqual([found, left], [round, []]);
+      }
+    });
+
 test("flushOnHide: false stores nothing by itself", async () => {
   const page = await freshPage();
   await page.evaluate(begin, { store: "indexeddb:noflush", world: "_home.n = 1" });
@@ -362,11 +396,12 @@ test("a page that is hidden has stored what changed, though it is not left", asy
     become("hidden");
     await sleep(100);
     const hidden = sequence();
+    const spares = Object.keys(localStorage).filter((key) => key.startsWith("hearth-spare"));
     await hearth.close();
     become("hidden"); // nobody listens any more
-    return { visible, hidden };
+    return { visible, hidden, spares };
   });
-  assert.deepEqual(result, { visible: 0, hidden: 1 });
+  assert.deepEqual(result, { visible: 0, hidden: 1, spares: [] });
 });
 
 /* ------------------------------------------------- in exchange with the native library */

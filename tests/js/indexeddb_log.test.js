@@ -22,6 +22,7 @@ function newLog(database = new FakeDatabase()) {
     settled: (ticket, outcome) => told.push([ticket, outcome.complete ? "complete" : outcome.code]),
     failed: (outcome) => told.push(["failed", outcome.code]),
     idle: () => {},
+    spare: { put() {}, remove() {} },
   }, 0);
   return { database, log, told };
 }

@@ -8,6 +8,7 @@
  * next transaction removes them.
  */
 import { BALLAST, GUARD, LOG, NOTES, STATE, rangeOf } from "./database.js";
+import { headOf } from "./spare.js";
 import { guard, write } from "./transaction.js";
 
 const STRICT = 3; // HEARTH_DURABLE
@@ -41,13 +42,15 @@ export class Log {
   #next; // sequence of the next record in the current generation
   #strays;
   #bytes; // of the records of the log
+  #last = headOf(undefined); // of the last record
+  #spared; // the newest of the flights that the spare holds
   #fresh; // { generation, next, bytes } while compacting
   #ballast; // its bytes now
   #ballastSize;
   #ballastTried = false;
   /** @type {Job[]} */
   #jobs = [];
-  #flying = []; // { jobs, void, undo }, oldest first
+  #flying = []; // { jobs, void, undo, frames }, oldest first
   #waiting = false; // the pump will run
   #holding = false; // the ballast is being given up: nothing begins before it is gone
   #stopped = false;
@@ -56,9 +59,9 @@ export class Log {
    * @param {IDBDatabase} database
    * @param {{state: object, counts: number[], strays: boolean, leftovers: number[], ballast: boolean,
    *   bytes: number}} found
-   * @param {{settled(ticket: number, outcome: object): void, failed(outcome: object): void, idle(): void}} host
-   *   `settled`: a ticket is complete, or failed with "full" or "nomem"; `failed`: the fate of all that is under way is
-   *   unknown
+   * @param {{settled(ticket: number, outcome: object): void, failed(outcome: object): void, idle(): void,
+   *   spare: import("./spare.js").Spare}} host `settled`: a ticket is complete, or failed with "full" or "nomem";
+   *   `failed`: the fate of all that is under way is unknown
    * @param {number} ballastSize bytes; 0: none
    */
   constructor(database, found, host, ballastSize) {
@@ -85,11 +88,15 @@ export class Log {
     return this.#jobs.length === 0 && this.#flying.length === 0 && !this.#holding;
   }
 
-  /** The log ends after so many records of the current generation, `bytes` in all: the others are strays. */
-  cut(records, bytes) {
+  /**
+   * The log ends after so many records of the current generation, `bytes` in all: the others are strays. `last` is the
+   * head of its last record, of whatever generation.
+   */
+  cut(records, bytes, last) {
     this.#strays ||= records < this.#next;
     this.#next = records;
     this.#bytes = bytes;
+    this.#last = last;
   }
 
   frames(records, level, shrinks, ticket) {
@@ -132,6 +139,21 @@ export class Log {
   urgent() {
     if (this.#stopped || this.#holding) return;
     for (let jobs = this.#takeUrgent(); jobs.length > 0; jobs = this.#takeUrgent()) this.#begin(jobs);
+    this.#keepSpare();
+  }
+
+  /** The browser may abort the transactions of a page that goes. */
+  #keepSpare() {
+    const flights = this.#flying.filter(({ frames }) => frames?.generation === this.#current);
+    if (flights.length === 0 || flights.at(-1) === this.#spared) return;
+    this.#spared = flights.at(-1);
+    this.#host.spare.put(flights.map(({ frames }) => frames));
+  }
+
+  #dropSpare() {
+    if (this.#spared === undefined) return;
+    this.#spared = undefined;
+    this.#host.spare.remove();
   }
 
   #add(job) {
@@ -194,8 +216,9 @@ export class Log {
   #planFrames(jobs, flight) {
     const records = jobs.flatMap((job) => job.records);
     const strict = jobs.some((job) => job.level >= STRICT);
-    const [generation, first, strays] = [this.#current, this.#next, this.#strays];
+    const [generation, first, strays, after] = [this.#current, this.#next, this.#strays, this.#last];
     const size = sizeOf(records);
+    if (records.length > 0) flight.frames = { generation, first, after, records };
     const body = (transaction) => {
       if (strays) {
         guard(transaction, generation); // what is removed shall not be a poison
@@ -209,10 +232,12 @@ export class Log {
     this.#next += records.length;
     this.#bytes += size;
     this.#strays = false;
+    if (records.length > 0) this.#last = headOf(records.at(-1));
     flight.undo = () => {
       this.#next = first;
       this.#bytes -= size;
       this.#strays = strays;
+      this.#last = after;
     };
     return { stores: records.length === 0 ? [LOG, NOTES] : [LOG], strict, body };
   }
@@ -233,7 +258,9 @@ export class Log {
   #planReplace(job, flight) {
     const [record] = job.records;
     const fresh = this.#fresh;
-    const before = { state: this.#state, next: this.#next, bytes: this.#bytes, strays: this.#strays };
+    const before = {
+      state: this.#state, next: this.#next, bytes: this.#bytes, strays: this.#strays, last: this.#last,
+    };
     const state = { generations: [fresh.generation], poisons: before.state.poisons };
     const body = (transaction) => {
       const log = transaction.objectStore(LOG);
@@ -246,6 +273,7 @@ export class Log {
     this.#state = state;
     this.#next = fresh.next + 1;
     this.#bytes = fresh.bytes + record.length;
+    this.#last = headOf(record);
     this.#strays = false;
     this.#fresh = undefined;
     flight.undo = () => {
@@ -253,6 +281,7 @@ export class Log {
       this.#next = before.next;
       this.#bytes = before.bytes;
       this.#strays = before.strays;
+      this.#last = before.last;
       this.#fresh = fresh;
     };
     return { stores: [LOG, NOTES], strict: true, body };
@@ -292,6 +321,7 @@ export class Log {
     if (this.#stopped || flight.void) return;
     if (outcome.complete) {
       this.#flying = this.#flying.filter((other) => other !== flight);
+      if (flight === this.#spared) this.#dropSpare(); // and so are those before it
       this.#complete(flight);
     } else {
       this.#undo();
@@ -317,6 +347,7 @@ export class Log {
 
   /** All that is under way is as if it had not been begun, newest first; what was written of it are strays. */
   #undo() {
+    this.#dropSpare(); // what failed is not to come back
     const others = this.#flying.length > 1;
     for (const flight of this.#flying.reverse()) {
       flight.void = true;

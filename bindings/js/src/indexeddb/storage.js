@@ -7,6 +7,7 @@ import { asked, databaseName, factory, openDatabase, openFailure, readDatabase }
 import { Lock } from "./lock.js";
 import { Log } from "./log.js";
 import { forgetHere, noteHere, wasHere } from "./note.js";
+import { Spare, headOf } from "./spare.js";
 import { takeOver } from "./takeover.js";
 
 const BALLAST = 1 << 20; // bytes
@@ -84,6 +85,7 @@ export class IndexedDBStorage {
     try {
       await asked(databases.deleteDatabase(databaseName(name)));
       forgetHere(name);
+      Spare.forget(name);
     } finally {
       await lock.release();
     }
@@ -103,6 +105,7 @@ export class IndexedDBStorage {
     this.#database =
       await openDatabase(this.name, { create: !this.readonly && create !== false, acceptLoss, patience });
     this.#watch();
+    if (!this.readonly) await Spare.replay(this.#database, this.name, (line) => this.#warn(line));
     if (takeover && !this.readonly) await takeOver(this.#database, this.name);
     await this.#read();
     if (this.failure !== undefined) throw this.failure; // it was lost meanwhile
@@ -272,6 +275,7 @@ export class IndexedDBStorage {
 
   opened(end) {
     const found = this.#found;
+    const records = this.#records;
     this.#records = undefined;
     if (this.readonly) return;
     let [count, size] = [0, 0];
@@ -283,8 +287,9 @@ export class IndexedDBStorage {
       settled: (ticket, outcome) => this.#settled(ticket, outcome),
       failed: ({ code, reason }) => this.#die(code, reason),
       idle: () => this.#nowIdle(),
+      spare: new Spare(this.name),
     }, this.#options.ballast ?? BALLAST);
-    this.#log.cut(count - before, end);
+    this.#log.cut(count - before, end, headOf(records[count - 1]));
   }
 
   /** @returns {number | undefined} the length of the log that was read again */
