@@ -38,6 +38,11 @@ beforeEach(() => {
 
 const spares = () => Object.keys(localStorage);
 
+/** FNV-1a of 32 bits, as a spare begins. */
+const fnv = (text) => [...text].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 0x01000193),
+  0x811c9dc5) >>> 0;
+const checkOf = (text) => fnv(text).toString(16).padStart(8, "0");
+
 /** A page's log over a database, as it is found there. */
 function openLog(database, state = freshState()) {
   const told = [];
@@ -96,11 +101,61 @@ test("what the browser aborted is added by the next page", async () => {
   assert.equal(database.text, "1,0=a 1,1=b 1,2=c");
 });
 
-test("the first commit of a store, too", async () => {
+test("a store's first record has none: it would fit into a store that was lost, or begun anew", async () => {
   const database = new FakeDatabase();
-  await leave(database, "a");
+  await leave(database, "a", "b");
+  assert.deepEqual(spares(), []);
+  await written(database, "a");
+  await leave(database, "b");
+  await Spare.replay(new FakeDatabase(), "another", assert.fail);
+  const [key] = spares();
+  const text = localStorage.getItem(key);
+  const anew = new FakeDatabase();
+  await replay(anew);
+  assert.equal(anew.text, "", "the same name, and nothing in it");
+  const body = JSON.stringify({ ...JSON.parse(text.slice(8)), first: 0, after: "" });
+  localStorage.setItem(key, checkOf(body) + body);
+  await replay(anew);
+  assert.equal(anew.text, "", "nor does one that names nothing before it");
+});
+
+test("a page that has written, compacted or failed before knows what its spare follows", async () => {
+  const database = new FakeDatabase();
+  await written(database, "a");
+  const { log, told } = openLog(database);
+  log.frames([bytes("b")], DURABLE, false, 1);
+  await database.quiet();
+  log.beginGeneration();
+  log.piece(bytes("p"), 2);
+  log.replace(bytes("q"), 3);
+  await database.quiet();
+  database.refuse = "QuotaExceededError";
+  log.frames([bytes("no")], DURABLE, false, 5);
+  await database.quiet();
+  assert.deepEqual(told.map(([, outcome]) => outcome), ["complete", "complete", "complete", "full"]);
+  const before = structuredClone(database.stores);
+  log.frames([bytes("d")], DURABLE, false, 6);
+  log.urgent();
+  log.stop();
+  await database.quiet();
+  database.stores = before;
+  assert.equal(database.text, "2,0=p 2,1=q");
   await replay(database);
-  assert.equal(database.text, "1,0=a");
+  assert.equal(database.text, "2,0=p 2,1=q 2,2=d");
+});
+
+test("it stays until the last of what is in it is complete", async () => {
+  const database = new FakeDatabase();
+  await written(database, "a");
+  const { log, told } = openLog(database);
+  for (const [ticket, text] of ["b", "c"].entries()) {
+    log.frames([bytes(text)], DURABLE, false, ticket);
+    log.urgent();
+  }
+  while (told.length === 0) await new Promise(setImmediate);
+  assert.deepEqual([told.length, spares().length], [1, 1]);
+  await database.quiet();
+  assert.deepEqual([told.length, spares().length], [2, 0]);
 });
 
 test("what was written all the same is not added twice", async () => {
@@ -171,6 +226,7 @@ test("a store that was taken over is left alone; its taker has a spare of its ow
 
 test("a page that is only hidden drops it when all is written, or when it failed", async () => {
   const database = new FakeDatabase();
+  await written(database, "z");
   let { log, told } = openLog(database);
   log.frames([bytes("a")], DURABLE, false, 1);
   log.urgent();
@@ -189,65 +245,123 @@ test("a page that is only hidden drops it when all is written, or when it failed
   assert.deepEqual(spares(), []);
 });
 
-test("of much, the newest that fits is kept", async () => {
+test("of much, the first that fits is kept: nothing fits without it", async () => {
   const database = new FakeDatabase();
-  const written = await leave(database, "a".repeat(1 << 20), "b");
+  await written(database, "a");
+  await leave(database, "b".repeat((1 << 20) - 1), "c", "d");
   await replay(database);
-  assert.equal(database.text, "", "it does not fit behind nothing");
-  database.stores = { ...written, log: written.log.slice(0, 1) };
-  await leave(database, "b");
-  await replay(database);
-  assert.deepEqual(database.stores.log.map(([key, { length }]) => [key, length]), [[[1, 0], 1 << 20], [[1, 1], 1]]);
-  await leave(database, "c".repeat((1 << 20) + 1));
+  assert.deepEqual(database.stores.log.map(([key, { length }]) => [key, length]),
+    [[[1, 0], 1], [[1, 1], (1 << 20) - 1], [[1, 2], 1]]);
+  await leave(database, "e".repeat((1 << 20) + 1), "f");
   assert.deepEqual(spares(), []);
 });
 
 test("one that was damaged is dropped", async () => {
   const database = new FakeDatabase();
+  await written(database, "a");
   await leave(database, "b");
   const [key] = spares();
   const text = localStorage.getItem(key);
   for (let at = 0; at < text.length; at++) {
     localStorage.setItem(key, text.slice(0, at) + String.fromCharCode(text.charCodeAt(at) ^ 1) + text.slice(at + 1));
     await replay(database);
-    assert.equal(database.text, "", `character ${at}`);
+    assert.equal(database.text, "1,0=a", `character ${at}`);
     localStorage.setItem(key, text.slice(0, at));
     await replay(database);
-    assert.equal(database.text, "", `${at} characters`);
+    assert.equal(database.text, "1,0=a", `${at} characters`);
+  }
+  for (const body of ["", "null", "{}", "[]", '{"first":-1,"after":"QQ==","records":[]}', '{"first":1,"after":"QQ=="}',
+    '{"first":1,"after":"?","records":["QQ=="]}', '{"first":1,"after":"QQ==","records":[7]}']) {
+    localStorage.setItem(key, checkOf(body) + body); // another program's, with a right checksum
+    await replay(database);
+    assert.equal(database.text, "1,0=a", body);
   }
 });
 
-test("other stores' and other keys stay", async () => {
+test("other stores' and other keys stay, and one that was written meanwhile", async () => {
   const database = new FakeDatabase();
+  await written(database, "a");
   await leave(database, "b");
-  localStorage.setItem("hearth-spare:1:world", "another store's");
+  const [own] = spares();
+  localStorage.setItem("hearth-spare1:1:world", "another store's");
+  localStorage.setItem("hearth-spare2:1:world:1", "another version's");
   localStorage.setItem("hearth:world:1", "1");
-  await Spare.replay(database, NAME, assert.fail);
-  assert.deepEqual(spares(), ["hearth-spare:1:world", "hearth:world:1"]);
+  const kept = ["hearth-spare1:1:world", "hearth-spare2:1:world:1", "hearth:world:1"];
+  const replayed = Spare.replay(database, NAME, assert.fail);
+  localStorage.setItem(own, "anew");
+  await replayed;
+  assert.deepEqual(spares(), [own, ...kept]);
+  Spare.forget(NAME);
+  assert.deepEqual(spares(), kept);
 });
 
-test("a full database gives its ballast up; without room it is said that a change is lost", async () => {
+test("a full database gives its ballast up; what cannot be added is told, and stays", async () => {
   const database = new FakeDatabase();
-  await leave(database, "a");
+  await written(database, "a");
+  await leave(database, "b");
   database.stores.notes = [["ballast", bytes("ballast")]];
   database.refuse = "QuotaExceededError";
   assert.deepEqual(await replay(database), []);
-  assert.deepEqual([database.text, database.stores.notes], ["1,0=a", []]);
-  await leave(database, "b");
+  assert.deepEqual([database.text, database.stores.notes], ["1,0=a 1,1=b", []]);
+  await leave(database, "c");
   database.refuse = "UnknownError";
-  assert.match((await replay(database)).join(), /^the last change of a page that was left cannot be stored: refused$/);
-  assert.equal(database.text, "1,0=a");
+  const lines = [];
+  await Spare.replay(database, NAME, (line) => lines.push(line));
+  assert.deepEqual(lines, ["the last change of a page that was left cannot be stored now: refused"]);
+  assert.deepEqual([database.text, spares().length], ["1,0=a 1,1=b", 1]);
+  assert.deepEqual(await replay(database), []);
+  assert.equal(database.text, "1,0=a 1,1=b 1,2=c");
 });
 
-test("without localStorage, or where it is full, it is as without a spare", async () => {
+test("a takeover does not wait for ever behind another page's transaction", async () => {
   const database = new FakeDatabase();
-  for (const value of [undefined, Object.assign(new FakeStorage(), { setItem: () => assert.fail("full") })]) {
+  await written(database, "a");
+  await leave(database, "b");
+  const { transaction } = database;
+  let aborted = false;
+  const requests = [];
+  const never = () => requests[requests.push({}) - 1];
+  database.transaction = () => { // it never begins
+    const fake = { error: null, objectStore: () => ({ get: never, getAllKeys: never }), commit: () => {} };
+    fake.abort = () => {
+      aborted = true;
+      for (const request of requests) {
+        request.error = new DOMException("aborted", "AbortError");
+        request.onerror();
+      }
+      fake.onabort();
+    };
+    return fake;
+  };
+  const lines = [];
+  await Spare.replay(database, NAME, (line) => lines.push(line), 20);
+  assert.ok(aborted);
+  assert.match(lines.join(), /^the last change of a page that was left cannot be stored now: aborted$/);
+  database.transaction = transaction;
+  await replay(database);
+  assert.equal(database.text, "1,0=a 1,1=b");
+});
+
+test("without localStorage, or where it is full or refuses, it is as without a spare", async () => {
+  const database = new FakeDatabase();
+  await written(database, "a");
+  const refuse = () => assert.fail("refused");
+  const refusing = new Proxy(new FakeStorage(), { get: refuse, ownKeys: refuse });
+  for (const value of [undefined, Object.assign(new FakeStorage(), { setItem: refuse }), refusing]) {
     Object.defineProperty(globalThis, "localStorage", { value, configurable: true });
     await leave(database, "b");
     await Spare.replay(database, NAME, assert.fail);
-    assert.equal(database.text, "");
+    assert.equal(database.text, "1,0=a");
   }
-  Object.defineProperty(globalThis, "localStorage", { get: () => assert.fail("refused"), configurable: true });
+  Object.defineProperty(globalThis, "localStorage", { get: refuse, configurable: true });
   await leave(database, "b");
   await Spare.replay(database, NAME, assert.fail);
+  const put = new FakeStorage();
+  Object.defineProperty(globalThis, "localStorage", { value: put, configurable: true });
+  const { log, told } = openLog(database);
+  log.frames([bytes("c")], DURABLE, false, 1);
+  log.urgent();
+  put.removeItem = refuse; // once it is there
+  await database.quiet();
+  assert.deepEqual(told, [[1, "complete"]], "it is told all the same");
 });

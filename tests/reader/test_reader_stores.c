@@ -137,6 +137,7 @@ static bool judged_alike(const World *w, const unsigned char *bytes, size_t size
 }
 
 static void torn_and_damaged_files_are_judged_alike(void **state) {
+  enum { FEWEST = 20 };
   (void)state;
   World w;
   size_t size, read = 0, refused = 0;
@@ -150,9 +151,9 @@ static void torn_and_damaged_files_are_judged_alike(void **state) {
   memcpy(bytes, there, size);
   world_close(&w);
   srand(1);
-  for (size_t i = 0; i < rounds(150); i++) {
+  for (size_t i = 0; i < FEWEST || i < rounds(160); i++) { /* in the header and anywhere, in turns */
     char what[64];
-    size_t at = i < 80 ? i : (size_t)rand() % size;
+    size_t at = i % 2 == 0 ? i / 2 : (size_t)rand() % size;
     (void)snprintf(what, sizeof what, "cut at %zu", at);
     bool whole = judged_alike(&w, bytes, at, what);
     (void)snprintf(what, sizeof what, "changed at %zu", at);

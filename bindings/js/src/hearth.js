@@ -300,9 +300,11 @@ export class Hearth {
 
   /** For a page that goes away: what changed is handed to the browser before this returns. */
   commitNow() {
-    const written = this.#written(this.#opened().order("js_commit", DURABILITY.default));
-    this.#storage?.urgent();
-    return Promise.resolve(written);
+    try {
+      return Promise.resolve(this.#written(this.#opened().order("js_commit", DURABILITY.default)));
+    } finally { // what was committed before as well
+      this.#storage?.urgent();
+    }
   }
 
   async rollback() {

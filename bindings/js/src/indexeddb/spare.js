@@ -8,15 +8,16 @@
  *
  * The next writer adds what the database lacks, before it reads it. A spare belongs to one place of one log: to a
  * generation, which ends when another tab takes the store, and behind the record that begins as `after` does, with its
- * chained check among these bytes. A spare that fits nowhere is dropped.
+ * chained check among these bytes. A store's first record follows none, and has no spare: it would fit into any empty
+ * database, one that was lost or begun anew too. A spare that fits nowhere is dropped.
  */
 import { BALLAST, LOG, NOTES, STATE, asked, freshState, lengthOf, rangeOf } from "./database.js";
 
 const LIMIT = 1 << 20; // bytes of records: in localStorage, where a site has 5 MiB, they take three times as much
 const HEAD = 64; // bytes by which a record is known again
-const KEY = /^hearth-spare:(\d+):(.*)$/su;
+const KEY = /^hearth-spare1:(\d+):(.*)$/su; // 1: of what `encode` gives
 
-const keyOf = (name, generation) => `hearth-spare:${generation}:${name}`;
+const keyOf = (name, generation) => `hearth-spare1:${generation}:${name}`;
 
 /** @param {Uint8Array | undefined} record undefined: there is none */
 export const headOf = (record) => record?.slice(0, HEAD) ?? new Uint8Array(0);
@@ -26,6 +27,16 @@ function storage() {
     return globalThis.localStorage ?? undefined; // none in workers
   } catch {
     return undefined; // the browser refuses to be asked
+  }
+}
+
+/** What `use` answers of localStorage; undefined without one, or where it refuses. */
+function asking(use) {
+  try {
+    const all = storage();
+    return all === undefined ? undefined : use(all);
+  } catch {
+    return undefined;
   }
 }
 
@@ -62,20 +73,23 @@ function encode({ first, after, records }) {
 function decode(text, generation) {
   const body = text.slice(8);
   if (checkOf(body) !== text.slice(0, 8)) return undefined;
-  const { first, after, records } = JSON.parse(body);
-  return { generation, first, after: fromText(after), records: records.map(fromText) };
+  try {
+    const { first, after, records } = JSON.parse(body);
+    const frames = { generation, first, after: fromText(after), records: records.map(fromText) };
+    return Number.isSafeInteger(first) && first >= 0 && frames.after.length > 0 ? frames : undefined;
+  } catch {
+    return undefined; // somebody else's
+  }
 }
 
-/** As many of the last ones as fit. */
-function newest(flights) {
+/** As many of the first ones as fit: what follows them is worth nothing without them. */
+function oldest(flights) {
   let size = 0;
-  let from = flights.length;
-  while (from > 0) {
-    size += flights[from - 1].records.reduce((sum, record) => sum + record.length, 0);
-    if (size > LIMIT) break;
-    from--;
-  }
-  return flights.slice(from);
+  const end = flights.findIndex(({ records }) => {
+    size += records.reduce((sum, { length }) => sum + length, 0);
+    return size > LIMIT;
+  });
+  return end < 0 ? flights : flights.slice(0, end);
 }
 
 const equal = (a, b) => a instanceof Uint8Array && a.length === b.length && a.every((byte, i) => byte === b[i]);
@@ -94,64 +108,68 @@ export class Spare {
    * @param {Frames[]} flights one behind the other, of one generation
    */
   put(flights) {
-    const kept = newest(flights);
-    if (kept.length === 0) return;
-    const [{ generation }] = kept;
-    const key = keyOf(this.#name, generation);
-    try {
-      storage()?.setItem(key, encode({ ...kept[0], records: kept.flatMap(({ records }) => records) }));
+    const kept = oldest(flights);
+    if (kept.length === 0 || kept[0].after.length === 0) return;
+    const key = keyOf(this.#name, kept[0].generation);
+    asking((all) => {
+      all.setItem(key, encode({ ...kept[0], records: kept.flatMap(({ records }) => records) }));
       this.#key = key;
-    } catch {
-      // there is no room: it is as without a spare
-    }
+    });
   }
 
   /** What `put` kept is in the database, or has failed. */
   remove() {
-    if (this.#key !== undefined) storage()?.removeItem(this.#key);
+    if (this.#key !== undefined) asking((all) => all.removeItem(this.#key));
     this.#key = undefined;
   }
 
-  /** The spares of a store, of whatever generation: [key, generation, text]. */
+  /** The spares of a store, of whatever generation: { key, generation, text }. */
   static #all(name) {
-    const all = storage();
-    return Object.keys(all ?? {}).map((key) => [key, ...(KEY.exec(key) ?? []).slice(1)])
-      .filter(([, , of]) => of === name)
-      .map(([key, generation]) => [key, Number(generation), all.getItem(key)]);
+    return asking((all) => Object.keys(all).map((key) => [key, KEY.exec(key)])
+      .filter(([, match]) => match?.[2] === name)
+      .map(([key, match]) => ({ key, generation: Number(match[1]), text: all.getItem(key) ?? "" }))) ?? [];
   }
 
-  /** Those of a store that is deleted, or whose spares were used. */
+  /** Removes them, but one that somebody has written anew. */
+  static #drop(spares) {
+    for (const { key, text } of spares) asking((all) => all.getItem(key) === text && all.removeItem(key));
+  }
+
+  /** Those of a store that is deleted. */
   static forget(name) {
-    for (const [key] of Spare.#all(name)) storage().removeItem(key);
+    Spare.#drop(Spare.#all(name));
   }
 
   /**
-   * Adds to the database what its last page could not. The caller holds the store's lock. A database without room
-   * gives its ballast up; without room then, the change is lost, which is told.
+   * Adds to the database what its last page could not. A database without room gives its ballast up. What cannot be
+   * added now, which is told, stays for the next time.
    * @param {IDBDatabase} database
    * @param {(line: string) => void} warn
+   * @param {number} [patience] milliseconds that another page's transaction may take, where one may be at work
    */
-  static async replay(database, name, warn) {
-    const found = Spare.#all(name).map(([, generation, text]) => decode(text, generation));
-    const spares = new Map(found.filter(Boolean).map((frames) => [frames.generation, frames]));
-    if (found.length === 0) return;
+  static async replay(database, name, warn, patience) {
+    const found = Spare.#all(name);
+    const decoded = found.map(({ generation, text }) => decode(text, generation)).filter(Boolean);
+    const spares = new Map(decoded.map((frames) => [frames.generation, frames]));
     try {
-      if (spares.size > 0) await Spare.#write(database, spares, false).catch((exception) => {
+      if (spares.size > 0) await Spare.#write(database, spares, patience, false).catch((exception) => {
         if (exception?.name !== "QuotaExceededError") throw exception;
-        return Spare.#write(database, spares, true);
+        return Spare.#write(database, spares, patience, true);
       });
     } catch (exception) {
-      warn(`the last change of a page that was left cannot be stored: ${exception?.message ?? exception}`);
+      warn(`the last change of a page that was left cannot be stored now: ${exception?.message ?? exception}`);
+      return;
     }
-    Spare.forget(name);
+    Spare.#drop(found);
   }
 
-  static async #write(database, spares, withoutBallast) {
+  static async #write(database, spares, patience, withoutBallast) {
     const transaction = database.transaction([LOG, NOTES], "readwrite", { durability: "strict" });
+    const timer = patience === undefined ? undefined : setTimeout(() => transaction.abort(), patience);
     const ended = new Promise((resolve, reject) => {
       transaction.oncomplete = resolve;
       transaction.onabort = () => reject(transaction.error);
-    });
+    }).finally(() => clearTimeout(timer));
     ended.catch(() => {}); // when it is not waited for, as something was thrown before
     const [log, notes] = [transaction.objectStore(LOG), transaction.objectStore(NOTES)];
     const [note, keys] = await Promise.all([asked(notes.get(STATE)), asked(log.getAllKeys())]);

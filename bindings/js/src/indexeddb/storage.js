@@ -8,7 +8,7 @@ import { Lock } from "./lock.js";
 import { Log } from "./log.js";
 import { forgetHere, noteHere, wasHere } from "./note.js";
 import { Spare, headOf } from "./spare.js";
-import { takeOver } from "./takeover.js";
+import { PATIENCE, takeOver } from "./takeover.js";
 
 const BALLAST = 1 << 20; // bytes
 const BALLAST_AFTER = 1000; // milliseconds without anything to write
@@ -105,7 +105,8 @@ export class IndexedDBStorage {
     this.#database =
       await openDatabase(this.name, { create: !this.readonly && create !== false, acceptLoss, patience });
     this.#watch();
-    if (!this.readonly) await Spare.replay(this.#database, this.name, (line) => this.#warn(line));
+    const warn = (line) => this.#warn(line);
+    if (!this.readonly) await Spare.replay(this.#database, this.name, warn, takeover ? PATIENCE : undefined);
     if (takeover && !this.readonly) await takeOver(this.#database, this.name);
     await this.#read();
     if (this.failure !== undefined) throw this.failure; // it was lost meanwhile

@@ -7,7 +7,7 @@ import {
 } from "./database.js";
 import { HearthError } from "../error.js";
 
-const PATIENCE = 10000; // milliseconds that a transaction of the other tab may take
+export const PATIENCE = 10000; // milliseconds that a transaction of the other tab may take
 
 /** The old owner writes in its generation and, compacting, in the next one. */
 const generationAfter = (generation) => generation + 2;
