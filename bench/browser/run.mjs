@@ -3,8 +3,8 @@
  *
  *   node bench/browser/run.mjs [--sizes 1000,10000,100000] [--rounds 9] [--output build/bench/browser.json]
  *
- * Writes the samples and their summary as JSON, and prints the tables of docs/BENCHMARKS.md. HEARTH_PACKAGE is the npm
- * package's folder, build/package/hearth-lua by default; HEARTH_NODE_MODULES has playwright-core.
+ * Writes the samples and their summary as JSON and the tables of docs/BENCHMARKS.md beside them, with the ending .md, and
+ * prints these. HEARTH_PACKAGE is the npm package's folder, build/package/hearth-lua by default; HEARTH_NODE_MODULES has playwright-core.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { cpus, loadavg, totalmem } from "node:os";
@@ -61,4 +61,5 @@ try {
 
 await mkdir(dirname(options.output), { recursive: true });
 await writeFile(options.output, `${JSON.stringify(result, null, 1)}\n`);
+await writeFile(options.output.replace(/\.json$/u, ".md"), `${report(result)}\n`);
 console.log(report(result));

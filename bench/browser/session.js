@@ -1,4 +1,4 @@
-/** Chromium with isolated pages that have page.js in them as `Bench`. */
+/** Chromium with isolated pages that have a module of this folder in them as `Bench`. */
 import { once } from "node:events";
 import { createServer, get } from "node:http";
 
@@ -26,10 +26,13 @@ export class Session {
   #isolating;
   browser;
 
-  /** @param {string} packageFolder the npm package, hearth.wasm in it */
-  static async start(packageFolder) {
+  /**
+   * @param {string} packageFolder the npm package, hearth.wasm in it
+   * @param {string[]} others folders that are served, too
+   */
+  static async start(packageFolder, ...others) {
     const session = new Session();
-    session.#files = await serve(packageFolder, repository);
+    session.#files = await serve(packageFolder, repository, ...others);
     session.#isolating = await isolating(session.#files.origin);
     session.browser = await Browser.start({ flags: ["--js-flags=--expose-gc"] });
     return session;
@@ -40,12 +43,12 @@ export class Session {
   }
 
   /** A new page, in which nothing has run yet but the loading of its modules. */
-  async page() {
+  async page(module = "/bench/browser/page.js") {
     const page = await this.browser.page(`http://127.0.0.1:${this.#isolating.address().port}/`);
-    await page.evaluate(async () => {
-      globalThis.Bench = await import("/bench/browser/page.js");
+    await page.evaluate(async (module) => {
+      globalThis.Bench = await import(module);
       await Bench.use();
-    });
+    }, module);
     return page;
   }
 
@@ -57,5 +60,5 @@ export class Session {
   }
 }
 
-/** Calls a function of page.js in a page. */
+/** Calls a function of that module in a page. */
 export const call = (page, name, ...args) => page.evaluate(([f, list]) => Bench[f](...list), [name, args]);

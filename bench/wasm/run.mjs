@@ -3,7 +3,7 @@
  *
  *   node bench/wasm/run.mjs --module HEARTH.SO --package FOLDER --modules NODE_MODULES [--rounds 9] [--output FILE]
  *
- * Writes the samples as JSON, and prints the tables of docs/BENCHMARKS.md.
+ * Writes the samples as JSON and the tables of docs/BENCHMARKS.md beside them, with the ending .md, and prints these.
  */
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -126,10 +126,12 @@ const result = { date: new Date().toISOString(), node: process.version, processo
   sizes };
 mkdirSync(dirname(options.output), { recursive: true });
 writeFileSync(options.output, `${JSON.stringify(result, null, 1)}\n`);
-console.log(`${result.date.slice(0, 10)}, Node ${result.node}, ${result.processors} x ${result.processor}, load ` +
-  `${loadBefore[0].toFixed(1)} before, ${result.loadAfter[0].toFixed(1)} after, ${result.seconds.toFixed(0)} s. ` +
-  "Milliseconds of the processor's time and ratios: **median** (quartiles).\n");
-console.log(table(["row", "native, ms", "WebAssembly, ms", "WebAssembly / native", "aim"], Array(5).fill("---"),
-  ...besides));
-console.log();
-console.log(table(["row", "method", "ms", "times as long as Hearth", "bytes"], Array(5).fill("---"), ...others));
+const text = [
+  `${result.date.slice(0, 10)}, Node ${result.node}, ${result.processors} x ${result.processor}, load ` +
+    `${loadBefore[0].toFixed(1)} before, ${result.loadAfter[0].toFixed(1)} after, ${result.seconds.toFixed(0)} s. ` +
+    "Milliseconds of the processor's time and ratios: **median** (quartiles).",
+  table(["row", "native, ms", "WebAssembly, ms", "WebAssembly / native", "aim"], Array(5).fill("---"), ...besides),
+  table(["row", "method", "ms", "times as long as Hearth", "bytes"], Array(5).fill("---"), ...others),
+].join("\n\n");
+writeFileSync(options.output.replace(/\.json$/u, ".md"), `${text}\n`);
+console.log(text);

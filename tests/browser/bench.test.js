@@ -1,6 +1,6 @@
 /**
- * bench/browser at tiny sizes: that it runs, that both methods bring back what they stored, and what it tells. Nothing
- * is said about time. HEARTH_PACKAGE is the npm package's folder, build/package/hearth-lua by default.
+ * bench/browser at tiny sizes: that it runs, that all methods bring back what they stored, and what it tells. Nothing is
+ * said about time. HEARTH_PACKAGE is the npm package's folder, HEARTH_PEERS the node_modules of bench/browser.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -10,6 +10,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
 
+import { Session, call } from "../../bench/browser/session.js";
 import { ratio, summary } from "../../bench/browser/statistics.js";
 import { repository } from "./chromium.js";
 
@@ -58,6 +59,49 @@ test("a run at 50 and 200 entries", async () => {
     assert.ok(!/NaN|undefined/.test(stdout), stdout);
   } finally {
     await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("a run beside the peers, who bring back what they stored", async () => {
+  const folder = await mkdtemp(join(tmpdir(), "hearth-bench-"));
+  try {
+    const output = join(folder, "peers.json");
+    const program = join(repository, "bench/browser/peers.mjs");
+    const { stdout } = await run(process.execPath,
+      [program, "--records", "40", "--strings", "60", "--rounds", "1", "--output", output]);
+    const { samples } = JSON.parse(await readFile(output, "utf8"));
+    const operations = ["saving everything", "saving one changed entry", "saving 20 changed entries"]
+      .flatMap((what) => [`${what}, relaxed`, `${what}, strict`]);
+    const rows = ["40 records", "60 strings"].flatMap((set) =>
+      [...operations, "loading everything"].map((what) => `${set}: ${what}`));
+    assert.deepEqual(Object.keys(samples).sort(), rows.sort());
+    const peers = ["Hearth", "Hearth, external table", "idb-keyval", "localForage", "Dexie, JSON", "Dexie, msgpackr",
+      "wasmoon, idb-keyval"];
+    for (const [row, all] of Object.entries(samples)) {
+      assert.deepEqual(Object.keys(all), peers, row);
+      for (const list of Object.values(all)) assert.ok(list.length === 1 && list[0] > 0, row);
+    }
+    assert.equal(await readFile(join(folder, "peers.md"), "utf8"), stdout);
+    assert.ok(!/NaN|undefined/.test(stdout), stdout);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test("a peer that brings back something else is found out", async () => {
+  const session = await Session.start(process.env.HEARTH_PACKAGE, process.env.HEARTH_PEERS);
+  try {
+    const page = await session.page("/bench/browser/peers_page.js");
+    const data = { set: "records", count: 30 };
+    await call(page, "keep", data);
+    for (const who of await page.evaluate(() => Bench.contestants)) await call(page, "saveSome", who, data, 1, 3, "strict");
+    await call(page, "leave");
+    for (const who of await page.evaluate(() => Bench.contestants)) {
+      await call(page, "loadAll", who, data, [[1, 3]]);
+      await assert.rejects(call(page, "loadAll", who, data, [[1, 2]]), /is not what was saved/, who);
+    }
+  } finally {
+    await session.close();
   }
 });
 

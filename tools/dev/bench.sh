@@ -38,5 +38,14 @@ stage_bench_wasm() {
     -Dtests=disabled -Dcommand=disabled || return 1
   node --expose-gc bench/wasm/run.mjs --module "$build/bench-wasm/bindings/lua/hearth.so" \
     --package "$build/package/hearth-lua" --modules "$build/bench-wasm-node/node_modules" \
-    --output "$build/bench/wasm.json"
+    --output "$build/bench/wasm.json" && node bench/figures.mjs "$build/bench/wasm.md"
+}
+
+# The browser's store beside the legacy method, then beside its peers: each in turns with Hearth.
+stage_bench_browser() {
+  export HEARTH_PACKAGE=$build/package/hearth-lua HEARTH_NODE_MODULES=$build/node/node_modules \
+    HEARTH_PEERS=$build/bench-browser-node/node_modules
+  node bench/browser/run.mjs --output "$build/bench/browser.json" &&
+    node bench/browser/peers.mjs --output "$build/bench/peers.json" &&
+    node bench/figures.mjs "$build/bench/browser.md" "$build/bench/peers.md"
 }

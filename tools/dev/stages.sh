@@ -208,6 +208,7 @@ node_suite() {
   HEARTH_PACKAGE=$build/package/hearth-lua HEARTH_WASM=$build/package/hearth-lua/src/hearth.wasm \
     HEARTH_COMMAND=$build/hearth HEARTH_PAGE=$build/page HEARTH_NODE_MODULES=$build/node/node_modules \
     HEARTH_CONFORMANCE=$build/wasm32/tests/browser/conformance.wasm \
+    HEARTH_PEERS=$build/bench-browser-node/node_modules \
     stage "$name" node --test --test-concurrency=1 --test-reporter=tap "$@" || ok=1
   grep -E '^# (figure:|tests|pass|fail|skipped) ' "$logs/$name.log" | sed "s/^# /  $name: /"
   here_passed=$(sed -n 's/^# pass //p' "$logs/$name.log")
@@ -225,12 +226,18 @@ stage_node() {
 }
 
 stage_browser() {
-  stage node-modules node_modules tools/node node && node_suite browser tests/browser/*.test.js
+  stage_browser_modules && node_suite browser tests/browser/*.test.js
+}
+
+# What drives Chromium, and what Hearth is measured beside.
+stage_browser_modules() {
+  stage node-modules node_modules tools/node node &&
+    stage browser-modules node_modules bench/browser bench-browser-node
 }
 
 # Both at once: each waits more than it computes.
 stage_javascript() {
-  stage node-modules node_modules tools/node node && side_by_side javascript_suite node:js browser:browser
+  stage_browser_modules && side_by_side javascript_suite node:js browser:browser
 }
 
 javascript_suite() {

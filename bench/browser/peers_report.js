@@ -1,0 +1,28 @@
+/** The table of docs/BENCHMARKS.md, from what peers.mjs wrote. */
+import { ratio, summary } from "./statistics.js";
+
+const digits = (n) => (n >= 100 ? n.toFixed(0) : n >= 10 ? n.toFixed(1) : n >= 1 ? n.toFixed(2) : n.toFixed(3));
+const spread = ({ lowerQuartile, median, upperQuartile }) =>
+  `**${digits(median)}** (${digits(lowerQuartile)} to ${digits(upperQuartile)})`;
+const table = (...rows) => rows.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+
+/** Whether Hearth is the quicker one: only where the quartiles of the rounds' ratios agree. */
+function verdict({ lowerQuartile, upperQuartile }) {
+  if (lowerQuartile > 1) return "Hearth is faster";
+  return upperQuartile < 1 ? "Hearth is **slower**" : "the same";
+}
+
+/** @param {object} result what peers.mjs writes as JSON */
+export function peersReport({ date, chromium, processor, processors, versions, loadBefore, loadAfter, seconds, samples }) {
+  const rows = Object.entries(samples).flatMap(([row, all]) => Object.entries(all).map(([who, list]) => {
+    const factor = ratio(list, all.Hearth);
+    const compared = who === "Hearth" ? ["", ""] : [spread(factor), verdict(factor)];
+    return [row, who, list.length, spread(summary(list)), ...compared];
+  }));
+  return [
+    `${date.slice(0, 10)}, Chromium ${chromium}, ${processors} x ${processor}, load ${loadBefore[0].toFixed(1)} before, ` +
+      `${loadAfter[0].toFixed(1)} after, ${seconds.toFixed(0)} s; ${versions.join(", ")}. Milliseconds and ratios: ` +
+      "**median** (quartiles).",
+    table(["row", "who", "rounds", "ms", "times as long as Hearth", ""], Array(6).fill("---"), ...rows),
+  ].join("\n\n");
+}
