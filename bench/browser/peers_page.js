@@ -1,6 +1,6 @@
 /**
- * Those who keep a home of many entries in IndexedDB, inside a page: Hearth, and what else a program in JavaScript takes.
- * Each does one thing once and tells how many milliseconds it took; what it stored is compared with the data.
+ * Those who keep a home of many entries in IndexedDB, inside a page: Hearth, and what else a program in JavaScript
+ * takes. Each does one thing once and tells how many milliseconds it took; what it stored is compared with the data.
  *
  * The others are told which entries have changed; Hearth finds that out, unless they are in an external table, which is
  * told by being written. Their entries are JavaScript's values, a record of the database each; those of Hearth and
@@ -296,8 +296,13 @@ class Outside extends Ours {
 }
 
 const CONTESTANTS = {
-  Hearth: Ours, "Hearth, external table": Outside, "idb-keyval": IdbKeyval, localForage: LocalForage, "Dexie, JSON": inDexie(TEXT),
-  "Dexie, msgpackr": inDexie(BYTES), "wasmoon, idb-keyval": Wasmoon,
+  "Hearth": Ours,
+  "Hearth, external table": Outside,
+  "idb-keyval": IdbKeyval,
+  "localForage": LocalForage,
+  "Dexie, JSON": inDexie(TEXT),
+  "Dexie, msgpackr": inDexie(BYTES),
+  "wasmoon, idb-keyval": Wasmoon,
 };
 export const contestants = Object.keys(CONTESTANTS);
 

@@ -13,16 +13,17 @@ function verdict({ lowerQuartile, upperQuartile }) {
 }
 
 /** @param {object} result what peers.mjs writes as JSON */
-export function peersReport({ date, chromium, processor, processors, versions, loadBefore, loadAfter, seconds, samples }) {
+export function peersReport(result) {
+  const { date, chromium, processor, processors, versions, loadBefore, loadAfter, seconds, samples } = result;
   const rows = Object.entries(samples).flatMap(([row, all]) => Object.entries(all).map(([who, list]) => {
     const factor = ratio(list, all.Hearth);
     const compared = who === "Hearth" ? ["", ""] : [spread(factor), verdict(factor)];
     return [row, who, list.length, spread(summary(list)), ...compared];
   }));
   return [
-    `${date.slice(0, 10)}, Chromium ${chromium}, ${processors} x ${processor}, load ${loadBefore[0].toFixed(1)} before, ` +
-      `${loadAfter[0].toFixed(1)} after, ${seconds.toFixed(0)} s; ${versions.join(", ")}. Milliseconds and ratios: ` +
-      "**median** (quartiles).",
+    `${date.slice(0, 10)}, Chromium ${chromium}, ${processors} x ${processor}, ` +
+      `load ${loadBefore[0].toFixed(1)} before, ${loadAfter[0].toFixed(1)} after, ${seconds.toFixed(0)} s; ` +
+      `${versions.join(", ")}. Milliseconds and ratios: **median** (quartiles).`,
     table(["row", "who", "rounds", "ms", "times as long as Hearth", ""], Array(6).fill("---"), ...rows),
   ].join("\n\n");
 }

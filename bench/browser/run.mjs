@@ -3,8 +3,9 @@
  *
  *   node bench/browser/run.mjs [--sizes 1000,10000,100000] [--rounds 9] [--output build/bench/browser.json]
  *
- * Writes the samples and their summary as JSON and the tables of docs/BENCHMARKS.md beside them, with the ending .md, and
- * prints these. HEARTH_PACKAGE is the npm package's folder, build/package/hearth-lua by default; HEARTH_NODE_MODULES has playwright-core.
+ * Writes the samples and their summary as JSON and the tables of docs/BENCHMARKS.md beside them, with the ending .md,
+ * and prints these. HEARTH_PACKAGE is the npm package's folder, build/package/hearth-lua by default;
+ * HEARTH_NODE_MODULES has playwright-core.
  */
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { cpus, loadavg, totalmem } from "node:os";

@@ -1,6 +1,6 @@
 /**
- * bench/browser at tiny sizes: that it runs, that all methods bring back what they stored, and what it tells. Nothing is
- * said about time. HEARTH_PACKAGE is the npm package's folder, HEARTH_PEERS the node_modules of bench/browser.
+ * bench/browser at tiny sizes: that it runs, that all methods bring back what they stored, and what it tells. Nothing
+ * is said about time. HEARTH_PACKAGE is the npm package's folder, HEARTH_PEERS the node_modules of bench/browser.
  */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
@@ -94,9 +94,10 @@ test("a peer that brings back something else is found out", async () => {
     const page = await session.page("/bench/browser/peers_page.js");
     const data = { set: "records", count: 30 };
     await call(page, "keep", data);
-    for (const who of await page.evaluate(() => Bench.contestants)) await call(page, "saveSome", who, data, 1, 3, "strict");
+    const contestants = await page.evaluate(() => Bench.contestants);
+    for (const who of contestants) await call(page, "saveSome", who, data, 1, 3, "strict");
     await call(page, "leave");
-    for (const who of await page.evaluate(() => Bench.contestants)) {
+    for (const who of contestants) {
       await call(page, "loadAll", who, data, [[1, 3]]);
       await assert.rejects(call(page, "loadAll", who, data, [[1, 2]]), /is not what was saved/, who);
     }
