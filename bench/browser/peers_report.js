@@ -14,11 +14,12 @@ function verdict({ lowerQuartile, upperQuartile }) {
 
 /** @param {object} result what peers.mjs writes as JSON */
 export function peersReport(result) {
-  const { date, chromium, processor, processors, versions, loadBefore, loadAfter, seconds, samples } = result;
-  const rows = Object.entries(samples).flatMap(([row, all]) => Object.entries(all).map(([who, list]) => {
-    const factor = ratio(list, all.Hearth);
-    const compared = who === "Hearth" ? ["", ""] : [spread(factor), verdict(factor)];
-    return [row, who, list.length, spread(summary(list)), ...compared];
+  const { date, chromium, processor, processors, versions, loadBefore, loadAfter, seconds, contestants, samples } = result;
+  const rows = Object.entries(samples).flatMap(([row, all]) => contestants.map((who) => {
+    const factor = ratio(all[who], all.Hearth);
+    const compared = who === "Hearth" ? "" : spread(factor);
+    const judged = who.startsWith("Hearth") ? "" : verdict(factor);
+    return [row, who, all[who].length, spread(summary(all[who])), compared, judged];
   }));
   return [
     `${date.slice(0, 10)}, Chromium ${chromium}, ${processors} x ${processor}, ` +
