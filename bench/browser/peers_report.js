@@ -14,7 +14,8 @@ function verdict({ lowerQuartile, upperQuartile }) {
 
 /** @param {object} result what peers.mjs writes as JSON */
 export function peersReport(result) {
-  const { date, chromium, processor, processors, versions, loadBefore, loadAfter, seconds, contestants, samples } = result;
+  const { date, chromium, processor, processors, versions, contestants, samples } = result;
+  const { loadBefore, loadAfter, seconds } = result;
   const rows = Object.entries(samples).flatMap(([row, all]) => contestants.map((who) => {
     const factor = ratio(all[who], all.Hearth);
     const compared = who === "Hearth" ? "" : spread(factor);
