@@ -12,7 +12,7 @@ VOID = {"meta", "link"}
 TAGS = {"html", "head", "meta", "link", "title", "style", "body", "main", "h1", "h2", "p", "dl", "dt", "dd", "ul", "li",
         "span", "svg", "g", "rect", "text", "div", "table", "thead", "tbody", "tr", "th", "td", "code"}
 ATTRIBUTES = {"lang", "charset", "name", "content", "http-equiv", "rel", "href", "class", "viewbox", "role", "id",
-              "aria-labelledby", "aria-label", "aria-hidden", "x", "y", "width", "height"}
+              "tabindex", "aria-labelledby", "aria-label", "aria-hidden", "x", "y", "width", "height"}
 
 
 class Page(html.parser.HTMLParser):

@@ -81,7 +81,7 @@ static void put_path(Buffer *out, const Account *a, uint32_t node, const char *s
 }
 
 static void begin_table(Buffer *out, const char *heads) {
-  view_print(out, "<div class=\"scroll\"><table><thead><tr>%s</tr></thead><tbody>\n", heads);
+  view_print(out, "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr>%s</tr></thead><tbody>\n", heads);
 }
 
 static void end_table(Buffer *out) {

@@ -66,7 +66,7 @@ bool page_put_map(Buffer *out, const Account *a) {
   buffer_init(&path, &hearth_libc_allocator);
   bool ok = treemap_lay(a, MAP_WIDTH, MAP_HEIGHT, &rects);
   size_t count = rects.size / sizeof(TreemapRect);
-  view_print(out, "<div class=\"scroll\"><svg class=\"drawing\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
+  view_print(out, "<div class=\"scroll\" tabindex=\"0\"><svg class=\"drawing\" viewBox=\"0 0 %.0f %.0f\" role=\"img\" "
                   "aria-labelledby=\"map\">", MAP_WIDTH, MAP_HEIGHT);
   view_print(out, "<title id=\"map\">");
   view_print(out, "Treemap: rectangles as large as what the objects take; the table below says the same</title>\n");
