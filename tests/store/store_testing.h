@@ -250,6 +250,7 @@ typedef struct World {
   size_t fail_size;            /* a new allocation of so many bytes fails; 0: none */
   bool fail_behind;            /* not it, but the request behind it */
   bool failed;                 /* one did */
+  size_t failed_size;          /* bytes that the last of them asked for */
   Disk own, *disk;
   lua_State *L;
   hearth_store *S;
@@ -266,6 +267,7 @@ static inline void *world_alloc(void *ud, void *ptr, size_t osize, size_t nsize)
     if (ptr == NULL && nsize == w->fail_size) w->fail_first = w->fail_last = request + w->fail_behind;
     if (request >= w->fail_first && request <= w->fail_last) {
       w->failed = true;
+      w->failed_size = nsize;
       return NULL;
     }
   }

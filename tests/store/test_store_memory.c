@@ -335,6 +335,8 @@ static void check_open_without_room(bool entries) {
   w.fail_behind = entries;
   assert_int_equal(world_try_open(&w), HEARTH_NOMEM);
   assert_true(w.failed);
+  if (entries) assert_int_equal(w.failed_size % (size_t)stat.entries, 0); /* all at once, not as they come */
+  if (entries) assert_true(w.failed_size / (size_t)stat.entries >= sizeof(LayoutKey));
   w.fail_size = 0;
   world_mend(&w);
   world_open(&w);
