@@ -174,13 +174,13 @@ typedef struct hearth_options {
   size_t size;                     /* sizeof(hearth_options) */
   unsigned flags;                  /* HEARTH_OPEN_... and HEARTH_STORE_... */
   hearth_durability durability;    /* for commits that do not say theirs; default: the backend's best */
-  hearth_alias alias;
+  hearth_alias alias;              /* what the global Memory is to be */
   const hearth_seal *seal;         /* borrowed until close */
   uint32_t page_size;              /* bytes, 64 to 1 MiB, for a new store; 0: 4,096. An existing store keeps its own */
   const struct hearth_environment *environment; /* for the backend; NULL: the operating system's */
   hearth_warn warn;                /* told of a torn tail that was cut off, e.g.; NULL: Lua's warn, which luaL_newstate
                                       has off until warn("@on") or lua_setwarnf */
-  void *warn_ud;
+  void *warn_ud;                   /* passed first to warn */
   void *backend_ud;                /* hearth_backend_config.ud, for a backend that asks for one; borrowed until close */
   const hearth_backend *const *backends; /* for hearth_open_uri: others than the library's own, the last followed by
                                             NULL; NULL: none */
@@ -307,9 +307,9 @@ typedef struct hearth_stat {
   uint64_t committed_entries;  /* backend entries that the last commit put or deleted */
   uint64_t committed_bytes;    /* their bytes */
   uint64_t alias_uses;         /* uses of Memory, counted while the policy is track */
-  uint32_t page_size;
+  uint32_t page_size;          /* bytes, as the store was made with */
   const char *backend;         /* its name; static */
-  hearth_backend_stat storage;
+  hearth_backend_stat storage; /* what the backend says of itself */
   uint64_t memory_id;          /* memoryTableId, as read or as written last (then it is homeTableId); 0: it has none */
 } hearth_stat;
 

@@ -77,7 +77,7 @@ typedef struct hearth_backend_config {
   hearth_allocator allocator; /* all memory of the store; alloc NULL: the C library's */
   const struct hearth_environment *environment; /* NULL: the operating system's; borrowed until close */
   hearth_warn warn;           /* NULL: silent; e.g. a torn tail that was cut off */
-  void *warn_ud;
+  void *warn_ud;              /* passed first to warn */
   void *ud;                   /* what the host gives a backend of its own; the library's backends do not look at it */
   /* Only for a backend with `history`; who opens another one answers UNSUPPORTED himself. */
   uint64_t at;                /* with READONLY: what was there after this batch; 0: what is there now */
@@ -94,12 +94,12 @@ typedef enum hearth_op_kind {
 
 /* One step of a batch. The fields that its kind does not name are not looked at. */
 typedef struct hearth_op {
-  hearth_op_kind kind;
-  uint64_t table;
-  const void *key;
-  size_t key_size;
-  const void *value;
-  size_t value_size;
+  hearth_op_kind kind; /* what is done, and with which of the others */
+  uint64_t table;      /* any number is one; none is made before it has an entry */
+  const void *key;     /* borrowed until the call returns, as `value` */
+  size_t key_size;     /* bytes; 0 is a key like any other */
+  const void *value;   /* what the key gets, or is compared with */
+  size_t value_size;   /* bytes; may be 0 */
 } hearth_op;
 
 /* Flags for submit. A part that fails abandons its whole batch, which then starts again at its first part. */
@@ -125,7 +125,7 @@ typedef struct hearth_backend_stat {
 /* A batch that can still be opened. */
 typedef struct hearth_batch {
   size_t size;              /* sizeof(hearth_batch) of who fills it */
-  uint64_t sequence;
+  uint64_t sequence;        /* its number, as submit gave it */
   uint64_t time;            /* when it was committed, milliseconds since 1970; 0: not known */
   uint64_t bytes;           /* that it takes where it is */
   uint64_t operations;      /* that it takes: of what compaction made one batch, a PUT for each entry */
@@ -202,6 +202,7 @@ typedef struct hearth_backend {
   /* A read-only opener reads again what is there now. */
   hearth_status (*refresh)(hearth_backend_store *store, hearth_error *err);
 
+  /* Fills what stat->size, set by the caller, has room for. */
   hearth_status (*stat)(hearth_backend_store *store, hearth_backend_stat *stat, hearth_error *err);
 
   /* Calls found with every table number that has entries, ascending (key and value NULL). */

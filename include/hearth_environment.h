@@ -32,7 +32,7 @@ typedef struct hearth_file_info {
   uint64_t device, inode; /* together they say which file it is, whatever its name */
   uint64_t length;        /* bytes */
   bool regular;           /* a plain file, neither a folder nor a device */
-  bool folder;
+  bool folder;            /* a folder */
 } hearth_file_info;
 
 /* Fields are only ever added at the end; `size` tells which are there. None but `like` is NULL. */
@@ -40,7 +40,10 @@ typedef struct hearth_environment {
   size_t size; /* sizeof(struct hearth_environment) of who defined it */
   void *ud;    /* passed first to every function */
 
+  /* Opens a file, as HEARTH_FILE_... say; *out is the caller's to close, and set only by success. */
   int (*open)(void *ud, const char *path, unsigned flags, hearth_file *out);
+
+  /* Gives the file back, also where it fails: nothing may be done with it afterwards. */
   int (*close)(void *ud, hearth_file file);
 
   /* Reads until `size` bytes or the end of the file; *got says how many came. */
@@ -55,11 +58,15 @@ typedef struct hearth_environment {
   /* Returns when the names in a folder are on the device. */
   int (*sync_folder)(void *ud, const char *path);
 
+  /* Makes a file that long; what is new of it is zeros. */
   int (*truncate)(void *ud, hearth_file file, uint64_t length);
+
+  /* What has that name, a link being followed; ENOENT: nothing has. */
   int (*stat)(void *ud, const char *path, hearth_file_info *info);
-  int (*file_stat)(void *ud, hearth_file file, hearth_file_info *info);
+  int (*file_stat)(void *ud, hearth_file file, hearth_file_info *info); /* what is open, whatever its name is now */
+
   int (*rename)(void *ud, const char *from, const char *to); /* replaces `to` atomically */
-  int (*unlink)(void *ud, const char *path);
+  int (*unlink)(void *ud, const char *path);                 /* takes the name away; what is open stays so */
 
   /*
   ** The one true name of what exists at `path`, with its '\0', at most `size` bytes; ENAMETOOLONG when it needs more.
@@ -72,10 +79,10 @@ typedef struct hearth_environment {
   ** cannot be locked. Closing the file, or the end of the process, unlocks it.
   */
   int (*lock)(void *ud, hearth_file file);
-  int (*unlock)(void *ud, hearth_file file);
+  int (*unlock)(void *ud, hearth_file file); /* ends that, with the file still open */
 
-  uint64_t (*clock)(void *ud); /* milliseconds since 1970 */
-  int (*random)(void *ud, void *bytes, size_t size);
+  uint64_t (*clock)(void *ud);                       /* milliseconds since 1970 */
+  int (*random)(void *ud, void *bytes, size_t size); /* fills it with bytes that nobody can guess */
 
   uint64_t (*process)(void *ud);                      /* this process's number */
   int (*boot)(void *ud, char out[HEARTH_BOOT_SIZE]);  /* names the running system: another one after a restart */

@@ -30,7 +30,7 @@ extern "C" {
 typedef struct hearth_testkit_subject {
   size_t size;                   /* sizeof(hearth_testkit_subject) */
   const char *name;              /* for people */
-  const hearth_backend *backend;
+  const hearth_backend *backend; /* borrowed for the run, as all that is pointed to here */
   void *ud;                      /* passed first to the functions below */
 
   /* Makes a place where no store is, or clears one (a folder, a database), and answers its location, which is valid
@@ -66,9 +66,9 @@ typedef enum hearth_testkit_outcome {
 typedef struct hearth_testkit_result {
   const char *name;     /* of the case, e.g. "checks_decide"; static */
   const char *rule;     /* what the contract asks for, one sentence; static */
-  hearth_testkit_outcome outcome;
+  hearth_testkit_outcome outcome; /* whether the backend keeps the rule */
   const char *file;     /* where in the kit's sources it was noticed, NULL unless FAILED; static */
-  int line;
+  int line;             /* there; 0 unless FAILED */
   const char *message;  /* what was wrong, or why it is skipped, or ""; valid during the callback */
 } hearth_testkit_result;
 
@@ -154,7 +154,7 @@ typedef struct hearth_testkit_failure {
 /* The fields below `backend` are read and reset as one likes, but for those that the comment says are the kit's. */
 typedef struct hearth_testkit_wrapper {
   hearth_backend backend;         /* what to open; named like the inner one, of the same level */
-  const hearth_backend *inner;
+  const hearth_backend *inner;    /* that all calls go to; borrowed */
   void *inner_ud;                 /* hearth_backend_config.ud for it */
   hearth_testkit_counts counts;   /* since hearth_testkit_wrap, of every store opened */
   hearth_testkit_failure failure; /* the kit's: hearth_testkit_fail sets it */
@@ -185,10 +185,10 @@ typedef enum hearth_testkit_golden_kind {
 
 typedef struct hearth_testkit_golden_file {
   const char *name;              /* "weak-keys"; unique */
-  hearth_testkit_golden_kind kind;
+  hearth_testkit_golden_kind kind; /* what the bytes are, and how the text was made */
   unsigned version;              /* of the format, as the bytes say */
-  const unsigned char *bytes;
-  size_t size;
+  const unsigned char *bytes;    /* the file */
+  size_t size;                   /* its bytes */
   const char *text;              /* UTF-8, lines that end in '\n', with a '\0' behind the last */
   size_t text_size;              /* bytes, that '\0' not counted */
 } hearth_testkit_golden_file;

@@ -11,11 +11,11 @@
 
 /* What cmocka hands to one test, and what it said; for the functions below alone. */
 typedef struct hearth_testkit_cmocka_case {
-  const hearth_testkit_subject *subject;
-  size_t number;
-  const char *file;
-  int line;
-  char message[1024];
+  const hearth_testkit_subject *subject; /* borrowed for the group's run */
+  size_t number;                         /* of the case, from 0 */
+  const char *file;                      /* where it failed, as in hearth_testkit_result */
+  int line;                              /* there */
+  char message[1024];                    /* the result's, cut where it is longer */
 } hearth_testkit_cmocka_case;
 
 static inline void hearth_testkit_cmocka_note(void *ud, const hearth_testkit_result *result) {

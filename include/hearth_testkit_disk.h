@@ -47,7 +47,7 @@ typedef enum hearth_disk_calls {
 } hearth_disk_calls;
 
 typedef struct hearth_disk_fault {
-  hearth_disk_calls which;
+  hearth_disk_calls which; /* those that are counted and may fail */
   long at;       /* number of the call that fails, counted among its kind from the moment of arming; -1: none */
   int failure;   /* errno value */
   bool for_good; /* and every later one */
@@ -146,7 +146,7 @@ typedef struct hearth_crash_fate {
   uint64_t from, to;  /* its bytes at these offsets of the file did not arrive */
   bool scattered;     /* instead: each sector of each write arrived or did not, as `seed` decides */
   hearth_crash_fill fill; /* scattered: the worst that is met */
-  hearth_crash_length length;
+  hearth_crash_length length; /* how long the file is afterwards */
   uint64_t sector;    /* bytes; damage comes in whole sectors */
   uint64_t seed;      /* of garbage too */
 } hearth_crash_fate;
@@ -154,7 +154,7 @@ typedef struct hearth_crash_fate {
 typedef struct hearth_crash_state {
   uint64_t names;     /* bit n: the nth change of a name arrived; of more than 64 the older ones have */
   size_t subject;     /* the file, by the disk's own number, that has this fate; SIZE_MAX: none has */
-  hearth_crash_fate fate;
+  hearth_crash_fate fate;   /* what becomes of that file */
   hearth_crash_fate others; /* what becomes of the other files */
 } hearth_crash_state;
 
@@ -162,7 +162,7 @@ typedef struct hearth_crash_options {
   size_t whole;       /* so many writes of one file, at most 16: every subset of them; of more, a choice */
   size_t samples;     /* random states on top, of all files at once */
   uint64_t sectors[4]; /* sizes of sectors to tear writes at, in bytes; at least one, 0 behind the last */
-  uint64_t seed;
+  uint64_t seed;      /* of all that is chosen: the same one gives the same states */
   bool spills;        /* only: each write leaves garbage in the whole sectors that it touches */
   bool rewrites;      /* writing bytes that stand there already may damage them like others */
   /* Is it worth trying everything with that file? NULL: with all. */

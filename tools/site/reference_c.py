@@ -2,7 +2,8 @@
 
 A header is a title comment, then blocks that blank lines divide. A block is a comment and the declarations under it; a
 comment of the form /* ---- title */ begins a section. What is exported, a type or a constant without a comment of its
-own, beside it or in the title, is an error: the reference has no gaps.
+own, beside it or in the title, is an error, and so is a member that neither a comment of its own nor its type's speaks
+of: the reference has no gaps.
 """
 
 import re
@@ -118,6 +119,27 @@ def undocumented(code, comment):
     return [name for name in bare if not name.startswith("HEARTH_VERSION_")]
 
 
+def members_of(code):
+    """(name, has a comment beside or above it) for each member of the structure that a block declares."""
+    body = re.search(r"^(?:typedef )?struct \w+ \{$(.*?)^\}", code, re.M | re.S)
+    declared, above = "", False
+    for line in re.sub(r"/\*.*?\*/", "@", body[1], flags=re.S).split("\n") if body else []:
+        if line.strip() in ("", "@"):
+            above = "@" in line
+            continue
+        declared += line
+        if ";" in line:
+            bare = re.sub(r"@|;.*", "", declared)
+            names = re.findall(r"\(\*(\w+)\)\(", bare) or re.findall(r"(\w+)(?:\[\w+\])?(?=,|$)", bare.strip())
+            yield from ((name, above or "@" in declared) for name in names)
+            declared, above = "", False
+
+
+def bare_members(code, comment):
+    """The members that neither a comment of their own nor their type's speaks of."""
+    return [name for name, spoken in members_of(code) if not spoken and not re.search(rf"\b{name}\b", comment)]
+
+
 def read(path):
     """The header's title, and its blocks: (comment, code, names)."""
     source = open(path, encoding="utf-8").read()
@@ -160,6 +182,7 @@ def page_of(header, pages):
                 section = comment
             continue
         bare = undocumented(code, comment or section)
+        bare += [f"{names[0]}.{member}" for member in bare_members(code, comment)]
         if bare:
             raise Undocumented(f"{header}: {', '.join(bare)}: no comment")
         out.append(f"\n### {', '.join(names)} {{: #{names[0].lower()} }}\n")

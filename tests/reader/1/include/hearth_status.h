@@ -79,8 +79,8 @@ HEARTH_API const char *hearth_status_text(hearth_status code);
 ** means that memory is exhausted. `ud` is borrowed for the life of its user.
 */
 typedef struct hearth_allocator {
-  void *(*alloc)(void *ud, void *ptr, size_t osize, size_t nsize);
-  void *ud;
+  void *(*alloc)(void *ud, void *ptr, size_t osize, size_t nsize); /* sizes in bytes: the old one, the new one */
+  void *ud;                                                        /* passed first to alloc */
 } hearth_allocator;
 
 /* Called with one line of text, without line end; valid during the call. */
