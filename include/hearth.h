@@ -166,7 +166,8 @@ typedef enum hearth_alias {
 } hearth_alias;
 
 #define HEARTH_STORE_STRIP 0x0100u          /* store functions without debug information */
-#define HEARTH_STORE_NO_FUNCTIONS 0x0200u   /* refuse functions, on open and on commit */
+#define HEARTH_STORE_NO_FUNCTIONS 0x0200u   /* refuse Lua functions, on open and on commit; no protection
+                                               against an attacker: docs/SECURITY.md */
 #define HEARTH_STORE_MODULES_BY_VALUE 0x0400u /* unregistered modules of package.loaded as data */
 #define HEARTH_STORE_PLACEHOLDERS 0x0800u     /* stand-ins for unknown permanents, which keep their names */
 

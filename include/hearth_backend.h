@@ -213,7 +213,7 @@ typedef struct hearth_backend {
   ** Calls found with every complete batch that can be opened (config.at), ascending and without gaps; the last is
   ** stat.sequence. A further opener of any of them gets what was there after it, or NOTFOUND when compaction has taken
   ** it since, with the numbers that there are. The callback must not call the store. NULL, or beyond `size`: the
-  ** backend keeps no batches, and compact with keep > 0 is UNSUPPORTED.
+  ** backend keeps no batches; compact with keep > 0 is UNSUPPORTED then, or does what it does with 0.
   */
   hearth_status (*history)(hearth_backend_store *store, hearth_batch_found found, void *ud, int *result,
                            hearth_error *err);

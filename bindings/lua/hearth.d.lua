@@ -81,7 +81,7 @@ local hearth = {}
 ---@field readonly? boolean takes no lock and writes nothing
 ---@field create? boolean false: "notfound" where no store is; default true
 ---@field exclusive? boolean true: "exists" where a store is
----@field functions? boolean false refuses functions, on open and on commit; default true
+---@field functions? boolean false refuses Lua functions, on open and on commit, and no others; default true
 ---@field strip? boolean functions are stored without debug information
 ---@field modules_by_value? boolean unregistered modules are stored as data, not refused
 ---@field placeholders? boolean stand-ins for unknown permanents, which keep their names when they are committed again
@@ -319,8 +319,8 @@ function store:alias_places() end
 ---@return hearth.code? code
 function store:close() end
 
----A table whose entries stay outside the Lua heap: each read decodes one entry, each write encodes one. Keys are
----booleans, numbers and strings. Assigning a plain table copies it into an external table of its own. `pairs`, `#`
+---A table whose entries stay outside the Lua heap: a read decodes one entry, unless it is read often and still at hand
+---(at most 1 MiB of a store), a write encodes one. Keys are booleans, numbers and strings. Assigning a plain table copies it into an external table of its own. `pairs`, `#`
 ---and indexing work; `next` and `rawset` do not.
 ---@class hearth.external
 ---@field [boolean|number|string] any its entries

@@ -28,8 +28,8 @@ fi
 
 # The README's C compiles against what was installed, and has twenty lines at most.
 {
-  printf '%s\n' '#include <lauxlib.h>' 'static int fail(const char *message) { return *message != 0; }' \
-    'int play(lua_State *L);'
+  printf '%s\n' 'static int fail(const char *message) { return *message != 0; }' \
+    'typedef struct lua_State lua_State;' 'int play(lua_State *L);'
   awk '/^```c$/ { inside = 1; next } /^```$/ { inside = 0 } inside' "$root/README.md"
 } >"$folder/readme.c"
 [ "$(wc -l <"$folder/readme.c")" -gt 10 ] && [ "$(wc -l <"$folder/readme.c")" -le 23 ]

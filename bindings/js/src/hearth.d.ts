@@ -115,7 +115,7 @@ export interface Options {
   pageSize?: number;
   /** true: functions are stored without debug information. */
   strip?: boolean;
-  /** false: functions are refused, in the store and in commits ("refused"). */
+  /** false: Lua functions are refused, and no others, in the store and in commits ("refused"). */
   functions?: boolean;
   /** true: names that nothing is registered for get stand-ins that keep the name, instead of "unknown". */
   placeholders?: boolean;
