@@ -29,9 +29,9 @@ export class Values {
       case 0xc2: return true;
       case 0xc3: return this.#narrow(began);
       case 0xc4: return this.#wide(began);
-      case 0xc5: return { bytes: bytes.take(bytes.count()) };
+      case 0xc5: return this.#long(began);
       case 0xc6: return this.#define(began);
-      case 0xc7: return this.#known(bytes.varint(), began);
+      case 0xc7: return this.#farKnown(began);
       case 0xc8: return this.#reference(bytes.varint(), began);
       case 0xc9: return this.#reference(this.#top + 1n, began);
       case 0xca: return this.#local(began);
@@ -65,6 +65,12 @@ export class Values {
     return { float, bits };
   }
 
+  #long(began) {
+    const string = this.bytes.take(this.bytes.count());
+    if (string.length < 32) this.bytes.fail("a short string in the form of a long one", began);
+    return { bytes: string };
+  }
+
   #define(began) {
     if (this.objects === undefined) this.bytes.fail("a store has no dictionary", began);
     const string = { bytes: this.bytes.take(this.bytes.count()) };
@@ -75,6 +81,12 @@ export class Values {
   #known(number, began) {
     if (number >= BigInt(this.#strings.length)) this.bytes.fail("there is no such string", began);
     return this.#strings[Number(number)];
+  }
+
+  #farKnown(began) {
+    const number = this.bytes.varint();
+    if (number < 32n) this.bytes.fail("a near string of the dictionary in the form of a far one", began);
+    return this.#known(number, began);
   }
 
   #reference(number, began) {

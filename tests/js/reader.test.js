@@ -119,6 +119,22 @@ test("a changed byte: both say the same, or both refuse", async (t) => {
   t.diagnostic(`figure: ${tried} changed bytes in blobs, ${refused} refused by both readers`);
 });
 
+test("a string has one form: no long one that is short, no far one that is near", async () => {
+  const header = "CE4874680101005488";
+  const string = (size) => `00000000C5${Buffer.of(size).toString("hex")}${"78".repeat(size)}`;
+  /** A table of so many strings "x", which join the dictionary, and of one by its number there. */
+  const known = (size, number) => `0000010211${Buffer.of(size + 1).toString("hex")}C9${"C60178".repeat(size)}C7` +
+    Buffer.of(number).toString("hex");
+  const cases = [["32 bytes", string(32), true], ["31 bytes", string(31), false], ["no bytes", string(0), false],
+    ["string 32", known(33, 32), true], ["string 31", known(33, 31), false], ["string 0", known(1, 0), false]];
+  for (const [name, hex, whole] of cases) {
+    const bytes = Buffer.from(header + hex, "hex");
+    const expected = said(bytes);
+    assert.equal(expected !== undefined, whole, name);
+    assert.equal(await read(bytes), expected, name);
+  }
+});
+
 /** Without the keys of external tables, which the command writes as Lua does. */
 const withoutKeys = (json) => json?.replace(/("table":[1-9]\d*,"key":)(?:"(?:[^"\\]|\\.)*"|\{[^}]*\})/g, '$1"..."');
 
