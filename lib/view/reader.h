@@ -7,6 +7,18 @@
 /* Reads a value; dictionary, NEXT and the range of references are resolved. */
 void view_reader_value(ViewReader *r, Value *v);
 
+/* The same where no cell belongs. */
+void view_reader_plain(ViewReader *r, Value *v);
+
+/* The first byte of the head of what a value refers to, where it is known without reading the store; 0: unknown. */
+unsigned view_reader_head_of(const ViewReader *r, const Value *v);
+
+/* Is what has a head with this first byte a cell? */
+static inline bool view_is_cell(unsigned head) {
+  return (head & HEAD_KIND) == OBJECT_CELL ||
+         ((head & HEAD_KIND) == OBJECT_PERMANENT && head >> 4 == PERMANENT_CELL);
+}
+
 /* No key of a table is one. */
 static inline bool view_is_nan(const Value *v) {
   return v->kind == VALUE_FLOAT && (v->as.bits & INT64_MAX) > UINT64_C(0x7ff0000000000000);

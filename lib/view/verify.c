@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "intmap.h"
+#include "map.h"
 #include "needs.h"
 #include "path.h"
 
@@ -20,6 +21,8 @@ typedef struct Check {
   bool specials;     /* there are special objects */
   Needs needs;       /* then: what they, closures and cells need directly, by number */
   uint64_t locals;   /* how many local objects there were before the object at work */
+  Map contents;      /* of constants: (kind, hash of the content) -> number */
+  HashKey key;       /* of those hashes */
 } Check;
 
 static void problem(Check *c, const char *format, ...) HEARTH_PRINTF(2, 3);
@@ -94,7 +97,15 @@ static hearth_status note_entries(Check *c, hearth_error *err) {
 
 /* ------------------------------------------------------------- references */
 
-typedef enum Wanted { WANT_VALUE, WANT_CELL, WANT_TABLE, WANT_SHAPE, WANT_PROTOTYPE, WANT_EXTERNAL } Wanted;
+typedef enum Wanted {
+  WANT_VALUE,
+  WANT_CELL,
+  WANT_TABLE,
+  WANT_SHAPE,
+  WANT_PROTOTYPE,
+  WANT_EXTERNAL,
+  WANT_FUNCTION
+} Wanted;
 
 static bool suits(uint32_t head, Wanted wanted) {
   unsigned kind = head & HEAD_KIND;
@@ -108,13 +119,15 @@ static bool suits(uint32_t head, Wanted wanted) {
       return kind == OBJECT_TABLE || kind == OBJECT_PAGED || kind == OBJECT_SPECIAL ||
              (kind == OBJECT_PERMANENT && !cell);
     case WANT_EXTERNAL: return false;
+    case WANT_FUNCTION: /* what a permanent is, and what a special object was rebuilt as, only Lua knows */
+      return kind == OBJECT_CLOSURE || kind == OBJECT_SPECIAL || (kind == OBJECT_PERMANENT && !cell);
     default: return !cell && kind != OBJECT_SHAPE && kind != OBJECT_PROTOTYPE; /* VALUE */
   }
 }
 
 static void check_number(Check *c, const ViewObject *o, uint64_t number, Wanted wanted) {
-  static const char *const names[] = {"a value", "an upvalue",  "a metatable",
-                                      "a shape", "a prototype", "an external table"};
+  static const char *const names[] = {"a value",     "an upvalue",        "a metatable",            "a shape",
+                                      "a prototype", "an external table", "a rebuilding function"};
   uint32_t head = intmap_get(&c->heads, number);
   if (head == INTMAP_NONE)
     problem(c, "object %llu refers to %llu, which is not there", (unsigned long long)o->number,
@@ -126,6 +139,13 @@ static void check_number(Check *c, const ViewObject *o, uint64_t number, Wanted 
 
 static void check_reference(Check *c, const ViewObject *o, const Value *v, Wanted wanted) {
   if (v->kind == VALUE_REF) check_number(c, o, v->as.number, wanted);
+}
+
+static Wanted wanted_of(const ViewObject *o, ViewFieldKind field) {
+  if (o->place == VIEW_EXTERNAL) return WANT_EXTERNAL;
+  if (field == VIEW_UPVALUE) return WANT_CELL;
+  if (field == VIEW_METATABLE) return WANT_TABLE;
+  return field == VIEW_CONTENT && view_calls_content(&o->head) ? WANT_FUNCTION : WANT_VALUE;
 }
 
 /* ------------------------------------------------------------------ needs */
@@ -181,11 +201,7 @@ static hearth_status check_fields(Check *c, ViewObject *o, hearth_error *err) {
     }
     note_need(c, &field);
     if (field.kind == VIEW_ENTRY) check_reference(c, o, &field.key, WANT_VALUE);
-    check_reference(c, o, &field.value,
-                    o->place == VIEW_EXTERNAL      ? WANT_EXTERNAL
-                    : field.kind == VIEW_UPVALUE   ? WANT_CELL
-                    : field.kind == VIEW_METATABLE ? WANT_TABLE
-                                                   : WANT_VALUE);
+    check_reference(c, o, &field.value, wanted_of(o, field.kind));
   }
   if (status == HEARTH_OK) status = judge(c, f.status, err);
   view_fields_free(&f);
@@ -194,11 +210,35 @@ static hearth_status check_fields(Check *c, ViewObject *o, hearth_error *err) {
 
 /* ---------------------------------------------------------------- objects */
 
+/* One content under two numbers would be written once, and lost with the other. */
+static hearth_status check_content(Check *c, const ViewObject *o, const void *bytes, size_t size, hearth_error *err) {
+  Hash128 hash = hash128(bytes, size, c->key);
+  uint64_t number = o->number;
+  MapEntry *same = map_find(&c->contents, o->head.kind, &hash, sizeof hash);
+  if (same != NULL) {
+    memcpy(&number, map_value(same), sizeof number);
+    problem(c, "constant %llu: a constant that is there twice: %llu is the same", (unsigned long long)o->number,
+            (unsigned long long)number);
+  } else if (!map_put(&c->contents, o->head.kind, &hash, sizeof hash, &number, sizeof number)) {
+    return hearth_fail(err, HEARTH_NOMEM, "%s", hearth_status_text(HEARTH_NOMEM));
+  }
+  return HEARTH_OK;
+}
+
+static hearth_status check_constant(Check *c, ViewObject *o, Buffer *text, hearth_error *err) {
+  if (o->head.kind != OBJECT_STRING) {
+    hearth_status status = check_content(c, o, o->record.data + o->body, o->record.size - o->body, err);
+    return status == HEARTH_OK ? check_fields(c, o, err) : status;
+  }
+  hearth_status status = view_object_string(o, text, err);
+  if (status != HEARTH_OK) return judge(c, status, err);
+  return check_content(c, o, text->size > 0 ? text->data : (const void *)"", text->size, err); /* data may be NULL */
+}
+
 static hearth_status check_object(Check *c, ViewObject *o, uint64_t number, Buffer *text, hearth_error *err) {
   hearth_status status = view_object_open(o, number, err);
   if (status != HEARTH_OK) return judge(c, status, err);
-  if (o->place == VIEW_CONSTANT && o->head.kind == OBJECT_STRING)
-    return judge(c, view_object_string(o, text, err), err);
+  if (o->place == VIEW_CONSTANT) return check_constant(c, o, text, err);
   status = check_fields(c, o, err);
   uint32_t locals = view_object_locals(o);
   for (uint32_t i = 0; i < locals && status == HEARTH_OK; i++) {
@@ -266,8 +306,9 @@ static hearth_status check_tables(Check *c, hearth_error *err) {
 hearth_status view_verify(View *v, ViewVerify *verify, hearth_error *err) {
   hearth_error own;
   if (err == NULL) err = &own;
-  Check c = {.v = v, .out = verify};
+  Check c = {.v = v, .out = verify, .key = hash_key()};
   intmap_init(&c.heads, &v->allocator);
+  map_init(&c.contents, &v->allocator);
   needs_init(&c.needs, &v->allocator);
   hearth_status status = note_entries(&c, err);
   if (status == HEARTH_OK) check_metadata(&c);
@@ -277,6 +318,7 @@ hearth_status view_verify(View *v, ViewVerify *verify, hearth_error *err) {
   if (status == HEARTH_OK) status = check_all(&c, LAYOUT_EXTERNAL, &verify->externals, err);
   if (status == HEARTH_OK) status = check_needs(&c, err);
   intmap_free(&c.heads);
+  map_free(&c.contents);
   needs_free(&c.needs);
   return status == HEARTH_OK ? hearth_ok(err) : status;
 }

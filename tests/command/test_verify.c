@@ -2,33 +2,9 @@
 ** What verify says of stores made by hand: sound entries that do not fit together. Their damage within is
 ** shown by test_view.c.
 */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
+#include "view_testing.h"
 
 #include "hash.h"
-#include "hearth.h"
-#include "verify.h"
-
-/* Bytes in hex digits; answers how many. */
-static size_t read_hex(const char *hex, unsigned char *out, size_t room) {
-  size_t size = 0;
-  for (; *hex != '\0'; hex++) {
-    unsigned byte;
-    if (*hex == ' ') continue;
-    assert_true(size < room);
-    assert_int_equal(sscanf(hex, "%2x", &byte), 1);
-    out[size++] = (unsigned char)byte;
-    hex++;
-  }
-  return size;
-}
 
 static void put(hearth_backend_store *b, uint64_t table, const void *key, size_t key_size, const void *value,
                 size_t size) {
@@ -208,6 +184,149 @@ static void test_pages(void **state) {
   }
 }
 
+/* --------------------------------------------------------- what open refuses */
+
+/* The memory backend, opening what is open already. */
+static hearth_backend_store *opened;
+
+static hearth_status hand_over(const hearth_backend_config *config, hearth_backend_store **store, hearth_error *err) {
+  (void)config, (void)err;
+  *store = opened;
+  return HEARTH_OK;
+}
+
+static hearth_status keep_open(hearth_backend_store *store, hearth_error *err) {
+  (void)store, (void)err;
+  return HEARTH_OK;
+}
+
+static hearth_status try_open(hearth_backend_store *b, hearth_error *err) {
+  hearth_store *S;
+  hearth_backend handed = hearth_memory_backend;
+  handed.open = hand_over;
+  handed.close = keep_open;
+  opened = b;
+  lua_State *L = new_state();
+  hearth_status status = hearth_open(L, &handed, "", NULL, &S, err);
+  if (status == HEARTH_OK) assert_int_equal(hearth_close(L, S), HEARTH_OK);
+  lua_close(L);
+  return status;
+}
+
+#define RUNNING "91 63 6F 72 6F 75 74 69 6E 65 2E 72 75 6E 6E 69 6E 67" /* "coroutine.running": gives a thread */
+/* The entry of FORMAT.md's prototype, which has one upvalue. */
+#define PROTOTYPE(key)                                                                                              \
+  (key " 08 CB BE 57 4C C2 E1 2E 8B 02 54 00 04 08 08 01 25 00 00 00 80 84 84 00 00 02 85 09 00 00 00 15 00 00 80"  \
+   "2F 00 80 06 0A 00 00 00 47 00 01 00 80 81 01 00 00 80 80 80 80 80")
+
+/* Stores that hold what no commit writes: what open calls damaged, verify finds, and nothing else. */
+static const struct {
+  const char *entries[5];
+  const char *problem; /* "": none */
+  hearth_status opened;
+  const char *says;    /* the end of what open says */
+} refused[] = {
+    /* Local objects of special ones. */
+    {{"o1 11 01 C8 02", "o2 15 81 78 03 01 02 04 03 CA 00 CA 02 05", PROTOTYPE("c4")}, "", HEARTH_UNKNOWN, ""},
+    {{"o1 11 01 C8 02", "o2 15 81 78 01 24 " RUNNING "CA 00"},
+     "object 2 is damaged at byte 4 of its record: an object of a kind that belongs elsewhere\n", HEARTH_DAMAGED,
+     "an object of a kind that belongs elsewhere"},
+    {{"o1 11 01 C8 02", "o2 15 81 78 01 05 CA 00 05"},
+     "object 2 is damaged at byte 4 of its record: an object of a kind that belongs elsewhere\n", HEARTH_DAMAGED,
+     "an object of a kind that belongs elsewhere"},
+    {{"o1 11 01 C8 02", "o2 15 81 78 01 06 CA 00 01"},
+     "object 2 is damaged at byte 4 of its record: an object of a kind that belongs elsewhere\n", HEARTH_DAMAGED,
+     "an object of a kind that belongs elsewhere"},
+    {{"o1 11 01 C8 02", "o2 15 81 78 01 0A 00 00 CA 00"},
+     "object 2 is damaged at byte 4 of its record: an object of a kind that belongs elsewhere\n", HEARTH_DAMAGED,
+     "an object of a kind that belongs elsewhere"},
+    {{"o1 11 01 C8 02", "o2 15 81 78 01 03 CA 00 05"},
+     "object 2 is damaged at byte 5 of its record: a cell where a value belongs\n", HEARTH_DAMAGED,
+     "a cell where a value belongs"},
+    {{"o1 11 01 C8 02", "o2 15 81 78 00 C8 03", "o3 03 05"}, "object 2 refers to 3 as a value, which it is not\n",
+     HEARTH_DAMAGED, "a cell where a value belongs"},
+    /* Constants. */
+    {{"o1 01", "c2 07 01 81 78", "c3 07 01 81 79"}, "", HEARTH_OK, ""},
+    {{"o1 01", "c2 07 01 81 78", "c3 07 01 81 78"}, "constant 3: a constant that is there twice: 2 is the same\n",
+     HEARTH_DAMAGED, "a constant that is there twice"},
+    {{"o1 01", PROTOTYPE("c4"), PROTOTYPE("c7")}, "constant 7: a constant that is there twice: 4 is the same\n",
+     HEARTH_DAMAGED, "a constant that is there twice"},
+    {{"o1 01", "c2 09 00", "c3 09 00"}, "constant 3: a constant that is there twice: 2 is the same\n",
+     HEARTH_DAMAGED, "a constant that is there twice"},
+    {{"o1 01", "c0 07 01 81 78"}, "constant 0: no number is zero\n", HEARTH_DAMAGED, "its number is 0"},
+    {{"o1 01", "o0 01"}, "object 0: no number is zero\n", HEARTH_DAMAGED, "its number is 0"},
+    /* What stands for a special object without a type is a function. */
+    {{"o1 11 01 C8 02", "o2 15 81 78 00 C0"}, "", HEARTH_UNKNOWN, ""},
+    {{"o1 11 01 C8 02", "o2 05 00 C8 03", "o3 24 " RUNNING}, "", HEARTH_OK, ""},
+    {{"o1 11 01 C8 02", "o2 05 01 02 04 CA 00 C8 03", "o3 03 05", PROTOTYPE("c4")}, "", HEARTH_RAISED,
+     "returned a nil, not an object"},
+    {{"o1 11 01 C8 02", "o2 05 00 C8 05", "o5 02 04 C8 03", "o3 03 05", PROTOTYPE("c4")}, "", HEARTH_RAISED,
+     "returned a nil, not an object"},
+    {{"o1 11 01 C8 02", "o2 05 00 C0"},
+     "object 2 is damaged at byte 2 of its record: a rebuilding function that is no function\n", HEARTH_DAMAGED,
+     "a rebuilding function that is no function"},
+    {{"o1 11 01 C8 02", "o2 05 00 2A"},
+     "object 2 is damaged at byte 2 of its record: a rebuilding function that is no function\n", HEARTH_DAMAGED,
+     "a rebuilding function that is no function"},
+    {{"o1 11 01 C8 02", "o2 05 01 01 CA 00"},
+     "object 2 is damaged at byte 3 of its record: a rebuilding function that is no function\n", HEARTH_DAMAGED,
+     "a rebuilding function that is no function"},
+    {{"o1 11 01 C8 02", "o2 05 00 C8 01"}, "object 2 refers to 1 as a rebuilding function, which it is not\n",
+     HEARTH_DAMAGED, "a rebuilding function that is no function"},
+    {{"o1 11 01 C8 02", "o2 05 00 C8 03", "x3 00 00"},
+     "object 2 refers to 3 as a rebuilding function, which it is not\n", HEARTH_DAMAGED,
+     "a rebuilding function that is no function"},
+    {{"o1 11 01 C8 02", "o2 05 00 C8 03", "c3 09 00"},
+     "object 2 refers to 3 as a rebuilding function, which it is not\n", HEARTH_DAMAGED,
+     "a rebuilding function that is no function"},
+    {{"o1 11 01 C8 02", "o2 05 00 C8 03", "o3 03 05"},
+     "object 2 refers to 3 as a rebuilding function, which it is not\n", HEARTH_DAMAGED,
+     "a cell where a value belongs"},
+    {{"o1 11 01 C8 02", "o2 05 00 C8 03", "o3 44 81 78"},
+     "object 2 refers to 3 as a rebuilding function, which it is not\n", HEARTH_UNKNOWN, ""},
+    /* A special object may have become a function; that this one became a thread, only Lua can tell. */
+    {{"o1 11 01 C8 02", "o2 05 00 C8 03", "o3 05 00 C8 04", "o4 24 " RUNNING}, "", HEARTH_DAMAGED,
+     "a rebuilding function that is no function"},
+};
+
+static void test_what_open_refuses(void **state) {
+  (void)state;
+  for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+    hearth_error err = {0};
+    Problems problems;
+    hearth_backend_store *b = open_store(&usual);
+    for (size_t k = 0; k < 5 && refused[i].entries[k] != NULL; k++) put_entry(b, refused[i].entries[k]);
+    assert_int_equal(verify(&hearth_memory_backend, b, &problems, NULL), HEARTH_OK);
+    if (strcmp(problems.all, refused[i].problem) != 0)
+      fail_msg("case %zu: '%s' instead of '%s'", i, problems.all, refused[i].problem);
+    if (try_open(b, &err) != refused[i].opened || strstr(err.message, refused[i].says) == NULL)
+      fail_msg("case %zu: open says '%s'", i, err.message);
+    assert_int_equal(hearth_memory_backend.close(b, &err), HEARTH_OK);
+  }
+}
+
+/* Large strings are the same by their bytes, which are in their parts, and of a shape they are no copy. */
+static void test_strings_that_are_there_twice(void **state) {
+  (void)state;
+  static const struct {
+    const char *second, *problem;
+  } cases[] = {{"abd", ""}, {"abc", "constant 3: a constant that is there twice: 2 is the same\n"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    hearth_error err;
+    hearth_backend_store *b = open_store(&usual);
+    const char *const parts[] = {"abc", cases[i].second, "\1\x81x"};
+    static const char *const entries[] = {"o1 01", "c2 09 03", "c3 09 03", "c4 09 03", "c5 07 01 81 78"};
+    for (size_t k = 0; k < sizeof entries / sizeof *entries; k++) put_entry(b, entries[k]);
+    for (size_t k = 0; k < 3; k++) {
+      unsigned char key[LAYOUT_MAX_KEY];
+      const LayoutKey part = {.kind = LAYOUT_CHUNK, .number = 2 + k};
+      put(b, 0, key, layout_put_key(key, &part), parts[k], 3);
+    }
+    assert_int_equal(try_open(b, &err), i == 0 ? HEARTH_OK : HEARTH_DAMAGED);
+    check(b, cases[i].problem);
+  }
+}
+
 /* ------------------------------------------------- a backend that cannot read */
 
 static long scans_left;
@@ -250,6 +369,7 @@ int main(void) {
   const struct CMUnitTest tests[] = {
       cmocka_unit_test(test_entries_that_do_not_fit), cmocka_unit_test(test_metadata),
       cmocka_unit_test(test_external_tables),         cmocka_unit_test(test_pages),
+      cmocka_unit_test(test_what_open_refuses),       cmocka_unit_test(test_strings_that_are_there_twice),
       cmocka_unit_test(test_reading_fails),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

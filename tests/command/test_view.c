@@ -114,6 +114,46 @@ static void every_flipped_bit_of_a_blob(void **state) {
   lua_close(L);
 }
 
+/* Blobs made by hand: what the decoder calls damaged whatever names mean, the reader calls the same. */
+static void what_the_decoder_refuses(void **state) {
+  (void)state;
+  static const struct {
+    const char *bytes; /* in hex, from the counts of the header on */
+    const char *why;   /* NULL: both take it */
+  } cases[] = {
+      {"00 00 01 01  03  C9  01", "a cell where a value belongs"},
+      {"00 00 01 01  03  C8 01  01", "a cell where a value belongs"},
+      {"00 00 01 03  44 81 61  C9", "a cell where a value belongs"},
+      {"00 00 01 03  04 81 61  C9", NULL},
+      {"00 00 01 01  05  C9  C0", "a rebuilding function that is no function"},
+      {"00 00 01 01  05  C9  2A", "a rebuilding function that is no function"},
+      {"00 00 01 01  05  C9  81 78", "a rebuilding function that is no function"},
+      {"00 00 02 02  05 01  C9  C9", "a rebuilding function that is no function"},
+      {"00 00 02 02  05 06  C9  C9  01", "a rebuilding function that is no function"},
+      {"00 00 02 02  05 03  C9  C9  01", "a cell where a value belongs"},
+      {"00 00 02 14  05 24 91 63 6F 72 6F 75 74 69 6E 65 2E 72 75 6E 6E 69 6E 67  C9  C9", NULL},
+  };
+  hearth_codec_options trusted = {.size = sizeof trusted, .flags = HEARTH_TRUSTED | HEARTH_PLACEHOLDERS};
+  lua_State *L = new_state();
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *why = cases[i].why;
+    hearth_error err, decoders;
+    Seen seen = {0};
+    unsigned char bytes[64] = "\xCE\x48\x74\x68\1\1\0\x54\x88";
+    size_t size = 9 + read_hex(cases[i].bytes, bytes + 9, sizeof bytes - 9);
+    hearth_status status = try_blob(bytes, size, &seen, &err);
+    hearth_status decoded = hearth_decode(L, bytes, size, &trusted, &decoders);
+    if (status != (why != NULL ? HEARTH_DAMAGED : HEARTH_OK) || decoded != status)
+      fail_msg("%s: '%s', and the decoder: '%s'", cases[i].bytes, err.message, decoders.message);
+    if (why != NULL) {
+      assert_non_null(strstr(err.message, why));
+      assert_non_null(strstr(decoders.message, why));
+    }
+    lua_settop(L, 0);
+  }
+  lua_close(L);
+}
+
 static void no_memory_for_a_blob(void **state) {
   (void)state;
   size_t size;
@@ -146,6 +186,7 @@ int main(void) {
       cmocka_unit_test(paths_in_a_blob),
       cmocka_unit_test(every_prefix_of_a_blob),
       cmocka_unit_test(every_flipped_bit_of_a_blob),
+      cmocka_unit_test(what_the_decoder_refuses),
       cmocka_unit_test(no_memory_for_a_blob),
   };
   return cmocka_run_group_tests(tests, NULL, NULL);

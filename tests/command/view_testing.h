@@ -44,6 +44,20 @@ static inline lua_State *new_state(void) {
   return L;
 }
 
+/* Bytes in hex digits; answers how many. */
+static inline size_t read_hex(const char *hex, unsigned char *out, size_t room) {
+  size_t size = 0;
+  for (; *hex != '\0'; hex++) {
+    unsigned byte;
+    if (*hex == ' ') continue;
+    assert_true(size < room);
+    assert_int_equal(sscanf(hex, "%2x", &byte), 1);
+    out[size++] = (unsigned char)byte;
+    hex++;
+  }
+  return size;
+}
+
 /* A copy of the blob, to be freed. */
 static inline unsigned char *encode(lua_State *L, unsigned flags, size_t *size) {
   hearth_error err;

@@ -109,6 +109,8 @@
 #define view_open_store reader1_view_open_store
 #define view_pages_next reader1_view_pages_next
 #define view_reader_fail_at reader1_view_reader_fail_at
+#define view_reader_head_of reader1_view_reader_head_of
+#define view_reader_plain reader1_view_reader_plain
 #define view_reader_status reader1_view_reader_status
 #define view_reader_value reader1_view_reader_value
 #define view_root reader1_view_root

@@ -55,33 +55,10 @@ void view_fields_of_external(ViewFields *f, uint64_t number) {
   f->section = EXTERNAL;
 }
 
-/* The kind of what a reference means, where it is known without reading the store; 0: unknown. */
-static unsigned kind_of(const ViewReader *r, const Value *v) {
-  uint64_t index;
-  if (r->view->store == NULL && v->kind == VALUE_REF)
-    index = v->as.number - 1;
-  else if (v->kind == VALUE_LOCAL)
-    index = v->as.number;
-  else
-    return 0;
-  return r->c.begin[view_heap_part(r->heap, index)->head];
-}
-
-static bool is_cell(unsigned head) {
-  return (head & HEAD_KIND) == OBJECT_CELL ||
-         ((head & HEAD_KIND) == OBJECT_PERMANENT && head >> 4 == PERMANENT_CELL);
-}
-
-static void read_plain(ViewReader *r, Value *v) {
-  const unsigned char *start = r->c.next;
-  view_reader_value(r, v);
-  if (r->c.why == NULL && is_cell(kind_of(r, v))) view_reader_fail_at(r, start, "a cell where a value belongs");
-}
-
 /* A value inside a table: nil would be no entry. */
 static void read_field(ViewReader *r, Value *v) {
   const unsigned char *start = r->c.next;
-  read_plain(r, v);
+  view_reader_plain(r, v);
   if (r->c.why == NULL && v->kind == VALUE_NIL) view_reader_fail_at(r, start, "a nil inside a table");
 }
 
@@ -94,18 +71,32 @@ static void read_key(ViewReader *r, Value *v) {
 static void read_upvalue(ViewReader *r, Value *v) {
   const unsigned char *start = r->c.next;
   view_reader_value(r, v);
-  unsigned kind = kind_of(r, v);
-  if (r->c.why == NULL && ((v->kind != VALUE_REF && v->kind != VALUE_LOCAL) || (kind != 0 && !is_cell(kind))))
+  unsigned head = view_reader_head_of(r, v);
+  if (r->c.why == NULL && ((v->kind != VALUE_REF && v->kind != VALUE_LOCAL) || (head != 0 && !view_is_cell(head))))
     view_reader_fail_at(r, start, "an upvalue that is no cell");
 }
 
 static void read_metatable(ViewReader *r, Value *v) {
   const unsigned char *start = r->c.next;
   view_reader_value(r, v);
-  unsigned kind = kind_of(r, v) & HEAD_KIND;
-  if (r->c.why == NULL && ((v->kind != VALUE_REF && v->kind != VALUE_LOCAL) || is_cell(kind_of(r, v)) ||
-                           kind == OBJECT_CLOSURE))
+  unsigned head = view_reader_head_of(r, v);
+  if (r->c.why == NULL && ((v->kind != VALUE_REF && v->kind != VALUE_LOCAL) || view_is_cell(head) ||
+                           (head & HEAD_KIND) == OBJECT_CLOSURE))
     view_reader_fail_at(r, start, "a metatable that is no table");
+}
+
+/* Of what a permanent is only its name is known, and of a special object not what it was rebuilt as. */
+static bool may_be_function(const ViewReader *r, const Value *v) {
+  if (v->kind != VALUE_REF && v->kind != VALUE_LOCAL) return false;
+  unsigned head = view_reader_head_of(r, v), kind = head & HEAD_KIND;
+  return head == 0 || kind == OBJECT_CLOSURE || kind == OBJECT_PERMANENT || kind == OBJECT_SPECIAL;
+}
+
+static void read_rebuilding(ViewReader *r, Value *v) {
+  const unsigned char *start = r->c.next;
+  view_reader_plain(r, v);
+  if (r->c.why == NULL && !may_be_function(r, v))
+    view_reader_fail_at(r, start, "a rebuilding function that is no function");
 }
 
 static void integer_key(Value *key, uint64_t n) {
@@ -159,7 +150,10 @@ static bool next_upvalue(ViewFields *f, ViewField *field) {
 static bool next_content(ViewFields *f, ViewField *field) {
   if (f->done++ > 0) return false;
   field->kind = VIEW_CONTENT;
-  read_plain(&f->r, &field->value);
+  if (view_calls_content(&f->head))
+    read_rebuilding(&f->r, &field->value);
+  else
+    view_reader_plain(&f->r, &field->value);
   return true;
 }
 

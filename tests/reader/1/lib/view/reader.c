@@ -89,15 +89,34 @@ void view_reader_value(ViewReader *r, Value *v) {
   if (r->c.why != NULL) *v = (Value){0};
 }
 
+unsigned view_reader_head_of(const ViewReader *r, const Value *v) {
+  uint64_t index;
+  if (r->view->store == NULL && v->kind == VALUE_REF)
+    index = v->as.number - 1;
+  else if (v->kind == VALUE_LOCAL)
+    index = v->as.number;
+  else
+    return 0;
+  return r->c.begin[view_heap_part(r->heap, index)->head];
+}
+
+void view_reader_plain(ViewReader *r, Value *v) {
+  const unsigned char *start = r->c.next;
+  view_reader_value(r, v);
+  if (r->c.why == NULL && view_is_cell(view_reader_head_of(r, v)))
+    view_reader_fail_at(r, start, "a cell where a value belongs");
+}
+
 /* ------------------------------------------------------------------ heaps */
 
+/* A permanent or a special object of a store has a number of its own: none is local. */
 static bool head_allowed(const ViewReader *r, const Head *h) {
   switch (h->kind) {
     case OBJECT_TABLE:
     case OBJECT_CLOSURE:
-    case OBJECT_CELL:
+    case OBJECT_CELL: return true;
     case OBJECT_PERMANENT:
-    case OBJECT_SPECIAL: return true;
+    case OBJECT_SPECIAL:
     case OBJECT_LATE: return r->view->store == NULL;
     default: return false;
   }
@@ -163,7 +182,7 @@ hearth_status view_heap_index(ViewHeap *h, ViewReader *r, uint64_t count, const 
   index_heads(h, r, count, heads_end);
   h->root = cursor_position(&r->c);
   Value root;
-  view_reader_value(r, &root);
+  view_reader_plain(r, &root);
   bool has_late = false;
   hearth_status status = HEARTH_OK;
   for (uint64_t i = 0; i < count && status == HEARTH_OK && r->c.why == NULL && !r->no_memory; i++) {

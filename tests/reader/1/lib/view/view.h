@@ -142,6 +142,11 @@ typedef struct ViewField {
   size_t blob_size;
 } ViewField;
 
+/* Is the object rebuilt by calling its content? */
+static inline bool view_calls_content(const Head *head) {
+  return head->kind == OBJECT_SPECIAL && !(head->flags & HEAD_TYPED);
+}
+
 /* A place in bytes from which values are read. */
 typedef struct ViewReader {
   const View *view;
