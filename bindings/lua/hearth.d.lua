@@ -320,8 +320,8 @@ function store:alias_places() end
 function store:close() end
 
 ---A table whose entries stay outside the Lua heap: a read decodes one entry, unless it is read often and still at hand
----(at most 1 MiB of a store), a write encodes one. Keys are booleans, numbers and strings. Assigning a plain table copies it into an external table of its own. `pairs`, `#`
----and indexing work; `next` and `rawset` do not.
+---(at most 1 MiB of a store), a write encodes one. Keys are booleans, numbers and strings. Assigning a plain table
+---copies it into an external table of its own. `pairs`, `#` and indexing work; `next` and `rawset` do not.
 ---@class hearth.external
 ---@field [boolean|number|string] any its entries
 
